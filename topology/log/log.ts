@@ -1,0 +1,186 @@
+/**
+ * The log port: what the engine needs of a partitioned, replayable log. Kafka is one (`kafka/`), an in-process
+ * log is another (`memory/`); `contract.ts` is the suite both must pass.
+ *
+ * Words, as Kafka uses them: a *topic* has *partitions*; a partition is a sequence of *record batches*; every
+ * record has an *offset* in its partition, rising but not necessarily dense (compaction and transaction markers
+ * leave gaps). A *position* is the offset of the next record wanted, which is also what a group commits.
+ *
+ * Reading is by batch: a fetched batch stays bytes until a `RecordCursor` walks it, because building an object per
+ * record costs more than the work done on most of them.
+ */
+import type { RecordBatch } from './record-batch.ts'
+
+/** Header names may repeat; order is kept. */
+export type Headers = readonly (readonly [name: string, value: Buffer])[]
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** A record to be written. Timestamps are milliseconds since the epoch and are event time. */
+export interface ProducerRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly timestamp: number
+  readonly headers?: Headers
+}
+
+export interface TopicSpec {
+  readonly topic: string
+  readonly partitions: number
+  /** Kafka's topic settings, such as `cleanup.policy`; a log ignores those it has no meaning for. */
+  readonly config?: Readonly<Record<string, string>>
+}
+
+export interface TopicDescription {
+  readonly topic: string
+  readonly partitions: number
+  /**
+   * What tells this log's topic from another of the same name (Kafka's topic id; random for the memory log).
+   * State and sink offsets are only valid for the identity they were built from.
+   */
+  readonly identity: string
+  readonly config: Readonly<Record<string, string>>
+}
+
+export interface Admin {
+  /** Creates the topics that do not exist, and returns when they can be written and read. Existing ones are left as they are. */
+  createTopics(topics: readonly TopicSpec[]): Promise<void>
+  /** Undefined for a topic that does not exist. */
+  describeTopic(topic: string): Promise<TopicDescription | undefined>
+  listTopics(): Promise<readonly string[]>
+  deleteTopics(topics: readonly string[]): Promise<void>
+  /**
+   * Per partition: the first offset still there and the end a read_committed reader can reach (the last stable
+   * offset; beyond it lie open transactions).
+   */
+  offsets(topic: string): Promise<readonly { readonly partition: number; readonly start: number; readonly end: number }[]>
+  /** The group's committed positions; a partition without one is absent. */
+  committed(group: string, topics: readonly string[]): Promise<readonly CommittedOffset[]>
+  deleteGroup(group: string): Promise<void>
+}
+
+export interface CommittedOffset extends TopicPartition {
+  readonly position: number
+}
+
+/** One member's share. `generation` rises with every rebalance this member takes part in. */
+export interface Assignment {
+  readonly generation: number
+  readonly memberId: string
+  readonly partitions: readonly TopicPartition[]
+}
+
+/**
+ * Divides the partitions among the members: a pure function, so that it can be tested without a group.
+ * `members` come sorted by id; each topic's partition count is given. Every partition must go to exactly one member.
+ */
+export type Assignor = (
+  members: readonly GroupMember[],
+  topics: ReadonlyMap<string, number>,
+) => ReadonlyMap<string, readonly TopicPartition[]>
+
+export interface GroupMember {
+  readonly memberId: string
+  readonly clientId: string
+  /** What the member owned before this rebalance, for sticky assignment; empty for a newcomer. */
+  readonly owned: readonly TopicPartition[]
+}
+
+export interface ConsumerOptions {
+  readonly group: string
+  readonly clientId: string
+  readonly topics: readonly string[]
+  readonly assignor: Assignor
+  /** Milliseconds without a heartbeat after which the group takes a member for dead. Default 10,000. */
+  readonly sessionTimeout?: number
+  /**
+   * Called synchronously when this member has a new assignment, before any record of it is delivered.
+   * Every assigned partition starts *paused*, also one the member had before: the owner restores its state, then
+   * calls `seek` and `resume`. Records of earlier generations are no longer delivered once this was called.
+   */
+  readonly onAssigned: (assignment: Assignment) => void
+  /** Called when the membership is lost (session expired, fenced); an `onAssigned` follows if the consumer can rejoin. */
+  readonly onLost?: () => void
+}
+
+/** A member of a consumer group, read_committed: aborted records and transaction markers are never delivered. */
+export interface Consumer {
+  /**
+   * Batches in offset order per partition; an empty list when none came within `maxWait` milliseconds.
+   * A delivered batch may begin before the position sought (batches are not cut): give the position to the cursor.
+   * Delivery stops by itself while the caller does not poll (back-pressure), but membership is kept.
+   * @throws TickerError (a LOG_ code) when the consumer cannot go on.
+   */
+  poll(maxWait: number): Promise<readonly RecordBatch[]>
+  /** The next poll delivers from `position`. Batches already fetched of this partition are dropped. */
+  seek(tp: TopicPartition, position: number): void
+  pause(partitions: readonly TopicPartition[]): void
+  resume(partitions: readonly TopicPartition[]): void
+  /** Commits positions for the group (at-least-once). @throws TickerError LOG_REBALANCED when no longer the owner. */
+  commit(offsets: readonly CommittedOffset[]): Promise<void>
+  /** Tells the group that this member lives, and finds out whether it still belongs. @throws TickerError LOG_REBALANCED, LOG_FENCED */
+  heartbeat(): Promise<void>
+  /** Leaves the group. */
+  close(): Promise<void>
+}
+
+/** Reads chosen partitions without a group, read_committed: restores, the model topic, the console. */
+export interface Reader {
+  /** The next poll delivers from `position` (also adds the partition to those read). */
+  seek(tp: TopicPartition, position: number): void
+  poll(maxWait: number): Promise<readonly RecordBatch[]>
+  close(): Promise<void>
+}
+
+export interface ProducerOptions {
+  readonly clientId: string
+  /** With an id the producer is transactional, and all its sends belong to a transaction. */
+  readonly transactionalId?: string
+}
+
+export interface Producer {
+  /**
+   * Transactional: fences every earlier producer of this id and ends its open transaction (InitProducerId).
+   * Otherwise: connects. To be called before all else, and only once.
+   */
+  init(): Promise<void>
+  /** Resolves when all records are stored; their order is kept per partition. @throws TickerError (a LOG_ code) */
+  send(records: readonly ProducerRecord[]): Promise<void>
+  /** Begins a transaction. A transactional producer only, as are the following. */
+  begin(): void
+  /** Adds the group's positions to the transaction. Call `send` first (see kafkajs facts in kafka/README.md). */
+  sendOffsets(group: string, offsets: readonly CommittedOffset[]): Promise<void>
+  commit(): Promise<void>
+  /** After any error in a transaction the producer is unusable: close it and make another of the same id. */
+  abort(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Log {
+  /** For people: `memory` or `kafka host:port`. */
+  readonly description: string
+  /** Whether records outlive the process. Local state is only worth keeping where they do. */
+  readonly durable: boolean
+  readonly admin: Admin
+  consumer(options: ConsumerOptions): Promise<Consumer>
+  reader(options: { readonly clientId: string }): Promise<Reader>
+  producer(options: ProducerOptions): Promise<Producer>
+  /** Closes what is still open. */
+  close(): Promise<void>
+}
+
+/** What can go wrong in a log; `topology/errors.ts` holds the whole table. */
+export type LogErrorCode =
+  | 'LOG_UNREACHABLE' // no broker answers
+  | 'LOG_REBALANCED' // the group moved on; rejoin before going on
+  | 'LOG_FENCED' // another incarnation took this transactional id or member id
+  | 'LOG_UNKNOWN_TOPIC'
+  | 'LOG_RECORD_TOO_LARGE'
+  | 'LOG_CORRUPT' // bytes that are no record batch
+  | 'LOG_MISUSED' // a call in a state that does not allow it, a bug of the caller
+  | 'LOG_FAILED' // anything else the log answered
