@@ -1,0 +1,17 @@
+import type { Command } from 'commander'
+
+/**
+ * The commands, in the order in which `--help` shows them. Each has a file of its own that is loaded only when the
+ * command is run, and that exports `define`: it adds arguments, options and the action to the command it is given.
+ */
+export interface CommandEntry {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<{ readonly define: (command: Command) => void }>
+}
+
+export const commands: readonly CommandEntry[] = [
+  { name: 'run', summary: 'run the classifier: readings in, predictions out', load: () => import('./run.ts') },
+  { name: 'models', summary: 'publish, list and show model releases', load: () => import('./models.ts') },
+  { name: 'broker', summary: 'run a Kafka broker for development', load: () => import('./broker.ts') },
+]

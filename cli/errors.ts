@@ -1,0 +1,25 @@
+/** What can go wrong in the command line itself, and what to do. Errors of the engine bring their own remedy. */
+const table = {
+  NODE_NOT_RUNNING: 'Start one with npm start, or name the state directory of the running one with --state.',
+  NODE_ALREADY_RUNNING: 'Stop it first, or give this one a state directory of its own with --state.',
+  NODE_FILE_INVALID: 'Remove the file and start the node again.',
+  NODE_UNREACHABLE: 'See what the node prints; it may be starting or stopping.',
+  NODE_REFUSED: 'See the message; nothing was changed.',
+  FILE_UNREADABLE: 'Check the path and its permissions.',
+} as const
+
+export type CliErrorCode = keyof typeof table
+
+/** An error of a command. `message` says what happened, `remedy` what to do. */
+export class CliError extends Error {
+  readonly code: CliErrorCode
+  constructor(code: CliErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'CliError'
+    this.code = code
+  }
+
+  get remedy(): string {
+    return table[this.code]
+  }
+}
