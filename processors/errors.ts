@@ -9,6 +9,22 @@ const table = {
   SQL_FAILED: 'See the message; the database refused the statement.',
   SERVICE_PORT_IN_USE: 'Give another --port, or stop what listens there.',
   SERVICE_FAILED: 'See the message; the console could not be served.',
+  RECORDINGS_NONE: 'Name a directory that holds recordings in the CASAS smartwatch format (.csv or .csv.gz).',
+  RECORDINGS_TOO_MANY: 'Divide the recordings among several directories and stream one after the other.',
+  RECORDING_FOREIGN: 'Convert the file to the CASAS smartwatch format, or remove it from the directory.',
+  RECORDING_DUPLICATE: 'A device has one file: remove or rename one of them.',
+  RECORDING_EXISTS: 'Recordings are never overwritten: name another directory, or remove the old files.',
+  RECORDING_DEVICE_INVALID: 'A device id becomes a file name: use letters, digits, ".", "_" and "-" only.',
+  RECORDING_UNREADABLE: 'The file is damaged or cut off there: fetch it again. What came before it was streamed.',
+  ROW_CELLS_MISCOUNTED: 'A row has 20 cells; leave those empty that have no value.',
+  ROW_TOO_LONG: 'A row has at most 64 KiB.',
+  ROW_NUMBER_INVALID: 'Write a decimal number, or leave the cell empty where there is none.',
+  ROW_NUMBER_NOT_FINITE: 'Leave the cell empty where there is no number.',
+  ROW_STAMP_INVALID: 'Write stamps as YYYY-MM-DD HH:MM:SS.ffffff.',
+  ROW_STAMP_ABSURD: 'Stamps lie after 2000 and not in the future: check the clock of the watch, and --timezone.',
+  TIME_ZONE_UNKNOWN: 'Name a zone of the IANA time zone database, such as America/Los_Angeles.',
+  SPEED_INVALID: 'Give a speed as a positive number (1 is real time), or "max".',
+  PROFILE_INVALID: 'Make the generator profile anew with spark-jobs/statistics.py.',
 } as const satisfies Record<string, string>
 
 export type ApplicationErrorCode = keyof typeof table
