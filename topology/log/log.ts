@@ -113,6 +113,8 @@ export interface Consumer {
   /**
    * Batches in offset order per partition; an empty list when none came within `maxWait` milliseconds.
    * A delivered batch may begin before the position sought (batches are not cut): give the position to the cursor.
+   * Where only markers, aborted or compacted records lie before the end that can be read, a batch of `count` 0 with their
+   * `lastOffset` is delivered, so that a reader's position reaches the end.
    * Delivery stops by itself while the caller does not poll (back-pressure), but membership is kept.
    * @throws TickerError (a LOG_ code) when the consumer cannot go on.
    */
@@ -149,8 +151,11 @@ export interface Producer {
    * Otherwise: connects. To be called before all else, and only once.
    */
   init(): Promise<void>
-  /** Resolves when all records are stored; their order is kept per partition. @throws TickerError (a LOG_ code) */
-  send(records: readonly ProducerRecord[]): Promise<void>
+  /**
+   * Resolves when all records are stored; their order is kept per partition. Answers, for each partition written, with
+   * the position after its last record (a changelog's writer keeps it as its checkpoint). @throws TickerError (a LOG_ code)
+   */
+  send(records: readonly ProducerRecord[]): Promise<readonly CommittedOffset[]>
   /** Begins a transaction. A transactional producer only, as are the following. */
   begin(): void
   /** Adds the group's positions to the transaction. Call `send` first (see kafkajs facts in kafka/README.md). */

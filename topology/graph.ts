@@ -1,0 +1,160 @@
+/**
+ * A topology as plain data: what the DSL builds and what the planner, describe(), the tasks and the console read.
+ * Nodes are listed in the order of their declaration, parents before children.
+ *
+ * Functions are declared as methods here: that is where TypeScript lets a function over a stream's own type stand for
+ * one over `unknown`. The DSL (`stream.ts`) holds the types; below it values are opaque.
+ */
+import { TickerError } from './errors.ts'
+import type { RecordedInput } from './recorded.ts'
+import type { Serde } from './serde.ts'
+import type { StreamRecord } from './record.ts'
+import type { TimeWindows } from './windows.ts'
+
+/** An edge's beginning: a node's output. Most nodes have one, `out`; a window also has `late`, a split its branches. */
+export interface Output {
+  readonly node: string
+  readonly output: string
+}
+
+interface NodeBase {
+  /** Unique in the topology. */
+  readonly name: string
+  readonly inputs: readonly Output[]
+}
+
+export interface SourceNode extends NodeBase {
+  readonly kind: 'source'
+  readonly topic: string
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  timestamp?(value: unknown, record: StreamRecord): number
+  validate?(value: unknown, record: StreamRecord): string | undefined
+}
+
+export interface FilterNode extends NodeBase {
+  readonly kind: 'filter'
+  predicate(value: unknown, key: unknown): boolean
+}
+
+export interface MapValuesNode extends NodeBase {
+  readonly kind: 'mapValues'
+  mapper(value: unknown, key: unknown): unknown
+}
+
+export interface PeekNode extends NodeBase {
+  readonly kind: 'peek'
+  action(value: unknown, key: unknown, timestamp: number): void
+}
+
+export interface MergeNode extends NodeBase {
+  readonly kind: 'merge'
+}
+
+export interface SplitNode extends NodeBase {
+  readonly kind: 'split'
+  readonly branches: readonly SplitBranch[]
+}
+
+export interface SplitBranch {
+  readonly output: string
+  predicate(value: unknown, key: unknown): boolean
+}
+
+export interface CollectNode extends NodeBase {
+  readonly kind: 'collect'
+  /** The store's name, from which its changelog topic is named. */
+  readonly store: string
+  readonly key: Serde<unknown>
+  readonly windows: TimeWindows
+  readonly clock: 'operator' | 'perKey'
+  readonly fields: readonly string[]
+  endsKey?(value: unknown): boolean
+}
+
+export interface MapBatchNode extends NodeBase {
+  readonly kind: 'mapBatch'
+  readonly maxBatch: number
+  readonly timeout: number
+  /** The store that holds the decisions of `recorded`, if there is one. */
+  readonly recorded: RecordedInput<unknown> | undefined
+  mapper(values: readonly unknown[], context: { readonly recorded: unknown }): Promise<readonly unknown[]>
+}
+
+export interface SinkNode extends NodeBase {
+  readonly kind: 'sink'
+  readonly topic: string
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+}
+
+export type GraphNode =
+  | SourceNode
+  | FilterNode
+  | MapValuesNode
+  | PeekNode
+  | MergeNode
+  | SplitNode
+  | CollectNode
+  | MapBatchNode
+  | SinkNode
+
+export interface Graph {
+  readonly nodes: readonly GraphNode[]
+}
+
+/** The outputs a node may be followed at. */
+export function outputsOf(node: GraphNode): readonly string[] {
+  switch (node.kind) {
+    case 'split':
+      return node.branches.map(branch => branch.output)
+    case 'collect':
+      return ['out', 'late']
+    case 'sink':
+      return []
+    default:
+      return ['out']
+  }
+}
+
+/** The store a node keeps, by name. */
+export function storeOf(node: GraphNode): string | undefined {
+  if (node.kind === 'collect') return node.store
+  if (node.kind === 'mapBatch') return node.recorded?.name
+  return undefined
+}
+
+const validName = /^[A-Za-z0-9._-]{1,200}$/
+
+/** @throws TickerError TOPOLOGY_NAME_MISSING, TOPOLOGY_NAME_INVALID */
+export function checkName(name: string, what: string): void {
+  if (!name) throw new TickerError('TOPOLOGY_NAME_MISSING', `a ${what} has no name`)
+  if (!validName.test(name)) throw new TickerError('TOPOLOGY_NAME_INVALID', `${JSON.stringify(name)} cannot name a ${what}`)
+}
+
+/** Checks what can be wrong with a whole topology. @throws TickerError with a TOPOLOGY_ code */
+export function validate(graph: Graph): void {
+  if (!graph.nodes.some(node => node.kind === 'source')) {
+    throw new TickerError('TOPOLOGY_EMPTY', 'the topology reads no topic')
+  }
+  const names = new Set<string>()
+  const stores = new Map<string, GraphNode>()
+  const topics = new Set<string>()
+  for (const node of graph.nodes) {
+    checkName(node.name, node.kind)
+    if (names.has(node.name)) throw new TickerError('TOPOLOGY_NAME_TAKEN', `two operators are named ${node.name}`)
+    names.add(node.name)
+    const store = storeOf(node)
+    if (store !== undefined) {
+      checkName(store, 'store')
+      if (stores.has(store)) throw new TickerError('TOPOLOGY_NAME_TAKEN', `two stores are named ${store}`)
+      stores.set(store, node)
+    }
+    if (node.kind === 'source') {
+      if (topics.has(node.topic)) {
+        throw new TickerError('TOPOLOGY_SOURCE_TAKEN', `the topic ${node.topic} has two sources`)
+      }
+      topics.add(node.topic)
+    }
+  }
+}

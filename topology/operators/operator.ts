@@ -1,0 +1,45 @@
+/** The code a record flows through. One operator per node of the graph and task; `build.ts` makes them. */
+import type { Headers } from '../log/log.ts'
+import type { StreamRecord } from '../record.ts'
+
+export interface Operator {
+  /** Takes one record and, during the call, hands on what follows from it. */
+  process(record: StreamRecord): void
+}
+
+/** An operator that works asynchronously on what it was given. The task drains it before a commit. */
+export interface AsyncOperator extends Operator {
+  /** Records taken in and not yet handed on. */
+  readonly pending: number
+  /** Whether it should be drained before it is given more. */
+  readonly full: boolean
+  /** Hands on everything it holds. */
+  drain(): Promise<void>
+}
+
+/** One output of a node: the operators that follow, in order of their declaration, and how many records passed. */
+export class OutputPort {
+  readonly node: string
+  readonly output: string
+  count = 0
+  readonly #followers: Operator[] = []
+
+  constructor(node: string, output: string) {
+    this.node = node
+    this.output = output
+  }
+
+  connect(follower: Operator): void {
+    this.#followers.push(follower)
+  }
+
+  forward(record: StreamRecord): void {
+    this.count++
+    for (const follower of this.#followers) follower.process(record)
+  }
+}
+
+/** Where sinks put records; they are sent at the next commit. */
+export interface Collector {
+  collect(topic: string, key: Buffer | null, value: Buffer | null, timestamp: number, headers: Headers): void
+}
