@@ -1,0 +1,70 @@
+/**
+ * Writes `generated/` from the .avsc files: `npx tsx schemas/generate.ts`. A test compares the two, so that neither
+ * changes alone.
+ */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { recordSchema } from './avro/decoder.ts'
+import { decoderSource } from './avro/decoder-source.ts'
+import { encoderSource } from './avro/encoder-source.ts'
+import { fingerprint, unqualified } from './avro/schema.ts'
+import { quoted, typeDeclarations } from './avro/type-source.ts'
+
+const SCHEMAS = import.meta.dirname
+export const GENERATED = join(SCHEMAS, 'generated')
+
+/** File name → contents, for every .avsc file. */
+export function generate(): ReadonlyMap<string, string> {
+  const sources = readdirSync(SCHEMAS)
+    .filter(name => name.endsWith('.avsc'))
+    .sort()
+  return new Map(
+    sources.map(name => [
+      name.replace(/\.avsc$/, '.ts'),
+      source(name, readFileSync(join(SCHEMAS, name), 'utf8')),
+    ]),
+  )
+}
+
+function source(file: string, text: string): string {
+  const json: unknown = JSON.parse(text)
+  const schema = recordSchema(json)
+  const name = unqualified(schema.name)
+  const decoder = decoderSource(schema, schema, { typed: true })
+  const encoder = encoderSource(schema)
+  return `// Generated from ../${file} by schemas/generate.ts: do not edit.
+import { input } from '../avro/input.ts'
+import { output } from '../avro/output.ts'
+import type { AvroType } from '../avro/type.ts'
+
+${typeDeclarations(schema)}
+
+export const ${name}: AvroType<${name}> = {
+  name: ${quoted(schema.name)},
+  schema: ${JSON.stringify(json)},
+  fingerprint: ${quoted(fingerprint(schema))},
+  encode(value, headroom = 0) {
+    output.begin(headroom)
+    ${encoder.entry}(value, ${quoted(name)})
+    return output.finish()
+  },
+  decode(bytes, at = 0) {
+    input.begin(bytes, at)
+    const value = ${decoder.entry}()
+    input.finish()
+    return value
+  },
+}
+
+${decoder.text}
+
+${encoder.text}
+`
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  rmSync(GENERATED, { recursive: true, force: true })
+  mkdirSync(GENERATED)
+  for (const [name, contents] of generate()) writeFileSync(join(GENERATED, name), contents)
+}

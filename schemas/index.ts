@@ -1,0 +1,12 @@
+/** Avro: the types of what is on the topics, their bytes, and the registry that knows their schemas. */
+export type { DecoderSpec } from './avro/decoder.ts'
+export { cursor, decoder } from './avro/decoder.ts'
+export type { AvroType, Decode } from './avro/type.ts'
+export type { SchemaErrorCode } from './errors.ts'
+export { SchemaError } from './errors.ts'
+export { AnnotationRequest } from './generated/AnnotationRequest.ts'
+export type { ReleaseStatus } from './generated/ModelRelease.ts'
+export { ModelRelease } from './generated/ModelRelease.ts'
+export type { Route } from './generated/Prediction.ts'
+export { Prediction } from './generated/Prediction.ts'
+export { SensorReading } from './generated/SensorReading.ts'
