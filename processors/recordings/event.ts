@@ -1,30 +1,5 @@
+import type { SensorReading } from '../../schemas/index.ts'
 import type { ApplicationErrorCode } from '../errors.ts'
-
-/** One sample of a watch, as schemas/SensorReading.avsc declares it. */
-export interface SensorReading {
-  deviceId: string
-  /** Milliseconds since the epoch, UTC. */
-  stamp: number
-  yaw: number | null
-  pitch: number | null
-  roll: number | null
-  rotationRateX: number | null
-  rotationRateY: number | null
-  rotationRateZ: number | null
-  userAccelerationX: number | null
-  userAccelerationY: number | null
-  userAccelerationZ: number | null
-  locationType: string | null
-  latitudeDistanceFromMean: number | null
-  longitudeDistanceFromMean: number | null
-  altitudeDistanceFromMean: number | null
-  course: number | null
-  speed: number | null
-  horizontalAccuracy: number | null
-  verticalAccuracy: number | null
-  batteryState: string | null
-  userActivityLabel: string | null
-}
 
 /** What a source of readings, recorded or generated, has to say, in the order in which it arrives. */
 export type RecordingEvent =
