@@ -40,7 +40,9 @@ interface Task {
 function tasksOf(group: readonly string[], topics: ReadonlyMap<string, number>): Task[] {
   const count = Math.max(0, ...group.map(topic => topics.get(topic) ?? 0))
   return Array.from({ length: count }, (_, partition) => ({
-    partitions: group.filter(topic => partition < (topics.get(topic) ?? 0)).map(topic => ({ topic, partition })),
+    partitions: group
+      .filter(topic => partition < (topics.get(topic) ?? 0))
+      .map(topic => ({ topic, partition })),
   }))
 }
 

@@ -1,5 +1,5 @@
-import type { Collector } from './operators/operator.ts'
 import type { Headers, ProducerRecord } from './log/log.ts'
+import type { Collector } from './operators/operator.ts'
 import { partitionOf } from './partitioner.ts'
 
 /** A task's output since its last commit. It leaves with the next one, so that output and input position move together. */
@@ -17,7 +17,13 @@ export class RecordCollector implements Collector {
   }
 
   /** A record without a key goes to the task's own partition, so that its order is kept. */
-  collect(topic: string, key: Buffer | null, value: Buffer | null, timestamp: number, headers: Headers): void {
+  collect(
+    topic: string,
+    key: Buffer | null,
+    value: Buffer | null,
+    timestamp: number,
+    headers: Headers,
+  ): void {
     const partitions = this.#partitions.get(topic) ?? 1
     const partition = key === null ? this.#taskPartition % partitions : partitionOf(key, partitions)
     this.#records.push({ topic, partition, key, value, timestamp, headers })

@@ -8,7 +8,8 @@ const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 /** Whole milliseconds, not negative. @throws TickerError TOPOLOGY_DURATION_INVALID */
 export function milliseconds(duration: Duration): number {
   const match = typeof duration === 'number' ? undefined : /^(\d+(?:\.\d+)?) (ms|s|m|h|d)$/.exec(duration)
-  const value = typeof duration === 'number' ? duration : Number(match?.[1]) * (units[match?.[2] ?? ''] ?? Number.NaN)
+  const value =
+    typeof duration === 'number' ? duration : Number(match?.[1]) * (units[match?.[2] ?? ''] ?? Number.NaN)
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new TickerError('TOPOLOGY_DURATION_INVALID', `${JSON.stringify(duration)} is not a duration`)
   }

@@ -14,19 +14,24 @@ const table = {
   LOG_CORRUPT: 'The log holds bytes that are no record batch: check the broker and the disk.',
   LOG_MISUSED: 'This is a defect of the caller: report it.',
   LOG_FAILED: 'See the message; the broker refused the request.',
-  TOPOLOGY_NAME_MISSING: 'Give the operator a name: its state directory and changelog topic are named after it.',
+  TOPOLOGY_NAME_MISSING:
+    'Give the operator a name: its state directory and changelog topic are named after it.',
   TOPOLOGY_NAME_INVALID: 'Use letters, digits, ".", "_" and "-" only, at most 200 of them.',
   TOPOLOGY_NAME_TAKEN: 'Each operator, store and sink needs a name of its own.',
-  TOPOLOGY_WINDOW_INVALID: 'Sizes are positive; an advance is positive and not larger than the size; grace is not negative.',
-  TOPOLOGY_DURATION_INVALID: 'Write a duration as milliseconds, or as "250 ms", "2.5 s", "10 m", "1 h", "7 d".',
+  TOPOLOGY_WINDOW_INVALID:
+    'Sizes are positive; an advance is positive and not larger than the size; grace is not negative.',
+  TOPOLOGY_DURATION_INVALID:
+    'Write a duration as milliseconds, or as "250 ms", "2.5 s", "10 m", "1 h", "7 d".',
   TOPOLOGY_SOURCE_TAKEN: 'A topic is read by one source; use its stream twice instead of declaring it twice.',
-  TOPOLOGY_NOT_COPARTITIONED: 'Topics that are joined or merged into one state need the same number of partitions.',
+  TOPOLOGY_NOT_COPARTITIONED:
+    'Topics that are joined or merged into one state need the same number of partitions.',
   TOPOLOGY_EMPTY: 'Add at least one source.',
   TOPOLOGY_UNKNOWN_STORE: 'Name a store that the topology declares.',
   TOPIC_WRONG_PARTITIONS: 'Delete the topic (tickerwatch reset), or give it the number of partitions named.',
   RECORD_UNDECODABLE: 'The record was put into the dead-letter topic; correct its producer and replay it.',
   RECORD_INVALID: 'The record was put into the dead-letter topic; correct its producer and replay it.',
-  RECORD_TIMESTAMP_INVALID: 'The record was put into the dead-letter topic; event time must be milliseconds since the epoch.',
+  RECORD_TIMESTAMP_INVALID:
+    'The record was put into the dead-letter topic; event time must be milliseconds since the epoch.',
   PROCESSING_FAILED: 'An operator threw; see the cause.',
   BATCH_RESULTS_MISCOUNTED: 'A mapBatch function must return one result per value it was given.',
   BATCH_TIMED_OUT: 'A mapBatch call took longer than its time-out; raise it, or find out what it waits for.',

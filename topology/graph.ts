@@ -6,9 +6,9 @@
  * one over `unknown`. The DSL (`stream.ts`) holds the types; below it values are opaque.
  */
 import { TickerError } from './errors.ts'
+import type { StreamRecord } from './record.ts'
 import type { RecordedInput } from './recorded.ts'
 import type { Serde } from './serde.ts'
-import type { StreamRecord } from './record.ts'
 import type { TimeWindows } from './windows.ts'
 
 /** An edge's beginning: a node's output. Most nodes have one, `out`; a window also has `late`, a split its branches. */
@@ -129,7 +129,8 @@ const validName = /^[A-Za-z0-9._-]{1,200}$/
 /** @throws TickerError TOPOLOGY_NAME_MISSING, TOPOLOGY_NAME_INVALID */
 export function checkName(name: string, what: string): void {
   if (!name) throw new TickerError('TOPOLOGY_NAME_MISSING', `a ${what} has no name`)
-  if (!validName.test(name)) throw new TickerError('TOPOLOGY_NAME_INVALID', `${JSON.stringify(name)} cannot name a ${what}`)
+  if (!validName.test(name))
+    throw new TickerError('TOPOLOGY_NAME_INVALID', `${JSON.stringify(name)} cannot name a ${what}`)
 }
 
 /** Checks what can be wrong with a whole topology. @throws TickerError with a TOPOLOGY_ code */
@@ -142,7 +143,8 @@ export function validate(graph: Graph): void {
   const topics = new Set<string>()
   for (const node of graph.nodes) {
     checkName(node.name, node.kind)
-    if (names.has(node.name)) throw new TickerError('TOPOLOGY_NAME_TAKEN', `two operators are named ${node.name}`)
+    if (names.has(node.name))
+      throw new TickerError('TOPOLOGY_NAME_TAKEN', `two operators are named ${node.name}`)
     names.add(node.name)
     const store = storeOf(node)
     if (store !== undefined) {

@@ -43,7 +43,12 @@ export class PartitionQueue {
 
   constructor(
     tp: TopicPartition,
-    options: { source: SourceNode; out: OutputPort; position: number; onDeadLetter: (letter: DeadLetter) => void },
+    options: {
+      source: SourceNode
+      out: OutputPort
+      position: number
+      onDeadLetter: (letter: DeadLetter) => void
+    },
   ) {
     this.tp = tp
     this.#source = options.source
@@ -58,6 +63,14 @@ export class PartitionQueue {
 
   add(batch: RecordBatch): void {
     this.#batches.push(batch)
+  }
+
+  /** Drops what was fetched and not processed. */
+  clear(): void {
+    this.#batches.length = 0
+    this.#open = undefined
+    this.#retry = false
+    this.ready = false
   }
 
   /**

@@ -76,7 +76,10 @@ export function taskCount(part: SubTopology, partitions: ReadonlyMap<string, num
   const counts = part.sourceTopics.map(topic => partitions.get(topic) ?? 0)
   if (new Set(counts).size > 1) {
     const list = part.sourceTopics.map((topic, i) => `${topic} ${counts[i]}`).join(', ')
-    throw new TickerError('TOPOLOGY_NOT_COPARTITIONED', `topics processed together differ in partitions: ${list}`)
+    throw new TickerError(
+      'TOPOLOGY_NOT_COPARTITIONED',
+      `topics processed together differ in partitions: ${list}`,
+    )
   }
   return counts[0] ?? 0
 }

@@ -4,9 +4,10 @@
  * holds, to a store of its own in the same transaction as the first results that depend on it. A restart goes on with
  * the value recorded; a replay follows the record.
  */
-import type { Serde } from './serde.ts'
+
 import type { StoreChange } from '../state/store.ts'
 import type { CommittedOffset } from './log/log.ts'
+import type { Serde } from './serde.ts'
 
 export interface RecordedInput<T> {
   /** Names its store and changelog topic. */
@@ -52,7 +53,8 @@ export class DecisionStore<T> {
   load(key: Buffer, value: Buffer): void {
     this.#count = key.readUInt32BE() + 1
     const stored: unknown = JSON.parse(value.toString('utf8'))
-    const text = typeof stored === 'object' && stored !== null && 'value' in stored ? String(stored.value) : ''
+    const text =
+      typeof stored === 'object' && stored !== null && 'value' in stored ? String(stored.value) : ''
     const bytes = Buffer.from(text, 'base64')
     this.#current = { value: this.#input.value.deserialize(bytes), bytes }
   }

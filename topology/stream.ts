@@ -7,8 +7,8 @@
  */
 import { type Duration, milliseconds } from './duration.ts'
 import { checkName, type Graph, type GraphNode, type Output, validate } from './graph.ts'
-import type { RecordedInput } from './recorded.ts'
 import type { StreamRecord } from './record.ts'
+import type { RecordedInput } from './recorded.ts'
 import type { Serde } from './serde.ts'
 import type { TimeWindows, Windowed, WindowSamples } from './windows.ts'
 
@@ -49,7 +49,16 @@ export class TopologyBuilder {
     const { timestamp, validate: check } = options
     return new KStream(
       this,
-      this.add({ kind: 'source', name: `source-${topic}`, inputs: [], topic, key: options.key, value: options.value, timestamp, validate: check }),
+      this.add({
+        kind: 'source',
+        name: `source-${topic}`,
+        inputs: [],
+        topic,
+        key: options.key,
+        value: options.value,
+        timestamp,
+        validate: check,
+      }),
       { key: options.key },
     )
   }
@@ -201,9 +210,20 @@ export class GroupedStream<K, V> {
    * was offline does not find all its records late.
    * @param name of the store, its state directory and its changelog topic
    */
-  window(name: string, windows: TimeWindows, options: { clock?: 'operator' | 'perKey' } = {}): WindowedStream<K, V> {
+  window(
+    name: string,
+    windows: TimeWindows,
+    options: { clock?: 'operator' | 'perKey' } = {},
+  ): WindowedStream<K, V> {
     checkName(name, 'window')
-    return new WindowedStream(this.#builder, this.#from, this.#known, name, windows, options.clock ?? 'operator')
+    return new WindowedStream(
+      this.#builder,
+      this.#from,
+      this.#known,
+      name,
+      windows,
+      options.clock ?? 'operator',
+    )
   }
 }
 
@@ -283,10 +303,7 @@ export class CollectedStream<K, V, F extends string> {
    * Makes a value of each closed window. The samples are a view, valid during the call; the key stays the record's own.
    * `window` tells key, start and end.
    */
-  mapWindows<R>(
-    name: string,
-    mapper: (samples: WindowSamples<F>, window: Windowed<K>) => R,
-  ): KStream<K, R> {
+  mapWindows<R>(name: string, mapper: (samples: WindowSamples<F>, window: Windowed<K>) => R): KStream<K, R> {
     // The view knows its own bounds; the key is the record's.
     const apply = (samples: WindowSamples<F>, key: K): R =>
       mapper(samples, { key, start: samples.start, end: samples.end })

@@ -19,7 +19,10 @@ export function hopping(options: { size: Duration; advance: Duration; grace: Dur
     grace: milliseconds(options.grace),
   }
   if (windows.size <= 0 || windows.advance <= 0 || windows.advance > windows.size) {
-    throw new TickerError('TOPOLOGY_WINDOW_INVALID', `no windows of ${windows.size} ms every ${windows.advance} ms`)
+    throw new TickerError(
+      'TOPOLOGY_WINDOW_INVALID',
+      `no windows of ${windows.size} ms every ${windows.advance} ms`,
+    )
   }
   return windows
 }

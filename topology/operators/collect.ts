@@ -6,10 +6,16 @@
  * after a restart no window closes twice. When a clock moves from T0 to T1, the windows to hand on are those closed at T1
  * and not at T0 that hold a sample.
  */
-import { NEVER, type KeyPanes, type Pane, PaneStore } from '../../state/pane-store.ts'
+import { type KeyPanes, NEVER, type Pane, PaneStore } from '../../state/pane-store.ts'
 import type { CollectNode } from '../graph.ts'
 import type { StreamRecord } from '../record.ts'
-import { firstWindowStart, lastClosedStart, lastWindowStart, type TimeWindows, type WindowSamples } from '../windows.ts'
+import {
+  firstWindowStart,
+  lastClosedStart,
+  lastWindowStart,
+  type TimeWindows,
+  type WindowSamples,
+} from '../windows.ts'
 import type { Operator, OutputPort } from './operator.ts'
 
 /** Panes as wide as the greatest common divisor of size and advance: every window is a whole number of them. */
@@ -149,11 +155,20 @@ function isFields(value: unknown): value is Record<string, unknown> {
 }
 
 /** Starts of the windows with a pane among `panes`, after `after` and up to `last`, ascending. */
-function* windowsOf(panes: readonly Pane[], windows: TimeWindows, after: number, last: number): Generator<number> {
+function* windowsOf(
+  panes: readonly Pane[],
+  windows: TimeWindows,
+  after: number,
+  last: number,
+): Generator<number> {
   let done = after
   // A copy: dropping panes is the caller's, after the last window.
   for (const { start } of [...panes]) {
-    for (let window = firstWindowStart(windows, start); window <= start && window <= last; window += windows.advance) {
+    for (
+      let window = firstWindowStart(windows, start);
+      window <= start && window <= last;
+      window += windows.advance
+    ) {
       if (window <= done) continue
       done = window
       yield window
@@ -236,7 +251,9 @@ class PaneSamples implements WindowSamples<string> {
   #sort(): void {
     const width = this.#width
     const rows = this.#rows.slice(0, this.count * width)
-    const order = Array.from({ length: this.count }, (_, i) => i).sort((a, b) => rows[a * width]! - rows[b * width]! || a - b)
+    const order = Array.from({ length: this.count }, (_, i) => i).sort(
+      (a, b) => rows[a * width]! - rows[b * width]! || a - b,
+    )
     order.forEach((from, to) => this.#rows.set(rows.subarray(from * width, (from + 1) * width), to * width))
   }
 }

@@ -53,7 +53,12 @@ export function mapBatch(
     },
     process(record) {
       if (record.value === null) return
-      waiting.push({ key: record.key, value: record.value, timestamp: record.timestamp, headers: record.headers })
+      waiting.push({
+        key: record.key,
+        value: record.value,
+        timestamp: record.timestamp,
+        headers: record.headers,
+      })
     },
     async drain() {
       const all = waiting

@@ -1,0 +1,83 @@
+/**
+ * A commit: what a task has done since its last one moves from memory into the log and onto the disk, all or nothing.
+ *
+ * Under exactly-once the outputs, the changelog and the input positions are one transaction of the log. Under
+ * at-least-once they are written one after the other, positions last, so that a crash in between repeats records but loses
+ * none. The local database is written after the log's commit in both cases, in one batch with the changelog position
+ * it has reached: so it is never ahead of the log, and what it lacks is in the changelog.
+ */
+import type { Checkpoint, TaskStore } from '../state/store.ts'
+import type { CommittedOffset, Consumer, Producer, ProducerRecord } from './log/log.ts'
+import { changelogTopic } from './plan.ts'
+import type { Task, TaskSnapshot } from './task.ts'
+import type { Timers } from './timers.ts'
+
+export type ProcessingGuarantee = 'exactly_once' | 'at_least_once'
+
+export interface CommitScope {
+  readonly task: Task
+  readonly applicationId: string
+  readonly guarantee: ProcessingGuarantee
+  /** The task's own, transactional under exactly-once. */
+  readonly producer: Producer
+  readonly consumer: Pick<Consumer, 'commit'>
+  readonly timers: Timers
+  /** Undefined where local state is not kept. */
+  readonly database: TaskStore | undefined
+  /** Changelog positions and identities as of the last commit; replaced by each. */
+  checkpoint: Checkpoint
+}
+
+/** @throws whatever the log or the disk threw: the task must then be made anew from its last commit */
+export async function commit(scope: CommitScope): Promise<void> {
+  const { task, producer, applicationId } = scope
+  // 1. No result may be under way: its record would be committed as done without its outputs.
+  await task.drain()
+  // 2. From here on, records belong to the next commit.
+  const snapshot = task.snapshot()
+  const records = [...snapshot.outputs, ...changelogRecords(snapshot, scope)]
+  const transactional = scope.guarantee === 'exactly_once'
+  // 3. Outputs and changelog, before the positions: a broker may still be ending the previous transaction, and only
+  //    a send waits for that.
+  if (transactional) producer.begin()
+  const written = await producer.send(records)
+  // 4. and 5. The positions make it count.
+  if (transactional) {
+    await producer.sendOffsets(applicationId, snapshot.positions)
+    await producer.commit()
+  } else {
+    await scope.consumer.commit(snapshot.positions)
+  }
+  // 6. Never before 5: a local state ahead of the log would count records twice after a crash.
+  scope.checkpoint = advance(scope.checkpoint, written, snapshot, applicationId)
+  await scope.database?.write(snapshot.changes, scope.checkpoint)
+}
+
+/** A store's change is a record of its changelog, in the task's own partition. */
+function changelogRecords(
+  snapshot: TaskSnapshot,
+  { task, applicationId, timers }: CommitScope,
+): ProducerRecord[] {
+  // When it was written, not event time: that is what a changelog's segments and tombstones age by.
+  const timestamp = timers.now()
+  const { partition } = task.id
+  return [...snapshot.changes].flatMap(([store, changes]) => {
+    const topic = changelogTopic(applicationId, store)
+    return changes.map(({ key, value }) => ({ topic, partition, key, value, timestamp }))
+  })
+}
+
+function advance(
+  checkpoint: Checkpoint,
+  written: readonly CommittedOffset[],
+  snapshot: TaskSnapshot,
+  applicationId: string,
+): Checkpoint {
+  const positions = { ...checkpoint.positions }
+  for (const store of snapshot.changes.keys()) {
+    const topic = changelogTopic(applicationId, store)
+    const end = written.find(each => each.topic === topic)
+    if (end !== undefined) positions[store] = end.position
+  }
+  return { ...checkpoint, positions }
+}

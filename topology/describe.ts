@@ -1,0 +1,59 @@
+/** A topology in words and as a drawing. */
+import { type Graph, type GraphNode, outputsOf, storeOf } from './graph.ts'
+import { plan } from './plan.ts'
+
+/** As text, after Kafka Streams' Topology.describe(). */
+export function describe(graph: Graph): string {
+  const lines = ['Topologies:']
+  for (const part of plan(graph).subTopologies) {
+    lines.push(`   Sub-topology: ${part.id}`)
+    for (const node of part.nodes) {
+      lines.push(`    ${title(node)}`)
+      for (const output of outputsOf(node)) {
+        const followers = followersOf(graph, node, output)
+        const label = output === 'out' ? '-->' : `--${output}-->`
+        if (followers.length > 0 || output === 'out')
+          lines.push(`      ${label} ${followers.join(', ') || 'none'}`)
+      }
+      if (node.inputs.length > 0) lines.push(`      <-- ${node.inputs.map(input => input.node).join(', ')}`)
+    }
+    lines.push('')
+  }
+  return lines.join('\n')
+}
+
+/** As a Mermaid flowchart (mermaid.js.org), a box for each sub-topology. */
+export function mermaid(graph: Graph): string {
+  const lines = ['flowchart LR']
+  const id = new Map(graph.nodes.map((node, i) => [node.name, `n${i}`]))
+  for (const part of plan(graph).subTopologies) {
+    lines.push(`  subgraph s${part.id}["Sub-topology ${part.id}"]`)
+    for (const node of part.nodes) lines.push(`    ${id.get(node.name)}${shape(node)}`)
+    lines.push('  end')
+  }
+  for (const node of graph.nodes) {
+    for (const { node: from, output } of node.inputs) {
+      const label = output === 'out' ? '' : `|${output}|`
+      lines.push(`  ${id.get(from)} -->${label} ${id.get(node.name)}`)
+    }
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function followersOf(graph: Graph, node: GraphNode, output: string): string[] {
+  const follows = (other: GraphNode): boolean =>
+    other.inputs.some(input => input.node === node.name && input.output === output)
+  return graph.nodes.filter(follows).map(other => other.name)
+}
+
+function title(node: GraphNode): string {
+  if (node.kind === 'source') return `Source: ${node.name} (topics: [${node.topic}])`
+  if (node.kind === 'sink') return `Sink: ${node.name} (topic: ${node.topic})`
+  const store = storeOf(node)
+  return `Processor: ${node.name} (${node.kind}, stores: [${store ?? ''}])`
+}
+
+function shape(node: GraphNode): string {
+  if (node.kind === 'source' || node.kind === 'sink') return `[("${node.topic}")]`
+  return storeOf(node) === undefined ? `["${node.name}"]` : `[["${node.name}"]]`
+}

@@ -1,0 +1,206 @@
+/**
+ * A node: one process's share of an application. It makes the internal topics, runs a thread, and knows what the
+ * threads' tasks have done, for metrics.
+ */
+import type { StateBackend } from '../state/store.ts'
+import type { ProcessingGuarantee } from './commit.ts'
+import { TickerError } from './errors.ts'
+import type { Graph } from './graph.ts'
+import type { Log } from './log/log.ts'
+import type { DeadLetter } from './partition-group.ts'
+import { changelogTopic, deadLetterTopic, type Plan, plan, taskCount } from './plan.ts'
+import type { Decision } from './recorded.ts'
+import { StreamThread } from './thread.ts'
+import { systemTimers, type Timers } from './timers.ts'
+
+/** Milliseconds a step waits for records when there are none. */
+const IDLE_WAIT = 20
+
+export interface NodeOptions {
+  readonly topology: Graph
+  /** Names the consumer group, the changelog topics and the transactional ids: the same for all nodes of an application. */
+  readonly applicationId: string
+  /** Unique per node; the application id if there is only one. */
+  readonly clientId?: string
+  readonly log: Log
+  readonly state: StateBackend
+  /** Default `exactly_once`. */
+  readonly guarantee?: ProcessingGuarantee
+  /** Milliseconds between a task's commits. Default 100. */
+  readonly commitInterval?: number
+  readonly timers?: Timers
+  /** Something an operator of the node should know. */
+  readonly onNotice?: (text: string) => void
+  readonly onDeadLetter?: (letter: DeadLetter) => void
+  readonly onDecision?: (task: string, store: string, decision: Decision<unknown>) => void
+  readonly onRestored?: (task: string, records: number) => void
+}
+
+/** What the tasks that a node runs now have done since they began here; sums over tasks. */
+export interface NodeStatus {
+  readonly tasks: readonly { readonly name: string; readonly processed: number }[]
+  /** Records taken from the input. */
+  readonly processed: number
+  readonly deadLettered: number
+  /** Windows closed, and handed on. */
+  readonly windowsClosed: number
+  /** Records that passed each output of each node of the graph. */
+  readonly outputs: readonly { readonly node: string; readonly output: string; readonly count: number }[]
+}
+
+export class StreamsNode {
+  readonly plan: Plan
+  readonly #options: NodeOptions
+  readonly #timers: Timers
+  #thread: StreamThread | undefined
+  #loop: Promise<void> | undefined
+  #stopping = false
+
+  constructor(options: NodeOptions) {
+    this.#options = options
+    this.#timers = options.timers ?? systemTimers
+    this.plan = plan(options.topology)
+  }
+
+  /**
+   * Makes the internal topics and joins the group. The topics that the topology reads and writes must exist.
+   * @throws TickerError LOG_UNKNOWN_TOPIC, TOPIC_WRONG_PARTITIONS, TOPOLOGY_NOT_COPARTITIONED
+   */
+  async start(): Promise<void> {
+    const { log, applicationId, state } = this.#options
+    const partitions = await this.#partitions()
+    await this.#createInternalTopics(partitions)
+    this.#thread = new StreamThread({
+      log,
+      plan: this.plan,
+      applicationId,
+      clientId: this.#options.clientId ?? applicationId,
+      guarantee: this.#options.guarantee ?? 'exactly_once',
+      commitInterval: this.#options.commitInterval ?? 100,
+      state,
+      partitions,
+      timers: this.#timers,
+      listener: {
+        onNotice: text => this.#options.onNotice?.(text),
+        onDeadLetter: letter => this.#options.onDeadLetter?.(letter),
+        onDecision: (task, store, decision) => this.#options.onDecision?.(task, store, decision),
+        onRestored: (task, records) => this.#options.onRestored?.(task, records),
+      },
+    })
+    await this.#thread.start()
+  }
+
+  /** Runs until `close`. Rejects with what the node cannot go on from. */
+  run(): Promise<void> {
+    this.#loop ??= this.#run()
+    return this.#loop
+  }
+
+  /** One step, for a driver that owns the loop. Answers with the number of records processed. */
+  async step(): Promise<number> {
+    return (await this.#thread?.step(0)) ?? 0
+  }
+
+  /** Commits what every task has done, now: for a driver that owns the loop. */
+  async commit(): Promise<void> {
+    await this.#thread?.commitAll()
+  }
+
+  /** Whether an assignment or a restore is under way. */
+  get settling(): boolean {
+    return this.#thread?.settling ?? true
+  }
+
+  status(): NodeStatus {
+    const tasks = this.#thread?.tasks ?? []
+    const outputs = new Map<string, { node: string; output: string; count: number }>()
+    for (const port of tasks.flatMap(task => task.operators.ports)) {
+      const id = `${port.node} ${port.output}`
+      const sum = outputs.get(id) ?? { node: port.node, output: port.output, count: 0 }
+      sum.count += port.count
+      outputs.set(id, sum)
+    }
+    const total = (count: (task: (typeof tasks)[number]) => number): number =>
+      tasks.reduce((sum, task) => sum + count(task), 0)
+    return {
+      tasks: tasks.map(task => ({ name: task.name, processed: task.processed })),
+      processed: total(task => task.processed),
+      deadLettered: total(task => task.deadLettered),
+      windowsClosed: total(task => task.operators.counts.closed),
+      outputs: [...outputs.values()],
+    }
+  }
+
+  /** Per input partition: the end that can be read, and the committed position. */
+  async lag(): Promise<readonly { topic: string; partition: number; end: number; position: number }[]> {
+    const { log, applicationId } = this.#options
+    const topics = this.plan.subTopologies.flatMap(part => part.sourceTopics)
+    const committed = await log.admin.committed(applicationId, topics)
+    const lags = await Promise.all(
+      topics.map(async topic =>
+        (await log.admin.offsets(topic)).map(({ partition, start, end }) => {
+          const position = committed.find(
+            each => each.topic === topic && each.partition === partition,
+          )?.position
+          return { topic, partition, end, position: position ?? start }
+        }),
+      ),
+    )
+    return lags.flat()
+  }
+
+  /** Commits, leaves the group and ends the loop. */
+  async close(): Promise<void> {
+    this.#stopping = true
+    await this.#loop?.catch(() => {})
+    await this.#thread?.close()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping) {
+      await this.#thread!.step(IDLE_WAIT)
+      // An in-process log answers at once: without this, sockets and timers would wait until the input is empty.
+      await new Promise(resolve => setImmediate(resolve))
+    }
+  }
+
+  /** Partitions of every topic the topology reads and writes. */
+  async #partitions(): Promise<Map<string, number>> {
+    const topics = this.plan.subTopologies.flatMap(part => [...part.sourceTopics, ...part.sinkTopics])
+    const partitions = new Map<string, number>()
+    for (const topic of topics) {
+      const description = await this.#options.log.admin.describeTopic(topic)
+      if (description === undefined)
+        throw new TickerError('LOG_UNKNOWN_TOPIC', `the topic ${topic} does not exist`)
+      partitions.set(topic, description.partitions)
+    }
+    return partitions
+  }
+
+  async #createInternalTopics(partitions: ReadonlyMap<string, number>): Promise<void> {
+    const { log, applicationId } = this.#options
+    const wanted = this.plan.subTopologies.flatMap(part =>
+      part.stores.map(store => ({
+        topic: changelogTopic(applicationId, store),
+        partitions: taskCount(part, partitions),
+        config: { 'cleanup.policy': 'compact' },
+      })),
+    )
+    // Dead letters keep the event time of their records, which may be long ago: they must not expire by it.
+    const deadLetters = {
+      topic: deadLetterTopic(applicationId),
+      partitions: 1,
+      config: { 'retention.ms': '-1' },
+    }
+    await log.admin.createTopics([...wanted, deadLetters])
+    for (const { topic, partitions: count } of wanted) {
+      const found = await log.admin.describeTopic(topic)
+      if (found !== undefined && found.partitions !== count) {
+        throw new TickerError(
+          'TOPIC_WRONG_PARTITIONS',
+          `${topic} has ${found.partitions} partitions instead of ${count}`,
+        )
+      }
+    }
+  }
+}

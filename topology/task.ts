@@ -1,0 +1,193 @@
+/**
+ * A task: one sub-topology on one partition of its topics. It owns its stores and its place in the log, and runs its
+ * records one after the other.
+ *
+ *     created ──restore──▶ running ──close──▶ closed
+ *        └──────────────────close──────────────▲
+ *
+ * What a task has done since its last commit (outputs, changes, positions) is held here and leaves with the next commit
+ * (commit.ts), all or nothing; a task that fails before is thrown away and made anew from what was committed.
+ */
+
+import type { StoreChange } from '../state/store.ts'
+import { RecordCollector } from './collector.ts'
+import { deadLetterRecord } from './dead-letters.ts'
+import { TickerError } from './errors.ts'
+import type { CommittedOffset, ProducerRecord, TopicPartition } from './log/log.ts'
+import type { RecordBatch } from './log/record-batch.ts'
+import { buildOperators, type Operators } from './operators/build.ts'
+import { type DeadLetter, nextQueue, PartitionQueue } from './partition-group.ts'
+import { deadLetterTopic, type SubTopology, type TaskId, taskName } from './plan.ts'
+import type { Decision } from './recorded.ts'
+import type { Timers } from './timers.ts'
+
+/** Bytes of output a task holds before it wants a commit. */
+const OUTPUT_LIMIT = 8 * 1024 * 1024
+/** Batches a partition holds before it wants no more. */
+const INPUT_LIMIT = 8
+
+export type TaskState = 'created' | 'running' | 'closed'
+
+/** Everything one commit moves. */
+export interface TaskSnapshot {
+  readonly outputs: readonly ProducerRecord[]
+  readonly changes: ReadonlyMap<string, readonly StoreChange[]>
+  readonly positions: readonly CommittedOffset[]
+}
+
+export interface TaskOptions {
+  readonly id: TaskId
+  readonly part: SubTopology
+  readonly applicationId: string
+  /** Partitions of every topic written to. */
+  readonly partitions: ReadonlyMap<string, number>
+  readonly timers: Timers
+  readonly onDeadLetter?: (letter: DeadLetter) => void
+  readonly onDecision?: (task: string, store: string, decision: Decision<unknown>) => void
+}
+
+export class Task {
+  readonly id: TaskId
+  readonly name: string
+  readonly operators: Operators
+  state: TaskState = 'created'
+  /** Records taken from the input. */
+  processed = 0
+  deadLettered = 0
+  #queues: PartitionQueue[] = []
+  #dirty = false
+  readonly #collector: RecordCollector
+  readonly #options: TaskOptions
+
+  constructor(options: TaskOptions) {
+    this.#options = options
+    this.id = options.id
+    this.name = taskName(options.id)
+    this.#collector = new RecordCollector(options.partitions, options.id.partition)
+    this.operators = buildOperators(options.part, { collector: this.#collector, timers: options.timers })
+  }
+
+  /** The partitions it reads. */
+  get inputs(): readonly TopicPartition[] {
+    return this.#options.part.sourceTopics.map(topic => ({ topic, partition: this.id.partition }))
+  }
+
+  /** Begins at the committed positions; the stores are restored. */
+  start(positions: readonly CommittedOffset[]): void {
+    if (this.state !== 'created')
+      throw new TickerError('LOG_MISUSED', `task ${this.name} is ${this.state} already`)
+    this.#queues = this.inputs.map(tp => {
+      const { node, out } = this.operators.sources.get(tp.topic)!
+      const position = positions.find(each => each.topic === tp.topic)?.position ?? 0
+      return new PartitionQueue(tp, {
+        source: node,
+        out,
+        position,
+        onDeadLetter: letter => this.#giveUp(letter),
+      })
+    })
+    this.state = 'running'
+  }
+
+  add(batch: RecordBatch): void {
+    this.#queues.find(queue => queue.tp.topic === batch.topic)?.add(batch)
+  }
+
+  /** Gives up fetched batches, since they are fetched again; answers from where. Records already decoded are too. */
+  seek(): readonly CommittedOffset[] {
+    for (const queue of this.#queues) queue.clear()
+    return this.positions
+  }
+
+  /** Whether it holds as much input as it should. */
+  get fed(): boolean {
+    return this.#queues.every(queue => queue.batches >= INPUT_LIMIT)
+  }
+
+  /** The offsets of the next records: what a commit commits. */
+  get positions(): readonly CommittedOffset[] {
+    return this.#queues.map(queue => ({ ...queue.tp, position: queue.position }))
+  }
+
+  /** Whether there is something to commit. */
+  get dirty(): boolean {
+    return this.#dirty
+  }
+
+  /** Whether it holds so much output that it must commit before it goes on. */
+  get full(): boolean {
+    return this.#collector.size >= OUTPUT_LIMIT
+  }
+
+  /**
+   * Takes up to `limit` records through the topology, the oldest first. Answers with how many.
+   * @throws TickerError PROCESSING_FAILED when an operator threw
+   */
+  async process(limit: number): Promise<number> {
+    let done = 0
+    while (done < limit && !this.full) {
+      const queue = nextQueue(this.#queues)
+      if (queue === undefined) break
+      if (queue instanceof Promise) {
+        await queue
+        continue
+      }
+      try {
+        queue.out.forward(queue.record)
+      } catch (cause) {
+        throw this.#failed(cause, queue)
+      }
+      queue.consume()
+      done++
+      this.#dirty = true
+      for (const operator of this.operators.asynchronous) if (operator.full) await operator.drain()
+    }
+    // Positions also move over offsets without a record.
+    this.processed += done
+    return done
+  }
+
+  /** Waits for what works asynchronously. */
+  async drain(): Promise<void> {
+    for (const operator of this.operators.asynchronous) if (operator.pending > 0) await operator.drain()
+  }
+
+  /** Takes new recorded decisions. To be called right after a commit or a start, when nothing is under way. */
+  async decide(): Promise<void> {
+    for (const store of this.operators.decisions) {
+      const decision = await store.decide(this.positions)
+      if (decision === undefined) continue
+      this.#dirty = true
+      this.#options.onDecision?.(this.name, store.name, decision)
+    }
+  }
+
+  /** All since the last snapshot, synchronously; from here on records belong to the next commit. */
+  snapshot(): TaskSnapshot {
+    this.#dirty = false
+    return {
+      outputs: this.#collector.take(),
+      changes: new Map(this.operators.stores.map(store => [store.name, store.takeChanges()])),
+      positions: this.positions,
+    }
+  }
+
+  close(): void {
+    this.state = 'closed'
+    this.#queues = []
+  }
+
+  #giveUp(letter: DeadLetter): void {
+    const record = deadLetterRecord(letter, deadLetterTopic(this.#options.applicationId))
+    this.#collector.collect(record.topic, record.key, record.value, record.timestamp, record.headers ?? [])
+    this.deadLettered++
+    this.#dirty = true
+    this.#options.onDeadLetter?.(letter)
+  }
+
+  #failed(cause: unknown, queue: PartitionQueue): TickerError {
+    const where = `${queue.tp.topic}/${queue.tp.partition} at ${queue.position}`
+    const what = cause instanceof Error ? cause.message : String(cause)
+    return new TickerError('PROCESSING_FAILED', `task ${this.name} failed on ${where}: ${what}`, { cause })
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Runs a topology in a test: the same node, thread, tasks and commits as in production, on an in-process log, step by
+ * step and on a clock of its own.
+ */
+import { memoryBackend } from '../../state/index.ts'
+import type { Graph } from '../graph.ts'
+import type { Headers, Log } from '../log/log.ts'
+import { memoryLog } from '../log/memory/memory-log.ts'
+import { RecordCursor } from '../log/record-batch.ts'
+import { type NodeOptions, StreamsNode } from '../node.ts'
+import { partitionOf } from '../partitioner.ts'
+import type { Serde } from '../serde.ts'
+import { ManualTimers } from './manual-timers.ts'
+
+export interface TestDriverOptions
+  extends Partial<Pick<NodeOptions, 'guarantee' | 'state' | 'onDecision' | 'applicationId'>> {
+  /** A commit after every so many records. Default 1; Infinity: only when asked. */
+  readonly commitEvery?: number
+  /** Of every topic. Default 1. */
+  readonly partitions?: number
+  /** Milliseconds since the epoch at the beginning. Default 0. */
+  readonly now?: number
+  /** A log that holds records already: for going on where another driver stopped. */
+  readonly log?: Log
+}
+
+export interface TestRecord<K, V> {
+  readonly key: K | null
+  readonly value: V | null
+  readonly timestamp: number
+  readonly headers: Headers
+}
+
+export class TopologyTestDriver {
+  readonly timers: ManualTimers
+  readonly log: Log
+  readonly node: StreamsNode
+  readonly #graph: Graph
+  readonly #commitEvery: number
+  readonly #partitions: number
+  #uncommitted = 0
+  #read = new Map<string, number>()
+
+  private constructor(graph: Graph, options: TestDriverOptions) {
+    this.#graph = graph
+    this.#commitEvery = options.commitEvery ?? 1
+    this.#partitions = options.partitions ?? 1
+    this.timers = new ManualTimers(options.now)
+    this.log = options.log ?? memoryLog({ now: () => this.timers.now() })
+    this.node = new StreamsNode({
+      topology: graph,
+      applicationId: options.applicationId ?? 'test',
+      log: this.log,
+      state: options.state ?? memoryBackend(),
+      guarantee: options.guarantee,
+      commitInterval: Number.POSITIVE_INFINITY,
+      timers: this.timers,
+      onDecision: options.onDecision,
+    })
+  }
+
+  /** Makes the topics and waits until every task runs. */
+  static async start(graph: Graph, options: TestDriverOptions = {}): Promise<TopologyTestDriver> {
+    const driver = new TopologyTestDriver(graph, options)
+    const topics = graph.nodes.flatMap(node =>
+      node.kind === 'source' || node.kind === 'sink' ? [node.topic] : [],
+    )
+    await driver.log.admin.createTopics(
+      [...new Set(topics)].map(topic => ({ topic, partitions: driver.#partitions })),
+    )
+    await driver.node.start()
+    await driver.#settle()
+    return driver
+  }
+
+  /** Writes a record with the source's serdes and runs it, and what follows from it, to the end. */
+  async pipe(
+    topic: string,
+    record: { key: unknown; value: unknown; timestamp: number; headers?: Headers },
+  ): Promise<void> {
+    const source = this.#graph.nodes.find(node => node.kind === 'source' && node.topic === topic)
+    if (source?.kind !== 'source') throw new Error(`the topology does not read ${topic}`)
+    const key = record.key === null ? null : source.key.serialize(record.key)
+    const value = record.value === null ? null : source.value.serialize(record.value)
+    await this.pipeBytes(topic, { ...record, key, value })
+  }
+
+  /** The same with bytes as they are: for records that cannot be decoded. */
+  async pipeBytes(
+    topic: string,
+    record: { key: Buffer | null; value: Buffer | null; timestamp: number; headers?: Headers },
+  ): Promise<void> {
+    const producer = await this.log.producer({ clientId: 'test-driver' })
+    await producer.init()
+    const partition = record.key === null ? 0 : partitionOf(record.key, this.#partitions)
+    await producer.send([{ topic, partition, ...record }])
+    await producer.close()
+    await this.#settle()
+    if (++this.#uncommitted >= this.#commitEvery) await this.commit()
+  }
+
+  async commit(): Promise<void> {
+    this.#uncommitted = 0
+    await this.node.commit()
+    await this.#settle()
+  }
+
+  /** What was committed to a topic since the last call, by partition and offset. */
+  async read<K, V>(topic: string, serdes: { key: Serde<K>; value: Serde<V> }): Promise<TestRecord<K, V>[]> {
+    const reader = await this.log.reader({ clientId: 'test-driver' })
+    const records: TestRecord<K, V>[] = []
+    const cursor = new RecordCursor()
+    for (const { partition, start, end } of await this.log.admin.offsets(topic)) {
+      const id = `${topic} ${partition}`
+      let position = this.#read.get(id) ?? start
+      reader.seek({ topic, partition }, position)
+      while (position < end) {
+        for (const batch of await reader.poll(0)) {
+          if (batch.partition !== partition) continue
+          cursor.reset(batch, position)
+          while (cursor.next()) {
+            records.push({
+              key: cursor.key && serdes.key.deserialize(cursor.key),
+              value: cursor.value && serdes.value.deserialize(cursor.value),
+              timestamp: cursor.timestamp,
+              headers: cursor.headers(),
+            })
+          }
+          position = batch.lastOffset + 1
+        }
+      }
+      this.#read.set(id, position)
+    }
+    await reader.close()
+    return records
+  }
+
+  /** Commits and ends, leaving the log open. */
+  async close(): Promise<void> {
+    await this.node.close()
+  }
+
+  /** Steps until nothing moves. */
+  async #settle(): Promise<void> {
+    let idle = 0
+    while (idle < 3) {
+      const processed = await this.node.step()
+      await new Promise(resolve => setImmediate(resolve))
+      idle = processed === 0 && !this.node.settling ? idle + 1 : 0
+    }
+  }
+}
