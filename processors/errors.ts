@@ -15,16 +15,18 @@ const table = {
   RECORDING_DUPLICATE: 'A device has one file: remove or rename one of them.',
   RECORDING_EXISTS: 'Recordings are never overwritten: name another directory, or remove the old files.',
   RECORDING_DEVICE_INVALID: 'A device id becomes a file name: use letters, digits, ".", "_" and "-" only.',
-  RECORDING_UNREADABLE: 'The file is damaged or cut off there: fetch it again. What came before it was streamed.',
+  RECORDING_UNREADABLE:
+    'The file is damaged or cut off there: fetch it again. What came before it was streamed.',
   ROW_CELLS_MISCOUNTED: 'A row has 20 cells; leave those empty that have no value.',
   ROW_TOO_LONG: 'A row has at most 64 KiB.',
   ROW_NUMBER_INVALID: 'Write a decimal number, or leave the cell empty where there is none.',
   ROW_NUMBER_NOT_FINITE: 'Leave the cell empty where there is no number.',
   ROW_STAMP_INVALID: 'Write stamps as YYYY-MM-DD HH:MM:SS.ffffff.',
-  ROW_STAMP_ABSURD: 'Stamps lie after 2000 and not in the future: check the clock of the watch, and --timezone.',
+  ROW_STAMP_ABSURD:
+    'Stamps lie after 2000 and not in the future: check the clock of the watch, and --timezone.',
   TIME_ZONE_UNKNOWN: 'Name a zone of the IANA time zone database, such as America/Los_Angeles.',
   SPEED_INVALID: 'Give a speed as a positive number (1 is real time), or "max".',
-  PROFILE_INVALID: 'Make the generator profile anew with spark-jobs/statistics.py.',
+  PROFILE_INVALID: 'Make the generator profile anew with spark-jobs/descriptive_statistics.py.',
 } as const satisfies Record<string, string>
 
 export type ApplicationErrorCode = keyof typeof table
