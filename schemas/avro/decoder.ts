@@ -18,7 +18,12 @@ export interface DecoderSpec<K> {
  * millisecond: keep it.
  * @throws SchemaError SCHEMA_INVALID, SCHEMA_INCOMPATIBLE
  */
-export function decoder<T extends object, K extends keyof T & string = keyof T & string>(
+export function decoder<T extends object>(type: AvroType<T>, spec?: DecoderSpec<never>): Decode<T>
+export function decoder<T extends object, K extends keyof T & string>(
+  type: AvroType<T>,
+  spec: DecoderSpec<K>,
+): Decode<Pick<T, K>>
+export function decoder<T extends object, K extends keyof T & string>(
   type: AvroType<T>,
   spec: DecoderSpec<K> = {},
 ): Decode<Pick<T, K>> {
@@ -29,10 +34,15 @@ export function decoder<T extends object, K extends keyof T & string = keyof T &
  * The same, but every call fills and returns one and the same object: its fields hold until the next call. For code
  * that looks at each value once.
  */
-export function cursor<T extends object, K extends keyof T & string = keyof T & string>(
+export function cursor<T extends object>(type: AvroType<T>, spec?: DecoderSpec<never>): Decode<T>
+export function cursor<T extends object, K extends keyof T & string>(
+  type: AvroType<T>,
+  spec: DecoderSpec<K>,
+): Decode<Pick<T, K>>
+export function cursor<T extends object, K extends keyof T & string>(
   type: AvroType<T>,
   spec: DecoderSpec<K> = {},
-): Decode<Readonly<Pick<T, K>>> {
+): Decode<Pick<T, K>> {
   return compile(type, spec, true)
 }
 

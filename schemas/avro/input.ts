@@ -3,6 +3,9 @@ import { SchemaError } from '../errors.ts'
 /** How many items that take no bytes (nulls) one block may claim; all other counts are held by the bytes left. */
 const WEIGHTLESS_ITEMS = 65_536
 
+const RECALLED_LENGTH = 32
+const RECALLED_TEXTS = 1024
+
 /**
  * Reads Avro's binary encoding (avro.apache.org/docs/1.12.0/specification/#binary-encoding) from one buffer.
  * Generated decoders call its methods in the order of the writer's schema. One input serves all decoders of a
@@ -15,6 +18,7 @@ export class Input {
   #offset = 0
   #at = 0
   #end = 0
+  readonly #texts: string[] = Array.from({ length: RECALLED_TEXTS }, () => '')
 
   begin(bytes: Buffer, at: number): void {
     if (this.#view.buffer !== bytes.buffer) this.#view = new DataView(bytes.buffer)
@@ -86,7 +90,8 @@ export class Input {
   string(): string {
     const length = this.#length()
     const at = this.#take(length)
-    return this.#bytes.toString('utf8', at, at + length)
+    if (length > RECALLED_LENGTH) return this.#bytes.toString('utf8', at, at + length)
+    return this.#recall(at, length)
   }
 
   bytes(): Buffer {
@@ -100,6 +105,12 @@ export class Input {
 
   /** The index of a union's branch or an enum's symbol. */
   index(count: number): number {
+    // Nearly always one byte; half of all calls come here, so that case is taken first.
+    const byte = this.#at < this.#end ? this.#bytes[this.#at]! : 255
+    if (byte < 128 && (byte & 1) === 0 && byte >>> 1 < count) {
+      this.#at++
+      return byte >>> 1
+    }
     const index = this.long()
     if (index < 0 || index >= count) this.malformed(`index ${index} where there are ${count} choices`)
     return index
@@ -151,6 +162,27 @@ export class Input {
 
   malformed(what: string): never {
     throw new SchemaError('AVRO_MALFORMED', `${what}, before byte ${this.#at}`)
+  }
+
+  /**
+   * Most short texts of a stream (devices, labels, states) are the same few again and again: the last one of each
+   * hash is kept, and given again when the bytes are the same, which takes less than making a string of them.
+   */
+  #recall(at: number, length: number): string {
+    const bytes = this.#bytes
+    let hash = length
+    for (let i = 0; i < length; i++) hash = (hash * 31 + bytes[at + i]!) | 0
+    const slot = (hash ^ (hash >>> 10)) & (RECALLED_TEXTS - 1)
+    const text = this.#texts[slot]!
+    if (text.length === length) {
+      let i = 0
+      while (i < length && text.charCodeAt(i) === bytes[at + i]) i++
+      if (i === length) return text
+    }
+    const fresh = bytes.toString('utf8', at, at + length)
+    // Only ASCII is kept, which has as many characters as bytes: for it, equal codes mean equal bytes.
+    if (fresh.length === length) this.#texts[slot] = fresh
+    return fresh
   }
 
   #limit(count: number, size: number): void {

@@ -1,0 +1,105 @@
+/** Where schemas have their ids: in process, or in a registry with Confluent's API. */
+import { SchemaRegistry as ConfluentClient, SchemaType } from '@kafkajs/confluent-schema-registry'
+import { SchemaError } from './errors.ts'
+
+export interface SchemaRegistry {
+  /**
+   * The id of the schema under the subject, which is `<topic>-key` or `<topic>-value`; the same for the same schema.
+   * @throws SchemaError REGISTRY_UNREACHABLE, REGISTRY_INCOMPATIBLE, REGISTRY_FAILED
+   */
+  register(subject: string, schema: object): Promise<number>
+  /**
+   * @throws SchemaError WIRE_SCHEMA_UNKNOWN; SCHEMA_INVALID when it is no Avro schema; REGISTRY_UNREACHABLE,
+   * REGISTRY_FAILED when there is no answer
+   */
+  schemaById(id: number): Promise<object>
+}
+
+/** A registry within the process, for the log within the process: ids count from 1 in the order of registration. */
+export function localRegistry(): SchemaRegistry {
+  const ids = new Map<string, number>()
+  const schemas: object[] = []
+  return {
+    async register(_subject, schema) {
+      const text = JSON.stringify(schema)
+      const id = ids.get(text) ?? schemas.push(schema)
+      ids.set(text, id)
+      return id
+    },
+    async schemaById(id) {
+      const schema = schemas[id - 1]
+      if (schema === undefined) throw unknownSchema(id)
+      return schema
+    },
+  }
+}
+
+/** Milliseconds that one question may take, its retries included. */
+const ANSWER_WITHIN = 10_000
+
+/**
+ * A registry with Confluent's API at `url`, such as `http://127.0.0.1:8081`. A subject's compatibility is set to
+ * BACKWARD when it is first registered: what was written before stays readable.
+ */
+export function confluentRegistry(url: string): SchemaRegistry {
+  const client = new ConfluentClient({ host: url, clientId: 'tickerwatch', retry: { retries: 2 } })
+
+  async function ask<A>(what: string, question: Promise<A>): Promise<A> {
+    let timer: NodeJS.Timeout | undefined
+    const silence = new Promise<never>((_resolve, reject) => {
+      const text = `${url} did not answer within ${ANSWER_WITHIN / 1000} s to ${what}`
+      timer = setTimeout(() => reject(new SchemaError('REGISTRY_UNREACHABLE', text)), ANSWER_WITHIN)
+    })
+    try {
+      return await Promise.race([question, silence])
+    } catch (error) {
+      throw error instanceof SchemaError ? error : failure(url, what, error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    async register(subject, schema) {
+      // As text, because the client's own parser of schema objects drops what it does not know.
+      const document = { type: SchemaType.AVRO, schema: JSON.stringify(schema) }
+      const { id } = await ask(`registering ${subject}`, client.register(document, { subject }))
+      return id
+    },
+    async schemaById(id) {
+      try {
+        // The client gives its parsed form, whose JSON is the schema.
+        return JSON.parse(JSON.stringify(await ask(`schema ${id}`, client.getSchema(id))))
+      } catch (error) {
+        const cause = error instanceof SchemaError ? error.cause : error
+        if (statusOf(cause) === 404) throw unknownSchema(id)
+        throw error
+      }
+    },
+  }
+}
+
+function failure(url: string, what: string, error: unknown): SchemaError {
+  const text = error instanceof Error ? error.message.replace(/^.*? - /, '') : String(error)
+  // The client reports a refused connection as status 400.
+  if (/ECONN|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|socket hang up/.test(text)) {
+    return new SchemaError('REGISTRY_UNREACHABLE', `${url} cannot be reached for ${what}: ${text}`, {
+      cause: error,
+    })
+  }
+  const status = statusOf(error)
+  if (status === undefined)
+    return new SchemaError('SCHEMA_INVALID', `${url}, ${what}: ${text}`, { cause: error })
+  const code = status === 409 ? 'REGISTRY_INCOMPATIBLE' : 'REGISTRY_FAILED'
+  return new SchemaError(code, `${url} refused ${what}: ${text}`, { cause: error })
+}
+
+function statusOf(error: unknown): number | undefined {
+  return error instanceof Error && 'status' in error && typeof error.status === 'number'
+    ? error.status
+    : undefined
+}
+
+function unknownSchema(id: number): SchemaError {
+  return new SchemaError('WIRE_SCHEMA_UNKNOWN', `there is no schema ${id}`)
+}

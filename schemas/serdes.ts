@@ -1,0 +1,103 @@
+/** Keys and values on topics: Avro in Confluent's wire format, `magic 0 | schema id, 4 bytes big-endian | body`. */
+import { decoder } from './avro/decoder.ts'
+import type { AvroType, Decode } from './avro/type.ts'
+import { SchemaError } from './errors.ts'
+import { knownSchemas } from './known-schemas.ts'
+import type { SchemaRegistry } from './registry.ts'
+
+const HEADER = 5
+
+/** How keys or values become bytes and back. */
+export interface AvroSerde<T> {
+  /** Changes when the bytes' meaning changes. */
+  readonly name: string
+  /** @throws SchemaError AVRO_VALUE; REGISTRY_FAILED before `register` */
+  serialize(value: T): Buffer
+  /**
+   * What was written with any schema that the registry knows, by Avro's schema resolution. A schema seen for the
+   * first time must be fetched: SchemaPending, with a promise `ready`, says so.
+   * @throws SchemaPending, SchemaError WIRE_…, AVRO_…, SCHEMA_…
+   */
+  deserialize(bytes: Buffer): T
+}
+
+/** The serdes of one application: they share a registry and what is known of it. */
+export interface AvroSerdes {
+  key<T extends object>(topic: string, type: AvroType<T>): AvroSerde<T>
+  value<T extends object>(topic: string, type: AvroType<T>): AvroSerde<T>
+  /** Registers the schema of every serde asked for so far, as `<topic>-key` or `<topic>-value`; needed to write. */
+  register(): Promise<void>
+}
+
+/** `now` in milliseconds: for how long an id is taken to be unknown. */
+export function avroSerdes(registry: SchemaRegistry, now: () => number = Date.now): AvroSerdes {
+  const schemas = knownSchemas(registry, now)
+  const subjects = new Map<
+    string,
+    { readonly name: string; readonly fingerprint: string; readonly schema: object; id?: number }
+  >()
+
+  function serde<T extends object>(subject: string, type: AvroType<T>): AvroSerde<T> {
+    const declared = subjects.get(subject) ?? {
+      name: type.name,
+      fingerprint: type.fingerprint,
+      schema: type.schema,
+    }
+    if (declared.fingerprint !== type.fingerprint) {
+      throw new SchemaError(
+        'SCHEMA_INVALID',
+        `${subject} holds ${declared.name} and cannot hold ${type.name} as well`,
+      )
+    }
+    subjects.set(subject, declared)
+    const decoders = new Map<number, Decode<T>>()
+
+    return {
+      name: `avro ${type.name} ${type.fingerprint}`,
+      serialize(value) {
+        if (declared.id === undefined)
+          throw new SchemaError('REGISTRY_FAILED', `${subject} was not registered before its first use`)
+        const bytes = type.encode(value, HEADER)
+        bytes[0] = 0
+        bytes.writeUInt32BE(declared.id, 1)
+        return bytes
+      },
+      deserialize(bytes) {
+        const id = schemaId(bytes)
+        let decode = decoders.get(id)
+        if (decode === undefined) {
+          decode = decoderOf(type, id === declared.id ? type.schema : schemas.get(id))
+          decoders.set(id, decode)
+        }
+        return decode(bytes, HEADER)
+      },
+    }
+  }
+
+  return {
+    key: (topic, type) => serde(`${topic}-key`, type),
+    value: (topic, type) => serde(`${topic}-value`, type),
+    async register() {
+      for (const [subject, declared] of subjects)
+        declared.id ??= await registry.register(subject, declared.schema)
+    },
+  }
+}
+
+/** A writer that cannot be read stays so: its error is kept in the place of a decoder. */
+function decoderOf<T extends object>(type: AvroType<T>, writer: object): Decode<T> {
+  if (writer === type.schema) return type.decode
+  try {
+    return decoder(type, { writer })
+  } catch (error) {
+    return () => {
+      throw error
+    }
+  }
+}
+
+function schemaId(bytes: Buffer): number {
+  if (bytes.length < HEADER) throw new SchemaError('WIRE_SHORT', `${bytes.length} bytes are no Avro value`)
+  if (bytes[0] !== 0) throw new SchemaError('WIRE_MAGIC', `the first byte is ${bytes[0]}, not 0`)
+  return bytes.readUInt32BE(1)
+}
