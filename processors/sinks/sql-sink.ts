@@ -1,0 +1,415 @@
+/**
+ * Predictions into SQL, exactly once. Rows and the consumed position are written in one SQL transaction, and the
+ * position in SQL is the only one that counts: the consumer group merely divides the partitions among sinks.
+ *
+ * One rule covers every trouble (a rebalance, a rival sink, a database that is down, a connection cut after COMMIT was
+ * sent): forget what was taken but not written, ask SQL where the partition stands, and read on from there. The
+ * position only moves from where this sink believes it to be, so a mistaken belief writes nothing.
+ */
+import type { BaseLogger } from 'pino'
+import type { Prediction } from '../../schemas/index.ts'
+import { stickyAssignor } from '../../topology/assignor.ts'
+import { TickerError } from '../../topology/errors.ts'
+import type { Consumer, Log } from '../../topology/log/log.ts'
+import { type RecordBatch, RecordCursor } from '../../topology/log/record-batch.ts'
+import type { DeadLetter } from '../../topology/partition-group.ts'
+import { systemTimers, type Timers } from '../../topology/timers.ts'
+import { postgresDialect, type SqlDialect } from './dialect.ts'
+import {
+  insertPredictions,
+  type PredictionRow,
+  predictionRow,
+  type RecordPlace,
+} from './predictions-table.ts'
+import { advanceOffset, enterOffset, type StoredOffset, storedOffsets } from './sink-offsets.ts'
+import type { Sql } from './sql.ts'
+
+/** A micro-batch is written when it has so many rows, or when its first one is so many milliseconds old. */
+const batchRows = 1_000
+const batchAge = 200
+/** Milliseconds between two attempts: doubled after each, up to the last. */
+const firstRetry = 100
+const slowestRetry = 5_000
+const reportInterval = 1_000
+
+export interface SqlSinkOptions {
+  readonly log: Log
+  readonly sql: Sql
+  readonly dialect?: SqlDialect
+  /** Of predictions. */
+  readonly topic: string
+  readonly group: string
+  /** As `Serde.deserialize`: what it throws may carry a promise `ready`, which is awaited before the next try. */
+  readonly decode: (value: Buffer) => Prediction
+  /**
+   * A record that can have no row; key and value are views, to be copied if kept. Awaited before the position moves
+   * on: a crash in between calls it again for the same record.
+   */
+  readonly onDeadLetter: (letter: DeadLetter) => Promise<void>
+  readonly timers?: Timers
+  readonly logger: Pick<BaseLogger, 'info' | 'warn'>
+}
+
+export interface SqlSinkStatus {
+  /** Written by this sink since it started. */
+  readonly rows: number
+  readonly deadLettered: number
+  /** Those assigned to this sink; `position` is the one in SQL, absent until it was asked for. */
+  readonly partitions: readonly {
+    readonly partition: number
+    readonly position?: number
+    readonly lag?: number
+  }[]
+  /** Records that wait in those partitions, as of the last second. */
+  readonly lag: number
+  /** Why nothing is written at present; `since` in milliseconds since the epoch. */
+  readonly paused?: { readonly reason: string; readonly since: number; readonly attempts: number }
+}
+
+export interface SqlSink {
+  status(): SqlSinkStatus
+  /** Resolves when each record that was in the topic at the call is written, by whichever sink. @throws TickerError LOG_MISUSED when closed meanwhile */
+  drained(): Promise<void>
+  /** Writes what was taken, leaves the group, and returns; the database stays open. */
+  close(): Promise<void>
+}
+
+/** Starts at once and keeps trying: an unreachable log or database shows in `status()`. */
+export function startSqlSink(options: SqlSinkOptions): SqlSink {
+  return new RunningSink(options)
+}
+
+interface AssignedPartition {
+  readonly partition: number
+  /** The row in `sink_offsets` as this sink believes it to be; undefined until SQL was asked. */
+  stored: StoredOffset | undefined
+  /** Offset of the next record to take; the records between the stored offset and this one are in `rows`. */
+  next: number
+  rows: PredictionRow[]
+  /** End of the partition, as of the last look. */
+  end: number
+}
+
+/** Another sink moved the position first. Nothing is wrong: read on from where it stands now. */
+class OvertakenError extends Error {}
+
+class RunningSink implements SqlSink {
+  readonly #options: SqlSinkOptions
+  readonly #timers: Timers
+  readonly #cursor = new RecordCursor()
+  readonly #running: Promise<void>
+  #closing = false
+  #partitions = new Map<number, AssignedPartition>()
+  /** By log identity and partition, the offset below which dead letters were sent: a retry passes over them. */
+  readonly #deadLetteredBelow = new Map<string, number>()
+  #tablesExist = false
+  #rows = 0
+  #deadLettered = 0
+  #batchBegan: number | undefined
+  #reportDue = 0
+  #paused: { reason: string; since: number; attempts: number; retryAt: number } | undefined
+
+  constructor(options: SqlSinkOptions) {
+    this.#options = options
+    this.#timers = options.timers ?? systemTimers
+    this.#running = this.#run()
+  }
+
+  status(): SqlSinkStatus {
+    const partitions = [...this.#partitions.values()].map(({ partition, stored, end }) =>
+      stored === undefined
+        ? { partition }
+        : { partition, position: stored.nextOffset, lag: Math.max(0, end - stored.nextOffset) },
+    )
+    const lag = partitions.reduce((sum, partition) => sum + (partition.lag ?? 0), 0)
+    const { reason, since, attempts } = this.#paused ?? {}
+    return {
+      rows: this.#rows,
+      deadLettered: this.#deadLettered,
+      partitions,
+      lag,
+      ...(reason !== undefined &&
+        since !== undefined &&
+        attempts !== undefined && { paused: { reason, since, attempts } }),
+    }
+  }
+
+  async drained(): Promise<void> {
+    const { log, sql, topic } = this.#options
+    const logId = await this.#logId()
+    const ends = (await log.admin.offsets(topic)).filter(({ start, end }) => end > start)
+    for (;;) {
+      const stored = await storedOffsets(sql, topic).catch(() => [])
+      const isWritten = (partition: number, end: number): boolean =>
+        stored.some(row => row.logId === logId && row.partition === partition && row.nextOffset >= end)
+      if (ends.every(({ partition, end }) => isWritten(partition, end))) return
+      if (this.#closing)
+        throw new TickerError('LOG_MISUSED', 'the sink was closed before it had written everything')
+      await this.#sleep(50)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { log, topic, group } = this.#options
+    while (!this.#closing) {
+      try {
+        const consumer = await log.consumer({
+          group,
+          clientId: group,
+          topics: [topic],
+          assignor: stickyAssignor([[topic]]),
+          onAssigned: ({ partitions }) => this.#assign(partitions.map(({ partition }) => partition)),
+          onLost: () => this.#assign([]),
+        })
+        try {
+          await this.#consume(consumer)
+        } finally {
+          this.#assign([])
+          await consumer.close()
+        }
+      } catch (error) {
+        this.#pause(error)
+        await this.#sleep(this.#retryIn())
+      }
+    }
+  }
+
+  #assign(partitions: readonly number[]): void {
+    this.#partitions = new Map(
+      partitions.map(partition => [partition, { partition, stored: undefined, next: 0, rows: [], end: 0 }]),
+    )
+    this.#batchBegan = undefined
+  }
+
+  /** Until closed; errors of the log end it, all others are retried here, so that the group is not left for them. */
+  async #consume(consumer: Consumer): Promise<void> {
+    while (!this.#closing) {
+      if (this.#retryIn() === 0) await this.#orPause(consumer, () => this.#findPositions(consumer))
+      const batches = await consumer.poll(this.#patience())
+      await this.#orPause(consumer, async () => {
+        for (const batch of batches) await this.#take(batch)
+        if (this.#batchBegan !== undefined && this.#timers.now() - this.#batchBegan >= batchAge)
+          await this.#write()
+      })
+      if (this.#timers.now() >= this.#reportDue) await this.#report(consumer)
+    }
+    await this.#orPause(consumer, () => this.#write())
+  }
+
+  async #orPause(consumer: Consumer, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (!(error instanceof OvertakenError)) this.#pause(error)
+      const partitions = [...this.#partitions.keys()]
+      consumer.pause(partitions.map(partition => ({ topic: this.#options.topic, partition })))
+      this.#assign(partitions)
+    }
+  }
+
+  /** Asks SQL for the positions not known yet, and reads on from them. */
+  async #findPositions(consumer: Consumer): Promise<void> {
+    const { log, sql, topic, logger } = this.#options
+    const assigned = this.#partitions
+    const unknown = [...assigned.values()].filter(({ stored }) => stored === undefined)
+    if (unknown.length === 0) return
+    await this.#createTables()
+    const logId = await this.#logId()
+    const offsets = new Map((await log.admin.offsets(topic)).map(each => [each.partition, each]))
+
+    let rows = await storedOffsets(sql, topic)
+    const rowOf = (partition: number): StoredOffset | undefined =>
+      rows.find(row => row.logId === logId && row.partition === partition)
+    const newcomers = unknown.filter(({ partition }) => rowOf(partition) === undefined)
+    if (newcomers.length > 0) {
+      if (rows.length > 0 && rows.every(row => row.logId !== logId))
+        logger.warn(`${sql.description} has rows of another log than this ${topic} (${logId}): starting anew`)
+      for (const { partition } of newcomers) {
+        const nextOffset = offsets.get(partition)?.start ?? 0
+        await enterOffset(sql, topic, { logId, partition, nextOffset }, this.#timers.now())
+      }
+      rows = await storedOffsets(sql, topic)
+    }
+    if (this.#partitions !== assigned) return // a rebalance came in between; the next round asks for its partitions
+
+    for (const each of unknown) {
+      const { start, end } = offsets.get(each.partition) ?? { start: 0, end: 0 }
+      const stored = rowOf(each.partition)
+      if (stored === undefined)
+        throw new TickerError('LOG_MISUSED', `the offsets row of ${topic}/${each.partition} vanished`)
+      if (stored.nextOffset < start)
+        logger.warn(
+          `${topic}/${each.partition} lost ${start - stored.nextOffset} offsets to retention before they were written`,
+        )
+      each.stored = stored
+      each.next = Math.max(stored.nextOffset, start)
+      each.end = end
+      consumer.seek({ topic, partition: each.partition }, each.next)
+    }
+    consumer.resume(unknown.map(({ partition }) => ({ topic, partition })))
+    // With records waiting, only a write shows that all is well again.
+    if (unknown.every(({ next, end }) => next >= end)) this.#resumed()
+  }
+
+  async #take(batch: RecordBatch): Promise<void> {
+    const assigned = this.#partitions.get(batch.partition)
+    if (assigned?.stored === undefined || batch.lastOffset < assigned.next) return
+    const place = { logId: assigned.stored.logId, partition: batch.partition }
+    const cursor = this.#cursor.reset(batch, assigned.next)
+    while (cursor.next()) {
+      const now = this.#timers.now()
+      this.#batchBegan ??= now
+      try {
+        const prediction = await decoded(cursor.value, this.#options.decode)
+        assigned.rows.push(predictionRow(prediction, { ...place, offset: cursor.offset }, now))
+      } catch (error) {
+        if (!(error instanceof TickerError) || !error.code.startsWith('RECORD_')) throw error
+        await this.#giveUp(cursor, place, error)
+      }
+      if (this.#partitions.get(batch.partition) !== assigned) return // a rebalance while waiting
+      assigned.next = cursor.offset + 1
+      if (assigned.rows.length >= batchRows) {
+        await this.#write()
+        if (this.#partitions.get(batch.partition) !== assigned) return
+      }
+    }
+    assigned.next = batch.lastOffset + 1
+    this.#batchBegan ??= this.#timers.now()
+  }
+
+  async #giveUp(record: RecordCursor, place: Omit<RecordPlace, 'offset'>, error: TickerError): Promise<void> {
+    const { offset, timestamp, key, value } = record
+    const { code, message } = error
+    const { partition } = place
+    const id = `${place.logId}/${partition}`
+    if (offset < (this.#deadLetteredBelow.get(id) ?? 0)) return
+    const { topic, onDeadLetter } = this.#options
+    await onDeadLetter({
+      topic,
+      partition,
+      offset,
+      timestamp,
+      key,
+      value,
+      headers: record.headers(),
+      code,
+      message,
+    })
+    this.#deadLetteredBelow.set(id, offset + 1)
+    this.#deadLettered++
+  }
+
+  /** All that was taken, of every partition, in one transaction. */
+  async #write(): Promise<void> {
+    this.#batchBegan = undefined
+    const taken = [...this.#partitions.values()]
+      .flatMap(assigned =>
+        assigned.stored !== undefined && assigned.next > assigned.stored.nextOffset
+          ? [{ assigned, from: assigned.stored, to: assigned.next, rows: assigned.rows }]
+          : [],
+      )
+      // In one order everywhere: two sinks that lock the same rows in different orders would deadlock.
+      .sort((a, b) => a.from.partition - b.from.partition)
+    if (taken.length === 0) return
+    const now = this.#timers.now()
+    await this.#options.sql.transaction(async session => {
+      for (const { from, to, rows } of taken) {
+        if (!(await advanceOffset(session, from, to, now))) throw new OvertakenError()
+        await insertPredictions(session, rows)
+      }
+    })
+    for (const { assigned, from, to, rows } of taken) {
+      assigned.stored = { ...from, nextOffset: to }
+      assigned.rows = []
+      this.#rows += rows.length
+    }
+    this.#resumed()
+  }
+
+  /** Once a second: looks how far the log goes on, and tells the group, for the log's retention and for lag tools. */
+  async #report(consumer: Consumer): Promise<void> {
+    const { log, topic } = this.#options
+    this.#reportDue = this.#timers.now() + reportInterval
+    const known = [...this.#partitions.values()].flatMap(({ stored }) => stored ?? [])
+    try {
+      await consumer.commit(
+        known.map(({ partition, nextOffset }) => ({ topic, partition, position: nextOffset })),
+      )
+    } catch (error) {
+      // A rebalance is under way; `onAssigned` follows.
+      if (!(error instanceof TickerError && error.code === 'LOG_REBALANCED')) throw error
+    }
+    for (const { partition, end } of await log.admin.offsets(topic)) {
+      const assigned = this.#partitions.get(partition)
+      if (assigned !== undefined) assigned.end = end
+    }
+  }
+
+  async #createTables(): Promise<void> {
+    if (this.#tablesExist) return
+    for (const statement of (this.#options.dialect ?? postgresDialect).createTables)
+      await this.#options.sql.query(statement)
+    this.#tablesExist = true
+  }
+
+  async #logId(): Promise<string> {
+    const { log, topic } = this.#options
+    const description = await log.admin.describeTopic(topic)
+    if (description === undefined)
+      throw new TickerError('LOG_UNKNOWN_TOPIC', `the topic ${topic} does not exist`)
+    return description.identity
+  }
+
+  #pause(error: unknown): void {
+    const now = this.#timers.now()
+    const reason = error instanceof Error ? error.message : String(error)
+    const { since, attempts } = this.#paused ?? { since: now, attempts: 0 }
+    const retryAt = now + Math.min(slowestRetry, firstRetry * 2 ** attempts)
+    if (this.#paused?.reason !== reason)
+      this.#options.logger.warn(`predictions wait to be written: ${reason}`)
+    this.#paused = { reason, since, attempts: attempts + 1, retryAt }
+  }
+
+  #resumed(): void {
+    if (this.#paused === undefined) return
+    this.#options.logger.info(
+      `predictions are written again, after ${this.#timers.now() - this.#paused.since} ms`,
+    )
+    this.#paused = undefined
+  }
+
+  #retryIn(): number {
+    return this.#paused === undefined ? 0 : Math.max(0, this.#paused.retryAt - this.#timers.now())
+  }
+
+  /** How long a poll may wait. */
+  #patience(): number {
+    if (this.#batchBegan !== undefined) return Math.max(0, this.#batchBegan + batchAge - this.#timers.now())
+    return Math.min(batchAge, this.#retryIn() || batchAge)
+  }
+
+  #sleep(milliseconds: number): Promise<void> {
+    return new Promise(resolve => this.#timers.after(milliseconds, resolve))
+  }
+}
+
+async function decoded(value: Buffer | null, decode: SqlSinkOptions['decode']): Promise<Prediction> {
+  if (value === null) throw new TickerError('RECORD_INVALID', 'a prediction without a value')
+  for (;;) {
+    try {
+      return decode(value)
+    } catch (error) {
+      const ready = error instanceof Error && 'ready' in error ? error.ready : undefined
+      if (!(ready instanceof Promise)) {
+        const message = error instanceof Error ? error.message : String(error)
+        throw new TickerError('RECORD_UNDECODABLE', message, { cause: error })
+      }
+      await ready
+    }
+  }
+}
