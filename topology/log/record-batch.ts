@@ -8,8 +8,9 @@
  *
  * Lengths of null are -1; varints are zig-zag coded.
  */
-import type { Headers } from './log.ts'
+
 import { TickerError } from '../errors.ts'
+import type { Headers } from './log.ts'
 
 /** A batch as fetched: one partition's consecutive records, not yet looked at. */
 export interface RecordBatch {
@@ -136,7 +137,10 @@ export class RecordCursor {
 }
 
 function corrupt(batch: RecordBatch): TickerError {
-  return new TickerError('LOG_CORRUPT', `a record of ${batch.topic}/${batch.partition} runs over its batch at ${batch.baseOffset}`)
+  return new TickerError(
+    'LOG_CORRUPT',
+    `a record of ${batch.topic}/${batch.partition} runs over its batch at ${batch.baseOffset}`,
+  )
 }
 
 /** What `encodeRecords` needs of a record. */
@@ -157,9 +161,8 @@ export function encodeRecords(records: readonly EncodableRecord[], baseTimestamp
     at = writeVarlong(out, at, value)
   }
   const take = (bytes: Buffer | null): void => {
-    if (bytes === null) return varint(-1)
-    varint(bytes.length)
-    at += bytes.copy(out, at)
+    varint(bytes === null ? -1 : bytes.length)
+    if (bytes !== null) at += bytes.copy(out, at)
   }
   records.forEach((record, index) => {
     // The length comes first and is not known yet: write the body five bytes later, then move it back.
@@ -198,4 +201,26 @@ function writeVarlong(out: Buffer, at: number, value: number): number {
   }
   out[at++] = rest
   return at
+}
+
+/** The records' encodings, one by one: what a log needs that leaves some out, as compaction does. @throws TickerError LOG_CORRUPT */
+export function splitRecords(batch: RecordBatch): Buffer[] {
+  const { bytes, count } = batch
+  const records: Buffer[] = []
+  let at = 0
+  for (let i = 0; i < count; i++) {
+    const start = at
+    let length = 0
+    let factor = 1
+    let byte: number
+    do {
+      byte = bytes[at++] ?? Number.NaN
+      length += (byte & 127) * factor
+      factor *= 128
+    } while (byte & 128)
+    at += length / 2 // zig-zag: twice the length, which is never negative
+    if (!(at <= bytes.length)) throw corrupt(batch)
+    records.push(bytes.subarray(start, at))
+  }
+  return records
 }
