@@ -8,6 +8,7 @@ import type { Headers, TopicPartition } from './log/log.ts'
 import { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 import type { OutputPort } from './operators/operator.ts'
 import { noHeaders, type StreamRecord } from './record.ts'
+import { readyOf } from './serde.ts'
 
 /** A record that cannot be processed, and why. */
 export interface DeadLetter {
@@ -157,12 +158,6 @@ export class PartitionQueue {
     })
     this.consume()
   }
-}
-
-/** The promise that an undecodable record's error may carry (see Serde). */
-function readyOf(error: unknown): Promise<void> | undefined {
-  if (typeof error !== 'object' || error === null || !('ready' in error)) return undefined
-  return error.ready instanceof Promise ? error.ready : undefined
 }
 
 /** The queue whose head is oldest, or what must be fetched first, or nothing. */

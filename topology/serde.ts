@@ -10,6 +10,12 @@ export interface Serde<T> {
   deserialize(bytes: Buffer): T
 }
 
+/** The promise that what `deserialize` threw may carry: call again after it. */
+export function readyOf(error: unknown): Promise<void> | undefined {
+  if (typeof error !== 'object' || error === null || !('ready' in error)) return undefined
+  return error.ready instanceof Promise ? error.ready : undefined
+}
+
 /** UTF-8 text. */
 export const string: Serde<string> = {
   name: 'string',

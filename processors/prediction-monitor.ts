@@ -1,0 +1,107 @@
+/**
+ * Follows the predictions as they are committed: the last ones for the page, counts by model version, and a digest by
+ * which two runs can be compared.
+ */
+import { createHash } from 'node:crypto'
+import type { Prediction } from '../schemas/index.ts'
+import { type Log, readyOf, RecordCursor, type Serde } from '../topology/index.ts'
+import { topics } from './topics.ts'
+
+/** How many of the last predictions are kept. */
+const LAST = 50
+/** Milliseconds a poll waits for more. */
+const POLL_WAIT = 250
+
+export interface PredictionCounts {
+  readonly predictions: number
+  readonly byVersion: Readonly<Record<string, number>>
+  /** Of all predictions seen, whatever their order; hexadecimal. */
+  readonly digest: string
+}
+
+export class PredictionMonitor {
+  readonly #log: Log
+  readonly #value: Serde<Prediction>
+  readonly #positions = new Map<number, number>()
+  readonly #byVersion = new Map<string, number>()
+  #last: Prediction[] = []
+  #predictions = 0
+  #digest = 0n
+  #stopping = false
+  #loop: Promise<void> = Promise.resolve()
+
+  constructor(options: { log: Log; value: Serde<Prediction> }) {
+    this.#log = options.log
+    this.#value = options.value
+  }
+
+  /** Follows from the present end of the topic on. */
+  async start(): Promise<void> {
+    for (const { partition, end } of await this.#log.admin.offsets(topics.predictions)) {
+      this.#positions.set(partition, end)
+    }
+    this.#loop = this.#follow()
+  }
+
+  /** The newest first. */
+  get last(): readonly Prediction[] {
+    return this.#last
+  }
+
+  counts(): PredictionCounts {
+    return {
+      predictions: this.#predictions,
+      byVersion: Object.fromEntries([...this.#byVersion].sort()),
+      digest: this.#digest.toString(16).padStart(32, '0'),
+    }
+  }
+
+  /** Takes in what is there now, and stops. Rejects with what ended it before. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    await this.#loop
+  }
+
+  async #follow(): Promise<void> {
+    const reader = await this.#log.reader({ clientId: 'prediction-monitor' })
+    const cursor = new RecordCursor()
+    try {
+      for (const [partition, position] of this.#positions) reader.seek({ topic: topics.predictions, partition }, position)
+      while (!(this.#stopping && (await this.#atEnd()))) {
+        for (const batch of await reader.poll(POLL_WAIT)) {
+          cursor.reset(batch, this.#positions.get(batch.partition) ?? 0)
+          while (cursor.next()) if (cursor.value !== null) await this.#take(cursor.value)
+          this.#positions.set(batch.partition, batch.lastOffset + 1)
+        }
+      }
+    } finally {
+      await reader.close()
+    }
+  }
+
+  async #atEnd(): Promise<boolean> {
+    const offsets = await this.#log.admin.offsets(topics.predictions)
+    return offsets.every(({ partition, end }) => (this.#positions.get(partition) ?? 0) >= end)
+  }
+
+  async #take(bytes: Buffer): Promise<void> {
+    let prediction: Prediction
+    try {
+      prediction = this.#value.deserialize(bytes)
+    } catch (error) {
+      const ready = readyOf(error)
+      // Foreign bytes are the sink's to report; here they are no prediction.
+      if (ready === undefined) return
+      await ready
+      return await this.#take(bytes)
+    }
+    this.#predictions++
+    const { modelVersion } = prediction
+    this.#byVersion.set(modelVersion, (this.#byVersion.get(modelVersion) ?? 0) + 1)
+    this.#last = [prediction, ...this.#last.slice(0, LAST - 1)]
+    // A sum of hashes does not depend on the order in which partitions were read. The wire header is left out: schema
+    // ids differ between registries.
+    const hash = createHash('sha256').update(bytes.subarray(5)).digest('hex').slice(0, 32)
+    this.#digest = BigInt.asUintN(128, this.#digest + BigInt(`0x${hash}`))
+  }
+}

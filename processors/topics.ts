@@ -1,0 +1,29 @@
+import type { TopicSpec } from '../topology/index.ts'
+
+/** The application's id: the consumer group and the prefix of its internal topics. */
+export const applicationId = 'activity'
+
+/** The application's own topics. */
+export const topics = {
+  /** What the watches measure; key: device. */
+  readings: 'ticker-watch-data',
+  /** Readings that came too late for a window. */
+  lateReadings: 'ticker-watch-late',
+  predictions: 'activity-predictions',
+  annotationRequests: 'annotation-requests',
+  /** Releases of the classifier; key: name@version. */
+  models: 'activity-models',
+} as const
+
+/** Kept for ever by time: event time may lie years back, and a broker counts a record's age by its timestamp. */
+const historical = { 'retention.ms': '-1' } as const
+
+/** @param partitions of the topics that are divided by device */
+export function topicSpecs(partitions: number): readonly TopicSpec[] {
+  const divided = [topics.readings, topics.lateReadings, topics.predictions, topics.annotationRequests]
+  return [
+    ...divided.map(topic => ({ topic, partitions, config: historical })),
+    // Every event counts (a rollback publishes an old version again), so it is not compacted; models may exceed 1 MB.
+    { topic: topics.models, partitions: 1, config: { ...historical, 'max.message.bytes': '4194304' } },
+  ]
+}

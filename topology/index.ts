@@ -1,0 +1,34 @@
+/**
+ * The public API of the engine: build a topology (`TopologyBuilder`), run it (`StreamsNode`) on a log (`memoryLog`; the
+ * Kafka log is in `topology/log/kafka`), try it in a test (`testing/test-driver.ts`), look at it (`describe`, `mermaid`).
+ */
+export type { ProcessingGuarantee } from './commit.ts'
+export { deadLetterHeaders, deadLetterRecord } from './dead-letters.ts'
+export { describe, mermaid } from './describe.ts'
+export { type Duration, milliseconds } from './duration.ts'
+export { type ErrorCode, remedy, TickerError } from './errors.ts'
+export type { Graph, GraphNode } from './graph.ts'
+export type {
+  Admin,
+  CommittedOffset,
+  Consumer,
+  Headers,
+  Log,
+  Producer,
+  ProducerRecord,
+  Reader,
+  TopicPartition,
+  TopicSpec,
+} from './log/log.ts'
+export { memoryLog } from './log/memory/memory-log.ts'
+export { type RecordBatch, RecordCursor } from './log/record-batch.ts'
+export { type NodeOptions, type NodeStatus, StreamsNode } from './node.ts'
+export type { DeadLetter } from './partition-group.ts'
+export { partitionOf } from './partitioner.ts'
+export { changelogTopic, deadLetterTopic } from './plan.ts'
+export type { StreamRecord } from './record.ts'
+export type { Decision, RecordedInput } from './recorded.ts'
+export { bytes, double, long, readyOf, type Serde, string } from './serde.ts'
+export { CollectedStream, GroupedStream, KStream, type SourceOptions, TopologyBuilder, WindowedStream } from './stream.ts'
+export { systemTimers, type Timers } from './timers.ts'
+export { hopping, type TimeWindows, tumbling, type Windowed, type WindowSamples } from './windows.ts'
