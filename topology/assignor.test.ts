@@ -38,7 +38,11 @@ it('gives each partition to one member, evenly, co-partitioned, and moves no mor
       const tasks = [...second.values()].map(share => share.filter(tp => tp.topic !== 'b').length)
       expect(Math.max(...tasks) - Math.min(...tasks)).toBeLessThanOrEqual(1)
       for (const share of second.values()) {
-        const has = (topic: string) => share.filter(tp => tp.topic === topic).map(tp => tp.partition).sort()
+        const has = (topic: string) =>
+          share
+            .filter(tp => tp.topic === topic)
+            .map(tp => tp.partition)
+            .sort()
         expect(has('a')).toEqual(has('b'))
       }
       // A member that stays keeps its tasks as far as its even share goes.

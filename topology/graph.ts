@@ -142,6 +142,12 @@ export function validate(graph: Graph): void {
   const stores = new Map<string, GraphNode>()
   const topics = new Set<string>()
   for (const node of graph.nodes) {
+    if (node.kind === 'source') {
+      if (topics.has(node.topic)) {
+        throw new TickerError('TOPOLOGY_SOURCE_TAKEN', `the topic ${node.topic} has two sources`)
+      }
+      topics.add(node.topic)
+    }
     checkName(node.name, node.kind)
     if (names.has(node.name))
       throw new TickerError('TOPOLOGY_NAME_TAKEN', `two operators are named ${node.name}`)
@@ -152,11 +158,11 @@ export function validate(graph: Graph): void {
       if (stores.has(store)) throw new TickerError('TOPOLOGY_NAME_TAKEN', `two stores are named ${store}`)
       stores.set(store, node)
     }
-    if (node.kind === 'source') {
-      if (topics.has(node.topic)) {
-        throw new TickerError('TOPOLOGY_SOURCE_TAKEN', `the topic ${node.topic} has two sources`)
-      }
-      topics.add(node.topic)
+    if (node.kind === 'collect' && node.endsKey !== undefined && node.clock !== 'perKey') {
+      throw new TickerError(
+        'TOPOLOGY_WINDOW_INVALID',
+        `${node.name}: endsKey ends one key's time, so it needs clock: 'perKey'`,
+      )
     }
   }
 }

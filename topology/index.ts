@@ -29,6 +29,13 @@ export { changelogTopic, deadLetterTopic } from './plan.ts'
 export type { StreamRecord } from './record.ts'
 export type { Decision, RecordedInput } from './recorded.ts'
 export { bytes, double, long, readyOf, type Serde, string } from './serde.ts'
-export { CollectedStream, GroupedStream, KStream, type SourceOptions, TopologyBuilder, WindowedStream } from './stream.ts'
+export {
+  CollectedStream,
+  GroupedStream,
+  KStream,
+  type SourceOptions,
+  TopologyBuilder,
+  WindowedStream,
+} from './stream.ts'
 export { systemTimers, type Timers } from './timers.ts'
 export { hopping, type TimeWindows, tumbling, type Windowed, type WindowSamples } from './windows.ts'

@@ -76,6 +76,12 @@ export class TopologyBuilder {
     return { node: node.name, output: 'out' }
   }
 
+  /** For the handles: a name for a sink; a topic may be written to from several places. */
+  sinkName(topic: string): string {
+    const others = this.#nodes.filter(node => node.kind === 'sink' && node.topic === topic).length
+    return others === 0 ? `sink-${topic}` : `sink-${topic}-${others + 1}`
+  }
+
   /** For the handles: a name for a stateless node. */
   nextName(kind: string): string {
     return `${kind}-${this.#nodes.filter(node => node.kind === kind).length + 1}`
@@ -178,7 +184,7 @@ export class KStream<K, V> {
     checkName(topic, 'topic')
     this.#builder.add({
       kind: 'sink',
-      name: `sink-${topic}`,
+      name: this.#builder.sinkName(topic),
       inputs: [this.#from],
       topic,
       key: options.key ?? this.#known.key,
