@@ -61,9 +61,9 @@ export function confluentRegistry(url: string): SchemaRegistry {
 
   return {
     async register(subject, schema) {
-      // As text, because the client's own parser of schema objects drops what it does not know.
-      const document = { type: SchemaType.AVRO, schema: JSON.stringify(schema) }
-      const { id } = await ask(`registering ${subject}`, client.register(document, { subject }))
+      const document = JSON.stringify(schema)
+      const registered = client.register({ type: SchemaType.AVRO, schema: document }, { subject })
+      const { id } = await ask(`registering ${subject}`, registered)
       return id
     },
     async schemaById(id) {

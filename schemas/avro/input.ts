@@ -186,9 +186,8 @@ export class Input {
   }
 
   #limit(count: number, size: number): void {
-    if (size > 0 ? count * size > this.#end - this.#at : count > WEIGHTLESS_ITEMS) {
-      this.malformed(`a block of ${count} items is longer than the bytes left`)
-    }
+    if (count * size > this.#end - this.#at) this.#truncated()
+    if (size === 0 && count > WEIGHTLESS_ITEMS) this.malformed(`a block holds ${count} items without bytes`)
   }
 
   #byte(): number {
