@@ -19,7 +19,7 @@ const table = {
   TOPOLOGY_NAME_INVALID: 'Use letters, digits, ".", "_" and "-" only, at most 200 of them.',
   TOPOLOGY_NAME_TAKEN: 'Each operator, store and sink needs a name of its own.',
   TOPOLOGY_WINDOW_INVALID:
-    'Sizes are positive, an advance is positive and not larger than the size, and endsKey needs clock: 'perKey'.',
+    'Sizes are positive, an advance is positive and not larger than the size, and endsKey needs a clock per key.',
   TOPOLOGY_DURATION_INVALID:
     'Write a duration as milliseconds, or as "250 ms", "2.5 s", "10 m", "1 h", "7 d".',
   TOPOLOGY_SOURCE_TAKEN: 'A topic is read by one source; use its stream twice instead of declaring it twice.',
