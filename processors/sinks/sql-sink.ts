@@ -122,16 +122,12 @@ class RunningSink implements SqlSink {
         : { partition, position: stored.nextOffset, lag: Math.max(0, end - stored.nextOffset) },
     )
     const lag = partitions.reduce((sum, partition) => sum + (partition.lag ?? 0), 0)
-    const { reason, since, attempts } = this.#paused ?? {}
-    return {
-      rows: this.#rows,
-      deadLettered: this.#deadLettered,
-      partitions,
-      lag,
-      ...(reason !== undefined &&
-        since !== undefined &&
-        attempts !== undefined && { paused: { reason, since, attempts } }),
+    const paused = this.#paused && {
+      reason: this.#paused.reason,
+      since: this.#paused.since,
+      attempts: this.#paused.attempts,
     }
+    return { rows: this.#rows, deadLettered: this.#deadLettered, partitions, lag, paused }
   }
 
   async drained(): Promise<void> {
@@ -141,7 +137,9 @@ class RunningSink implements SqlSink {
     for (;;) {
       const stored = await storedOffsets(sql, topic).catch(() => [])
       const isWritten = (partition: number, end: number): boolean =>
-        stored.some(row => row.logId === logId && row.partition === partition && row.nextOffset >= end)
+        stored.some(row => row.logId === logId && row.partition === partition && row.nextOffset >= end) &&
+        // SQL may know of a commit before this sink has its answer; `status()` must count those rows too.
+        (this.#partitions.get(partition)?.stored?.nextOffset ?? end) >= end
       if (ends.every(({ partition, end }) => isWritten(partition, end))) return
       if (this.#closing)
         throw new TickerError('LOG_MISUSED', 'the sink was closed before it had written everything')
