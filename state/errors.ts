@@ -2,7 +2,8 @@
 export const stateErrors = {
   STATE_LOCKED: 'Another process uses this state directory: stop it, or give this one another --state.',
   STATE_CORRUPT: 'The state directory cannot be read; it is set aside and rebuilt from the changelog.',
-  STATE_DISK: 'The disk refused a write: free space, or check its permissions. Nothing was committed beyond it.',
+  STATE_DISK:
+    'The disk refused a write: free space, or check its permissions. Nothing was committed beyond it.',
   STATE_MISUSED: 'This is a defect of the caller: report it.',
 } as const
 

@@ -100,7 +100,8 @@ export class PaneStore {
 
   /** Makes room for a sample and answers with its pane; the caller fills the row that begins at `pane.count * width`. */
   append(entry: KeyPanes, paneStart: number, timestamp: number): Pane {
-    const pane = findPane(entry.panes, paneStart) ?? insertPane(entry.panes, newPane(paneStart, this.#width * 8))
+    const pane =
+      findPane(entry.panes, paneStart) ?? insertPane(entry.panes, newPane(paneStart, this.#width * 8))
     const at = pane.count * this.#width
     if (at + this.#width > pane.rows.length) {
       const larger = new Float64Array(pane.rows.length * 2)
@@ -118,7 +119,8 @@ export class PaneStore {
   dropBefore(entry: KeyPanes, start: number): void {
     while (entry.panes.length > 0 && entry.panes[0]!.start < start) {
       const pane = entry.panes.shift()!
-      for (const row of pane.entries) this.#deletions.push({ key: rowsKey(entry.keyBytes, pane.start, row), value: null })
+      for (const row of pane.entries)
+        this.#deletions.push({ key: rowsKey(entry.keyBytes, pane.start, row), value: null })
     }
   }
 
@@ -136,13 +138,19 @@ export class PaneStore {
     for (const entry of this.#dirty) {
       entry.dirty = false
       if (entry.clockDirty) {
-        changes.push({ key: Buffer.concat([Buffer.of(KEY_CLOCK), entry.keyBytes]), value: timeBytes(entry.clock) })
+        changes.push({
+          key: Buffer.concat([Buffer.of(KEY_CLOCK), entry.keyBytes]),
+          value: timeBytes(entry.clock),
+        })
         entry.clockDirty = false
       }
       for (const pane of entry.panes) {
         if (pane.persisted === pane.count) continue
         const rows = pane.rows.slice(pane.persisted * this.#width, pane.count * this.#width)
-        changes.push({ key: rowsKey(entry.keyBytes, pane.start, pane.persisted), value: Buffer.from(rows.buffer) })
+        changes.push({
+          key: rowsKey(entry.keyBytes, pane.start, pane.persisted),
+          value: Buffer.from(rows.buffer),
+        })
         pane.entries.push(pane.persisted)
         pane.persisted = pane.count
       }
@@ -166,7 +174,12 @@ export class PaneStore {
       const bytes = Buffer.from(key.subarray(3, 3 + length))
       const paneStart = Number(key.readBigInt64BE(3 + length))
       const firstRow = key.readUInt32BE(11 + length)
-      this.#loadRows(this.of(id(bytes), () => bytes), paneStart, firstRow, value)
+      this.#loadRows(
+        this.of(id(bytes), () => bytes),
+        paneStart,
+        firstRow,
+        value,
+      )
     } else {
       throw new RangeError(`an entry of kind ${kind} is none of a pane store`)
     }

@@ -38,7 +38,10 @@ export interface TaskStore {
   /** In the order of `keys`. */
   getMany(store: string, keys: readonly Buffer[]): Promise<(Buffer | undefined)[]>
   /** Chunks of entries in unsigned byte order of their keys, as of the call. */
-  scan(store: string, range?: StoreRange): AsyncIterable<readonly { readonly key: Buffer; readonly value: Buffer }[]>
+  scan(
+    store: string,
+    range?: StoreRange,
+  ): AsyncIterable<readonly { readonly key: Buffer; readonly value: Buffer }[]>
   /** Applies the changes and replaces the checkpoint, all or nothing (also across kill -9). */
   write(changes: ReadonlyMap<string, readonly StoreChange[]>, checkpoint: Checkpoint): Promise<void>
   /** Removes everything, the checkpoint too. */

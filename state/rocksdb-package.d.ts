@@ -1,0 +1,34 @@
+/** What `rocksdb.ts` uses of the package, which ships no types. It answers in callbacks; batches are atomic. */
+declare module 'rocksdb' {
+  export type Callback<T = void> = (error: Error | null, value: T) => void
+
+  export type BatchOperation =
+    | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
+    | { readonly type: 'del'; readonly key: Buffer }
+
+  export interface Iterator {
+    /** Without a key: the end is reached. Its promise form is not used: it allocates an array per entry. */
+    next(callback: (error: Error | null, key?: Buffer, value?: Buffer) => void): void
+    end(callback: Callback): void
+  }
+
+  export interface Options {
+    readonly createIfMissing?: boolean
+    /** Bytes of the block cache. */
+    readonly cacheSize?: number
+    /** Bytes of the memtable. */
+    readonly writeBufferSize?: number
+  }
+
+  export default class RocksDB {
+    constructor(location: string)
+    open(options: Options, callback: Callback): void
+    close(callback: Callback): void
+    getMany(keys: readonly Buffer[], callback: Callback<(Buffer | undefined)[]>): void
+    batch(operations: readonly BatchOperation[], callback: Callback): void
+    clear(callback: Callback): void
+    /** A consistent view as of the call. */
+    iterator(range: { readonly gte: Buffer; readonly lt: Buffer; readonly highWaterMark?: number }): Iterator
+    static destroy(location: string, callback: Callback): void
+  }
+}

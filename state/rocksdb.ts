@@ -1,0 +1,297 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import RocksDB, { type BatchOperation, type Callback, type Iterator } from 'rocksdb'
+import { StateError } from './errors.ts'
+import type { Checkpoint, StateBackend, StoreChange, StoreRange, TaskStore } from './store.ts'
+
+/** Databases of one task that are kept after they were set aside, for people to look into. */
+const SET_ASIDE_KEPT = 2
+/** Entries per chunk of a scan. */
+const CHUNK = 1000
+/** In a database's directory: a read has found it corrupt, so that it is not to be opened again. */
+const CORRUPT_MARKER = 'CORRUPT'
+
+/**
+ * One RocksDB database per task in a directory of its own below `directory`, which is made when needed.
+ *
+ * Keys: the checkpoint's is the byte 0; an entry's is the byte 1, the length of the store's name (2 bytes big-endian),
+ * the name in UTF-8, the entry's key. So stores do not overlap whatever their names are, and the checkpoint comes
+ * first: it is the first that `clear` removes, and a database without a checkpoint counts as empty.
+ */
+export function rocksdbBackend(directory: string): StateBackend {
+  return {
+    description: `rocksdb ${directory}`,
+
+    async open(task, onSetAside) {
+      const location = join(directory, nameOf(task))
+      await onDisk(() => mkdir(directory, { recursive: true }))
+      try {
+        return await openStore(task, location)
+      } catch (error) {
+        if (!(error instanceof StateError) || error.code !== 'STATE_CORRUPT') throw error
+        await setAside(directory, nameOf(task))
+        onSetAside?.(error.message)
+        return await openStore(task, location)
+      }
+    },
+
+    async list() {
+      return (await directoriesIn(directory))
+        .filter(name => !name.includes('.'))
+        .map(decodeURIComponent)
+        .sort()
+    },
+
+    async destroy(task) {
+      const name = nameOf(task)
+      const location = join(directory, name)
+      // RocksDB's own removal comes first, because it refuses what is open.
+      if (existsSync(location)) await answered(task, done => RocksDB.destroy(location, done))
+      for (const found of await directoriesIn(directory)) {
+        if (found === name || isSetAside(found, name)) {
+          await onDisk(() => rm(join(directory, found), { recursive: true, force: true }))
+        }
+      }
+    },
+  }
+}
+
+async function openStore(task: string, location: string): Promise<TaskStore> {
+  const database = new RocksDB(location)
+  await answered(task, done => database.open({ createIfMissing: true }, done))
+  try {
+    if (existsSync(join(location, CORRUPT_MARKER))) {
+      throw new StateError(
+        'STATE_CORRUPT',
+        `the state of task ${task} was found corrupt when it was last read`,
+      )
+    }
+    const [bytes] = await answered<(Buffer | undefined)[]>(task, done =>
+      database.getMany([CHECKPOINT_KEY], done),
+    )
+    if (bytes === undefined) await answered(task, done => database.clear(done))
+    return new RocksStore(task, location, database, bytes && parseCheckpoint(task, bytes))
+  } catch (error) {
+    await answered(task, done => database.close(done))
+    throw error
+  }
+}
+
+class RocksStore implements TaskStore {
+  readonly #task: string
+  readonly #location: string
+  #database: RocksDB | undefined
+  #checkpoint: Checkpoint | undefined
+  /** The writes under way. The package runs calls on a pool of threads, which keeps no order among them. */
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(task: string, location: string, database: RocksDB, checkpoint: Checkpoint | undefined) {
+    this.#task = task
+    this.#location = location
+    this.#database = database
+    this.#checkpoint = checkpoint
+  }
+
+  get checkpoint(): Checkpoint | undefined {
+    this.#opened()
+    return this.#checkpoint
+  }
+
+  async get(store: string, key: Buffer): Promise<Buffer | undefined> {
+    return (await this.getMany(store, [key]))[0]
+  }
+
+  async getMany(store: string, keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
+    if (keys.length === 0) return []
+    const prefix = prefixOf(store)
+    const prefixed = keys.map(key => Buffer.concat([prefix, key]))
+    return await this.#call(database => done => database.getMany(prefixed, done))
+  }
+
+  scan(store: string, range: StoreRange = {}): ReturnType<TaskStore['scan']> {
+    const prefix = prefixOf(store)
+    // A name's UTF-8 holds no byte 255, so the last byte can be raised without a carry.
+    const beyond = Buffer.from(prefix)
+    beyond[beyond.length - 1]! += 1
+    const iterator = this.#opened().iterator({
+      gte: range.from === undefined ? prefix : Buffer.concat([prefix, range.from]),
+      lt: range.to === undefined ? beyond : Buffer.concat([prefix, range.to]),
+    })
+    return this.#chunks(iterator, prefix.length)
+  }
+
+  async write(changes: ReadonlyMap<string, readonly StoreChange[]>, checkpoint: Checkpoint): Promise<void> {
+    const operations: BatchOperation[] = []
+    for (const [store, entries] of changes) {
+      const prefix = prefixOf(store)
+      for (const { key, value } of entries) {
+        const prefixed = Buffer.concat([prefix, key])
+        operations.push(
+          value === null ? { type: 'del', key: prefixed } : { type: 'put', key: prefixed, value },
+        )
+      }
+    }
+    operations.push({ type: 'put', key: CHECKPOINT_KEY, value: Buffer.from(JSON.stringify(checkpoint)) })
+    await this.#inOrder(async () => {
+      await this.#call(database => done => database.batch(operations, done))
+      this.#checkpoint = structuredClone(checkpoint)
+    })
+  }
+
+  async clear(): Promise<void> {
+    await this.#inOrder(async () => {
+      await this.#call(database => done => database.clear(done))
+      this.#checkpoint = undefined
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#writing
+    const database = this.#database
+    this.#database = undefined
+    if (database !== undefined) await answered(this.#task, done => database.close(done))
+  }
+
+  async *#chunks(iterator: Iterator, prefixLength: number): AsyncGenerator<readonly Entry[]> {
+    try {
+      while (true) {
+        const entries = await this.#call<Entry[]>(() => done => nextEntries(iterator, prefixLength, done))
+        if (entries.length > 0) yield entries
+        if (entries.length < CHUNK) return
+      }
+    } finally {
+      await new Promise<void>(resolve => iterator.end(() => resolve()))
+    }
+  }
+
+  async #inOrder(step: () => Promise<void>): Promise<void> {
+    this.#opened()
+    const done = this.#writing.then(step)
+    this.#writing = done.catch(() => {})
+    await done
+  }
+
+  /** One call of the package. Corruption that it meets is marked, so that the next `open` sets the database aside. */
+  async #call<T>(start: (database: RocksDB) => (done: Callback<T>) => void): Promise<T> {
+    const database = this.#opened()
+    try {
+      return await answered(this.#task, start(database))
+    } catch (error) {
+      if (error instanceof StateError && error.code === 'STATE_CORRUPT') {
+        await writeFile(join(this.#location, CORRUPT_MARKER), error.message).catch(() => {})
+      }
+      throw error
+    }
+  }
+
+  /** The package crashes the process when it is called on a closed database. */
+  #opened(): RocksDB {
+    if (this.#database === undefined) {
+      throw new StateError('STATE_MISUSED', `the state of task ${this.#task} is closed`)
+    }
+    return this.#database
+  }
+}
+
+type Entry = { readonly key: Buffer; readonly value: Buffer }
+
+/** Up to CHUNK entries; fewer at the end. */
+function nextEntries(iterator: Iterator, prefixLength: number, done: Callback<Entry[]>): void {
+  const entries: Entry[] = []
+  const next = (): void =>
+    iterator.next((error, key, value) => {
+      if (error !== null && error !== undefined) return done(error, entries)
+      if (key === undefined || value === undefined) return done(null, entries)
+      entries.push({ key: key.subarray(prefixLength), value })
+      if (entries.length === CHUNK) return done(null, entries)
+      next()
+    })
+  next()
+}
+
+const CHECKPOINT_KEY = Buffer.of(0)
+
+function prefixOf(store: string): Buffer {
+  const name = Buffer.from(store, 'utf8')
+  if (name.length === 0 || name.length > 0xffff)
+    throw new StateError('STATE_MISUSED', `"${store}" is no name of a store`)
+  const prefix = Buffer.alloc(3 + name.length)
+  prefix[0] = 1
+  prefix.writeUInt16BE(name.length, 1)
+  name.copy(prefix, 3)
+  return prefix
+}
+
+function parseCheckpoint(task: string, bytes: Buffer): Checkpoint {
+  try {
+    const { identities, layouts, positions } = JSON.parse(bytes.toString('utf8'))
+    const complete = [identities, layouts, positions].every(part => typeof part === 'object' && part !== null)
+    if (complete) return { identities, layouts, positions }
+  } catch {
+    // Falls through to the same error.
+  }
+  throw new StateError('STATE_CORRUPT', `the checkpoint of task ${task} cannot be read`)
+}
+
+/** A directory name for the task: what is not a letter, digit, "_" or "-" is percent-encoded, the dot as well. */
+function nameOf(task: string): string {
+  const name = encodeURIComponent(task).replace(
+    /[.!'()*~]/g,
+    sign => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  if (name.length === 0 || name.length > 200) {
+    throw new StateError('STATE_MISUSED', `"${task}" is no name of a task: it must have 1 to 200 bytes`)
+  }
+  return name
+}
+
+/** Renames the task's directory to NAME.corrupt-N, N rising, and removes all but the newest of those. */
+async function setAside(directory: string, name: string): Promise<void> {
+  const earlier = (await directoriesIn(directory))
+    .filter(found => isSetAside(found, name))
+    .map(found => Number(found.slice(found.lastIndexOf('-') + 1)))
+    .sort((a, b) => a - b)
+  const number = (earlier.at(-1) ?? 0) + 1
+  await onDisk(() => rename(join(directory, name), join(directory, `${name}.corrupt-${number}`)))
+  for (const old of earlier.slice(0, Math.max(0, earlier.length + 1 - SET_ASIDE_KEPT))) {
+    await onDisk(() => rm(join(directory, `${name}.corrupt-${old}`), { recursive: true, force: true }))
+  }
+}
+
+function isSetAside(found: string, name: string): boolean {
+  return found.startsWith(`${name}.corrupt-`) && /^\d+$/.test(found.slice(name.length + '.corrupt-'.length))
+}
+
+async function directoriesIn(directory: string): Promise<string[]> {
+  if (!existsSync(directory)) return []
+  const entries = await onDisk(() => readdir(directory, { withFileTypes: true }))
+  return entries.filter(entry => entry.isDirectory()).map(entry => entry.name)
+}
+
+async function onDisk<T>(step: () => Promise<T>): Promise<T> {
+  try {
+    return await step()
+  } catch (cause) {
+    throw new StateError('STATE_DISK', String(cause), { cause })
+  }
+}
+
+/** A call of the package as a promise, its error as one of ours. */
+function answered<T>(task: string, start: (done: Callback<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((cause, value) => {
+      if (cause === null || cause === undefined) resolve(value)
+      else reject(new StateError(codeOf(cause.message), `task ${task}: ${cause.message}`, { cause }))
+    })
+  })
+}
+
+/** RocksDB's status is known by its text alone; the package passes no code on. */
+function codeOf(message: string): StateError['code'] {
+  if (/\bLOCK: (Resource temporarily unavailable|No locks available)/.test(message)) return 'STATE_LOCKED'
+  // A file that the manifest names and that is not there is damage, not a refusal of the disk.
+  if (/^Corruption|^NotFound|^Invalid argument|No such file or directory/.test(message))
+    return 'STATE_CORRUPT'
+  return 'STATE_DISK'
+}
