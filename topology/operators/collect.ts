@@ -254,6 +254,8 @@ class PaneSamples implements WindowSamples<string> {
     const order = Array.from({ length: this.count }, (_, i) => i).sort(
       (a, b) => rows[a * width]! - rows[b * width]! || a - b,
     )
-    order.forEach((from, to) => this.#rows.set(rows.subarray(from * width, (from + 1) * width), to * width))
+    for (const [to, from] of order.entries()) {
+      this.#rows.set(rows.subarray(from * width, (from + 1) * width), to * width)
+    }
   }
 }
