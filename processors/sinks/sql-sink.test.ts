@@ -142,7 +142,7 @@ test('each prediction of the log has one row, and a restart goes on where it was
     inserted_at: expect.any(Date),
   })
 
-  await produce(log, 5_000, 5_100, 2)
+  await produce(log, 5_100, 5_200, 2)
   const next = start(log, { group: 'another group, whose own position is 0' })
   await next.drained()
   expect(next.status().rows).toBe(100)
