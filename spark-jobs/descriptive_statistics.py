@@ -9,11 +9,11 @@ their rows; both it and the output may be any address Hadoop knows (file:, s3:).
 activities asked for, the mean and covariance of each motion channel and a few *templates*; of everybody, dwell times,
 the probabilities of going from one activity to another, and the share of missing cells.
 
-A template is the spectrum of one short stretch of the signals: per channel and frequency an amplitude, and the phase
-relative to the first channel. Phases between frequencies, which would give the recording back, are not kept. A
-signal synthesised with phases that are random but common to all channels has the same spectra and cross-spectra
-(Prichard & Theiler, Generating surrogate data for time series with several simultaneously measured variables, Phys.
-Rev. Lett. 73, 1994).
+A template is the spectrum of one short stretch: of each channel, and of the envelope that they share, the amplitude
+at each frequency and its phase relative to the envelope's. Phases between frequencies, which would give the recording
+back, are not kept. Signals synthesised with phases that are random but common to all channels have the same spectra
+and cross-spectra (Prichard & Theiler, Generating surrogate data for time series with several simultaneously measured
+variables, Phys. Rev. Lett. 73, 1994).
 
 Attitude angles wrap, so they are replaced by the direction of gravity that pitch and roll stand for, and yaw is left
 out: it follows from the rotation about the vertical.
@@ -50,6 +50,12 @@ RATE = 10
 """Samples per second, of the recordings and of what is generated from them."""
 GAP = 1.0
 """Seconds without a sample that end a stretch of recording."""
+MOTIONS = len(MOTION)
+"""The first channels, those with an envelope; the others are the direction of gravity."""
+MAX_ENVELOPE = 2.0
+"""The most that an envelope lifts a moment, as a logarithm."""
+TRIALS = 32
+"""Blocks synthesised of each template to see what comes out."""
 DECIBEL = 0.3
 """Step of an encoded amplitude."""
 MAX_STRETCHES = 256
@@ -108,16 +114,47 @@ class Activity:
         return self.products / self.count - np.outer(self.mean, self.mean)
 
 
-def spectrum(stretch):
+def envelope(stretch, scale):
     """
-    Of a stretch [block, channels]: its mean [channels], and complex amplitudes [block / 2 - 1, channels] of the
-    cosines at 1, 2 … cycles per block. The taper is the one that the generator cross-fades its blocks with.
+    How lively each moment of a stretch is, as the logarithm [block] of a factor common to the motion channels, 0 on
+    average. Bursts are no matter of the spectrum, and would be spread evenly by random phases; taken out first, put
+    back afterwards, they stay. `scale` is the channels' standard deviation.
+    """
+    motion = stretch[:, :MOTIONS]
+    power = (((motion - motion.mean(axis=0)) / scale) ** 2).mean(axis=1)
+    smooth = np.convolve(np.pad(power, 1, mode="reflect"), [0.25, 0.5, 0.25], "valid")
+    level = np.log(smooth + 0.02) / 2  # the floor keeps rest from counting as very little motion
+    return level - level.mean()
+
+
+def spectrum(stretch, scale):
+    """
+    Of a stretch [block, channels]: its mean [channels], and complex amplitudes [block / 2 - 1, 1 + channels] of the
+    cosines at 1, 2 … cycles per block; first those of its envelope, then those of the channels without it.
+    The taper is the one that the generator cross-fades its blocks with.
     """
     block = len(stretch)
     taper = np.sin(np.pi * (np.arange(block) + 0.5) / block)
     mean = stretch.mean(axis=0)
-    transform = np.fft.rfft((stretch - mean) * taper[:, None], axis=0)[1 : block // 2]
+    level = envelope(stretch, scale)
+    even = stretch - mean
+    even[:, :MOTIONS] /= np.exp(level)[:, None]
+    signals = np.concatenate([level[:, None], even], axis=1)
+    transform = np.fft.rfft(signals * taper[:, None], axis=0)[1 : block // 2]
     return mean, 2 * transform / np.sqrt(block * np.sum(taper**2))
+
+
+def synthesise(mean, amplitudes, random, times):
+    """Samples [times × block, channels] of a template: the same as processors/generator/synthesis.ts, block by block."""
+    block = 2 * (len(amplitudes) + 1)
+    waves = np.exp(2j * np.pi * np.outer(np.arange(block), np.arange(1, block // 2)) / block)
+    phases = np.exp(2j * np.pi * random.random((times, 1, len(amplitudes), 1)))
+    signals = np.real(waves[None] @ (amplitudes[None] * phases[:, 0])).reshape(times * block, -1)
+    even = signals[:, 1:]
+    even[:, :MOTIONS] *= np.exp(np.minimum(signals[:, :1], MAX_ENVELOPE))
+    samples = mean + even
+    samples[:, MOTIONS:] /= np.linalg.norm(samples[:, MOTIONS:], axis=1, keepdims=True)
+    return samples
 
 
 def choose(stretches, count):
@@ -146,18 +183,28 @@ def transport(source, target):
 
 
 def templates(activity, count):
-    """Means and spectra of chosen stretches, corrected so that together they have the activity's mean and covariance."""
-    spectra = [spectrum(stretch) for stretch in choose(activity.stretches, count)]
-    means = np.array([mean for mean, _ in spectra])
-    centre = means.mean(axis=0)
-    within = np.mean([np.real(s.T @ s.conj()) / 2 for _, s in spectra], axis=0)
-    between = (means - centre).T @ (means - centre) / len(means)
-    correction = transport(between + within, activity.covariance)
-    return [(activity.mean + correction @ (mean - centre), s @ correction) for mean, s in spectra]
+    """
+    Means and spectra of chosen stretches, corrected so that what is synthesised of them has the activity's mean and
+    covariance: what that is, a trial shows. Motion and gravity are corrected apart, as only the first has an envelope.
+    """
+    scale = np.sqrt(np.diag(activity.covariance)[:MOTIONS]) + 1e-3
+    spectra = [spectrum(stretch, scale) for stretch in choose(activity.stretches, count)]
+    trial = np.concatenate([synthesise(*template, activity.random, TRIALS) for template in spectra])
+    centre, covariance = trial.mean(axis=0), np.cov(trial.T)
+    correction = np.zeros_like(covariance)
+    for part in (slice(MOTIONS), slice(MOTIONS, None)):
+        correction[part, part] = transport(covariance[part, part], activity.covariance[part, part])
+    return [
+        (
+            activity.mean + correction @ (mean - centre),
+            np.concatenate([amplitudes[:, :1], amplitudes[:, 1:] @ correction], axis=1),
+        )
+        for mean, amplitudes in spectra
+    ]
 
 
 def encode(mean, amplitudes):
-    """A template as it stands in the profile; channels by rows, the lowest frequency first."""
+    """A template as it stands in the profile: by rows the envelope and the channels, the lowest frequency first."""
     size = np.abs(amplitudes.T)
     peak = float(f"{size.max():.4g}")
     steps = np.round(20 * np.log10(np.maximum(size, 1e-12) / peak) / DECIBEL) + 255

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { ApplicationError } from '../errors.ts'
 
-/** What the synthesis makes, in this order; the direction of gravity stands for pitch and roll. */
+/** What the synthesis makes, in this order: motion, then the direction of gravity, which stands for pitch and roll. */
 export const channels = [
   'rotationRateX',
   'rotationRateY',
@@ -14,6 +14,9 @@ export const channels = [
   'gravityY',
   'gravityZ',
 ] as const
+
+/** The channels of motion come first; an envelope that they share lifts and lowers them. */
+export const motions = 6
 
 /** One amplitude step of a template is 0.3 dB, its largest step is 255, a phase step 1/256 of a turn. */
 const decibel = 0.3
@@ -72,8 +75,8 @@ const schema = z
         if (activity === undefined) wrong(['people', index, 'activities', label], 'is missing')
         for (const template of activity?.templates ?? [])
           if (
-            template.amplitude.length !== channels.length * frequencies ||
-            template.phase.length !== (channels.length - 1) * frequencies
+            template.amplitude.length !== (1 + channels.length) * frequencies ||
+            template.phase.length !== channels.length * frequencies
           )
             wrong(
               ['people', index, 'activities', label],
@@ -89,10 +92,11 @@ const schema = z
  */
 export type GeneratorProfile = z.infer<typeof schema>
 
-/** A stretch of `block` samples: per channel a mean, and per channel and frequency (1, 2 … cycles per block) a complex amplitude. */
+/** What a stretch of `block` samples is made from. */
 export interface Template {
+  /** Of each channel. */
   readonly mean: readonly number[]
-  /** [channel × frequency], in the channel's unit. */
+  /** Complex amplitudes [signal × frequency] at 1, 2 … cycles per block; the signals are the envelope (a logarithm) and the channels. */
   readonly real: Float64Array
   readonly imaginary: Float64Array
 }
@@ -122,9 +126,9 @@ export function shippedProfile(name: string): Promise<GeneratorProfile> {
 
 type EncodedTemplate = GeneratorProfile['people'][number]['activities'][string]['templates'][number]
 
-/** The numbers behind a template's bytes: amplitudes in steps below the peak, phases relative to the first channel. */
+/** The numbers behind a template's bytes: amplitudes in steps below the peak, phases relative to the envelope's. */
 export function decodeTemplate({ mean, peak, amplitude, phase }: EncodedTemplate): Template {
-  const frequencies = amplitude.length / channels.length
+  const frequencies = amplitude.length / (1 + channels.length)
   const real = new Float64Array(amplitude.length)
   const imaginary = new Float64Array(amplitude.length)
   for (let i = 0; i < amplitude.length; i++) {

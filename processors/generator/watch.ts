@@ -1,7 +1,7 @@
 import type { SensorReading } from '../../schemas/index.ts'
 import { decodeTemplate, type GeneratorProfile, type Template } from './profile.ts'
 import { normal, pick, type Random, seeded } from './random.ts'
-import { Synthesis } from './synthesis.ts'
+import { Synthesis, type Tail } from './synthesis.ts'
 
 /** How often, from one half block to the next, the wearer goes on in another of the activity's templates. */
 const CHANGE = 0.25
@@ -40,7 +40,7 @@ export class Watch {
   /** Samples left to spend in the activity. */
   #stay: number
   #yaw: number
-  readonly #tail: Float64Array
+  readonly #tail: Tail
   readonly #samples: Float64Array
   /** The next of `#samples` to hand out. */
   #at: number
@@ -64,7 +64,7 @@ export class Watch {
     this.#stay = random() * this.#dwell()
     this.#yaw = (random() * 2 - 1) * Math.PI
     this.#tail = synthesis.tail()
-    this.#samples = synthesis.tail()
+    this.#samples = synthesis.samples()
     synthesis.next(this.#template, random, this.#tail, this.#samples) // its rise from nothing is not used
     this.#refill()
     this.#at = Math.floor(random() * synthesis.hop) // so that not all watches refill at once
