@@ -11,7 +11,11 @@ export interface CommandEntry {
 }
 
 export const commands: readonly CommandEntry[] = [
-  { name: 'run', summary: 'run the classifier: readings in, predictions out', load: () => import('./run.ts') },
+  {
+    name: 'run',
+    summary: 'run the classifier: readings in, predictions out',
+    load: () => import('./run.ts'),
+  },
   { name: 'models', summary: 'publish, list and show model releases', load: () => import('./models.ts') },
   { name: 'broker', summary: 'run a Kafka broker for development', load: () => import('./broker.ts') },
 ]

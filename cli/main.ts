@@ -33,7 +33,9 @@ export async function main(words: readonly string[]): Promise<void> {
 /** The program with all commands by name and summary, and in full the one that `words` names. */
 async function program(words: readonly string[]): Promise<Command> {
   const root = new Command('tickerwatch')
-    .description('Stream processing with the semantics of Kafka Streams, and an activity classifier built on it.')
+    .description(
+      'Stream processing with the semantics of Kafka Streams, and an activity classifier built on it.',
+    )
     .version(version())
     .option('--debug', 'print stack traces')
     .exitOverride()
@@ -43,7 +45,10 @@ async function program(words: readonly string[]): Promise<Command> {
   // `help models` is `models --help`.
   const wanted = name === 'help' ? words[words.indexOf('help') + 1] : name
   for (const entry of commands) {
-    const command = root.command(entry.name).summary(entry.summary).description(`${capitalised(entry.summary)}.`)
+    const command = root
+      .command(entry.name)
+      .summary(entry.summary)
+      .description(`${capitalised(entry.summary)}.`)
     if (entry.name === wanted) (await entry.load()).define(command)
   }
   return root

@@ -2,5 +2,5 @@
 export function tooOld(version) {
   var parts = version.split('.').map(Number)
   var enough = parts[0] > 20 || (parts[0] === 20 && parts[1] >= 19)
-  return enough ? undefined : 'Ticker Watch needs Node 20.19 or newer; this is Node ' + version + '.'
+  return enough ? undefined : `Ticker Watch needs Node 20.19 or newer; this is Node ${version}.`
 }

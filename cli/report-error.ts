@@ -18,7 +18,11 @@ const systemRemedies: Readonly<Record<string, string>> = {
  * `debug` only.
  * @returns the exit code
  */
-export function reportError(error: unknown, { debug }: { debug: boolean }, print: (line: string) => void): number {
+export function reportError(
+  error: unknown,
+  { debug }: { debug: boolean },
+  print: (line: string) => void,
+): number {
   // Commander has printed its own message (or the help that was asked for).
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : misused
   if (!(error instanceof Error)) {

@@ -1,0 +1,51 @@
+import { defineConfig } from 'vitest/config'
+
+/**
+ * One project per suite. The name of a test file says which it belongs to: x.test.ts is a unit test, x.test-d.ts one
+ * of types, and the others need what their name says. `npm test` runs them one after the other; see test/README.md.
+ */
+const needing = ['recordings', 'page', 'postgres', 'broker', 'registry', 'fault', 'app']
+const exclude = ['**/node_modules/**', '**/.venv/**', '**/.tickerwatch/**']
+
+export default defineConfig({
+  test: {
+    // RocksDB and the ONNX runtime are native and do not survive the end of a worker thread, so each file has a process.
+    pool: 'forks',
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...exclude, ...needing.map(suite => `**/*.${suite}.test.ts`)],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'types',
+          include: [],
+          // Errors of other files are those of `npm run check`.
+          typecheck: {
+            enabled: true,
+            only: true,
+            include: ['**/*.test-d.ts'],
+            exclude,
+            ignoreSourceErrors: true,
+          },
+        },
+      },
+      ...needing.map(suite => ({
+        test: {
+          name: suite,
+          include: [`**/*.${suite}.test.ts`],
+          exclude,
+          // Each starts a broker, a database or a browser: one at a time.
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      })),
+    ],
+  },
+})
