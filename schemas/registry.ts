@@ -61,10 +61,17 @@ export function confluentRegistry(url: string): SchemaRegistry {
 
   return {
     async register(subject, schema) {
-      const document = JSON.stringify(schema)
-      const registered = client.register({ type: SchemaType.AVRO, schema: document }, { subject })
-      const { id } = await ask(`registering ${subject}`, registered)
-      return id
+      const document = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const
+      const once = async () =>
+        (await ask(`registering ${subject}`, client.register(document, { subject }))).id
+      try {
+        return await once()
+      } catch (error) {
+        // Of nodes that register a subject at the same time, all but the first are told that it exists, with the
+        // status of an incompatible schema; asked again, the registry finds the schema there.
+        if (error instanceof SchemaError && error.code === 'REGISTRY_INCOMPATIBLE') return await once()
+        throw error
+      }
     },
     async schemaById(id) {
       try {
