@@ -1,14 +1,8 @@
 /** Writes what a source of readings has to say into `ticker-watch-data`. */
 import type { SensorReading } from '../schemas/index.ts'
-import {
-  deadLetterHeaders,
-  deadLetterTopic,
-  type Log,
-  partitionOf,
-  type ProducerRecord,
-  type Serde,
-} from '../topology/index.ts'
-import type { EndOfRecording, MalformedRow, RecordingEvent } from './recordings/event.ts'
+import { type Log, type ProducerRecord, partitionOf, type Serde } from '../topology/index.ts'
+import { malformedRow } from './dead-letters.ts'
+import type { EndOfRecording, RecordingEvent } from './recordings/event.ts'
 import { applicationId, topics } from './topics.ts'
 
 /** What has been written so far. */
@@ -24,7 +18,6 @@ export interface IngestOptions {
   readonly log: Log
   readonly events: AsyncIterable<readonly RecordingEvent[]>
   readonly value: Serde<SensorReading>
-  readonly partitions: number
   readonly counts: IngestCounts
   /** No more is written once it is aborted; what is under way is finished. */
   readonly signal: AbortSignal
@@ -33,13 +26,14 @@ export interface IngestOptions {
 }
 
 /** Resolves when the events are over or `signal` is aborted. @throws TickerError when the log does not take them */
-export async function ingest({ log, events, counts, signal, ...options }: IngestOptions): Promise<void> {
+export async function ingest({ log, events, counts, signal, value, now }: IngestOptions): Promise<void> {
+  const partitions = (await log.admin.describeTopic(topics.readings))?.partitions ?? 1
   const producer = await log.producer({ clientId: `${applicationId}-ingest` })
   await producer.init()
   try {
     for await (const chunk of events) {
       if (signal.aborted) return
-      await producer.send(chunk.map(event => recordOf(event, options)))
+      await producer.send(chunk.map(event => recordOf(event, { value, partitions, now })))
       for (const { kind } of chunk) {
         if (kind === 'reading') counts.readings++
         else if (kind === 'end') counts.ended++
@@ -51,10 +45,10 @@ export async function ingest({ log, events, counts, signal, ...options }: Ingest
   }
 }
 
-type Encoding = Pick<IngestOptions, 'value' | 'partitions' | 'now'>
+type Encoding = Pick<IngestOptions, 'value' | 'now'> & { readonly partitions: number }
 
 function recordOf(event: RecordingEvent, { value, partitions, now }: Encoding): ProducerRecord {
-  if (event.kind === 'malformed') return malformed(event, now())
+  if (event.kind === 'malformed') return malformedRow(event, now())
   const deviceId = event.kind === 'reading' ? event.reading.deviceId : event.deviceId
   const key = Buffer.from(deviceId, 'utf8')
   const place = { topic: topics.readings, partition: partitionOf(key, partitions), key }
@@ -63,27 +57,9 @@ function recordOf(event: RecordingEvent, { value, partitions, now }: Encoding): 
 }
 
 /** A record without a value: nothing of this device follows for now. */
-function endMarker(event: EndOfRecording, place: Omit<ProducerRecord, 'value' | 'timestamp'>): ProducerRecord {
+function endMarker(
+  event: EndOfRecording,
+  place: Omit<ProducerRecord, 'value' | 'timestamp'>,
+): ProducerRecord {
   return { ...place, value: null, timestamp: event.stamp }
-}
-
-/** It never was on a topic, so partition and offset are -1; the file and line say where it is. */
-function malformed({ deviceId, file, line, code, text, bytes }: MalformedRow, now: number): ProducerRecord {
-  const headers = {
-    [deadLetterHeaders.code]: code,
-    [deadLetterHeaders.message]: text,
-    [deadLetterHeaders.topic]: topics.readings,
-    [deadLetterHeaders.partition]: '-1',
-    [deadLetterHeaders.offset]: '-1',
-    'recording.file': file,
-    'recording.line': String(line),
-  }
-  return {
-    topic: deadLetterTopic(applicationId),
-    partition: 0,
-    key: Buffer.from(deviceId, 'utf8'),
-    value: bytes,
-    timestamp: now,
-    headers: Object.entries(headers).map(([name, value]) => [name, Buffer.from(value, 'utf8')]),
-  }
 }

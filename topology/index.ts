@@ -28,7 +28,7 @@ export { partitionOf } from './partitioner.ts'
 export { changelogTopic, deadLetterTopic } from './plan.ts'
 export type { StreamRecord } from './record.ts'
 export type { Decision, RecordedInput } from './recorded.ts'
-export { bytes, double, long, readyOf, type Serde, string } from './serde.ts'
+export { bytes, double, json, long, readyOf, type Serde, string } from './serde.ts'
 export {
   CollectedStream,
   GroupedStream,

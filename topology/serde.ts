@@ -59,3 +59,12 @@ export const double: Serde<number> = {
     return value.readDoubleBE()
   },
 }
+
+/** JSON, unchecked: what another program wrote may not be a `T`. For trying things out; Avro is for topics that last. */
+export function json<T>(): Serde<T> {
+  return {
+    name: 'json',
+    serialize: value => Buffer.from(JSON.stringify(value), 'utf8'),
+    deserialize: value => JSON.parse(value.toString('utf8')),
+  }
+}

@@ -17,15 +17,6 @@ interface Emitted {
   readonly values: readonly number[]
 }
 
-/** A serde for tests: NaN does not survive JSON, null does. */
-function json<T>(): Serde<T> {
-  return {
-    name: 'json',
-    serialize: value => Buffer.from(JSON.stringify(value)),
-    deserialize: bytes => JSON.parse(bytes.toString()),
-  }
-}
-
 function topologyOf(windows: TimeWindows, clock: 'operator' | 'perKey') {
   const builder = new TopologyBuilder()
   const collected = builder

@@ -1,0 +1,18 @@
+/** What `tickerwatch run` was asked for; durations are milliseconds. */
+export interface RunOptions {
+  readonly recordings?: string
+  readonly speed?: number | 'max'
+  readonly timezone?: string
+  readonly devices: number
+  readonly seed: number
+  readonly for?: number
+  readonly publishAfter?: number
+  readonly report?: string
+  readonly model: string
+  readonly brokers?: string
+  readonly registry?: string
+  readonly sql?: string
+  readonly state: string
+  readonly host: string
+  readonly port: number
+}

@@ -1,0 +1,50 @@
+/** Dead letters from outside the topology: rows of files that are no readings, and predictions that can have no row. */
+import {
+  deadLetterHeaders,
+  deadLetterRecord,
+  deadLetterTopic,
+  type Log,
+  type Producer,
+  type ProducerRecord,
+} from '../topology/index.ts'
+import type { MalformedRow } from './recordings/event.ts'
+import type { SqlSinkOptions } from './sinks/sql-sink.ts'
+import { applicationId, topics } from './topics.ts'
+
+/** A row never was on a topic, so partition and offset are -1; file and line say where it is. */
+export function malformedRow(
+  { deviceId, file, line, code, text, bytes }: MalformedRow,
+  now: number,
+): ProducerRecord {
+  const headers = {
+    [deadLetterHeaders.code]: code,
+    [deadLetterHeaders.message]: text,
+    [deadLetterHeaders.topic]: topics.readings,
+    [deadLetterHeaders.partition]: '-1',
+    [deadLetterHeaders.offset]: '-1',
+    'recording.file': file,
+    'recording.line': String(line),
+  }
+  return {
+    topic: deadLetterTopic(applicationId),
+    partition: 0,
+    key: Buffer.from(deviceId, 'utf8'),
+    value: bytes,
+    timestamp: now,
+    headers: Object.entries(headers).map(([name, value]) => [name, Buffer.from(value, 'utf8')]),
+  }
+}
+
+/** Writes what the SQL sink cannot store into the dead-letter topic, at once. */
+export function rowDeadLetter(log: Log): SqlSinkOptions['onDeadLetter'] {
+  let producer: Promise<Producer> | undefined
+  const open = async (): Promise<Producer> => {
+    const opened = await log.producer({ clientId: `${applicationId}-sql-sink` })
+    await opened.init()
+    return opened
+  }
+  return async letter => {
+    producer ??= open()
+    await (await producer).send([deadLetterRecord(letter, deadLetterTopic(applicationId))])
+  }
+}
