@@ -1,0 +1,87 @@
+/** `/metrics`: Prometheus' view of the node. Lag is named as the usual exporters name it. */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { ServiceStatus, StatusSource } from './status.ts'
+
+type Series = readonly { readonly labels?: Record<string, string | number>; readonly value: number }[]
+
+export function metrics(source: StatusSource): Registry {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+
+  // Read when scraped; nothing is counted twice. The counts are the node's, so a counter is set to them.
+  const counter = (
+    name: string,
+    help: string,
+    labelNames: string[],
+    series: (status: ServiceStatus) => Series,
+  ): void => {
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const { labels = {}, value } of series(source.status())) this.inc(labels, value)
+      },
+    })
+  }
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: string[],
+    series: (status: ServiceStatus) => Series,
+  ): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const { labels = {}, value } of series(source.status())) this.set(labels, value)
+      },
+    })
+  }
+
+  counter('tickerwatch_readings_total', 'Readings taken from the input.', [], s => [{ value: s.readings }])
+  counter('tickerwatch_windows_closed_total', 'Event-time windows closed.', [], s => [
+    { value: s.windowsClosed },
+  ])
+  counter('tickerwatch_late_readings_total', 'Readings that came after their windows had closed.', [], s => [
+    { value: s.late },
+  ])
+  counter('tickerwatch_dead_letters_total', 'Records put into the dead-letter topic.', [], s => [
+    { value: s.deadLettered },
+  ])
+  counter('tickerwatch_predictions_total', 'Predictions, by model version.', ['version'], s =>
+    Object.entries(s.predictions).map(([version, value]) => ({ labels: { version }, value })),
+  )
+  counter('tickerwatch_annotation_requests_total', 'Windows a person is asked about.', [], s => [
+    { value: s.annotationRequests },
+  ])
+  counter('tickerwatch_sql_rows_total', 'Predictions written to SQL.', [], s => [{ value: s.sink.rows }])
+  counter('tickerwatch_releases_refused_total', 'Releases of models refused.', [], s => [
+    { value: s.models.refused.length },
+  ])
+  gauge('tickerwatch_sql_paused', '1 while predictions cannot be written to SQL.', [], s => [
+    { value: s.sink.paused === undefined ? 0 : 1 },
+  ])
+  gauge(
+    'tickerwatch_model_in_force',
+    '1 for the release that scores.',
+    ['name', 'version'],
+    ({ models: { inForce } }) => (inForce === undefined ? [] : [{ labels: { ...inForce }, value: 1 }]),
+  )
+  gauge(
+    'kafka_consumergroup_lag',
+    'Records that a consumer group has still to read; -1: it never committed.',
+    ['consumergroup', 'topic', 'partition'],
+    s =>
+      s.lag.map(({ group, topic, partition, lag }) => ({
+        labels: { consumergroup: group, topic, partition },
+        value: lag,
+      })),
+  )
+  return registry
+}

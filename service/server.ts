@@ -1,0 +1,125 @@
+/** The console's server. It knows the node only through what is passed in. */
+
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import fastifyStatic from '@fastify/static'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import type { BaseLogger } from 'pino'
+import { ApplicationError } from '../processors/errors.ts'
+import { systemTimers, type Timers } from '../topology/index.ts'
+import { eventStream } from './event-stream.ts'
+import { metrics } from './metrics.ts'
+import { type PublishRelease, releaseRoutes } from './release-routes.ts'
+import { Sampler } from './sampler.ts'
+import type { StatusSource } from './status.ts'
+
+export interface ServiceOptions {
+  /** 0: any free one. */
+  readonly port: number
+  /** Default 127.0.0.1: nobody else's business, unless told. */
+  readonly host?: string
+  readonly source: StatusSource
+  readonly publish: PublishRelease
+  /** What a writing request must bear. */
+  readonly token: string
+  readonly logger: Pick<BaseLogger, 'error'>
+  readonly timers?: Timers
+}
+
+export interface Service {
+  /** Without a slash at its end. */
+  readonly url: string
+  close(): Promise<void>
+}
+
+/** @throws ApplicationError SERVICE_PORT_IN_USE, SERVICE_FAILED */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { port, host = '127.0.0.1' } = options
+  const server = await buildService(options)
+  try {
+    await server.listen({ port, host })
+  } catch (error) {
+    await server.close()
+    throw listenError(error, host, port)
+  }
+  const address = server.server.address()
+  const bound = typeof address === 'object' && address !== null ? address.port : port
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`, close: () => server.close() }
+}
+
+/** The server without its socket. */
+export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'>): Promise<FastifyInstance> {
+  const { source, publish, token, logger, timers = systemTimers } = options
+  const sampler = new Sampler({
+    source,
+    timers,
+    memoryBytes: () => process.memoryUsage.rss(),
+    onError: error => logger.error(error, 'the state of the node cannot be read'),
+  })
+  const server = Fastify({ logger: false, bodyLimit: 64 * 1024, forceCloseConnections: true })
+  server.addHook('onClose', async () => sampler.close())
+  server.addHook('onRequest', async (_request, reply) => void reply.headers(securityHeaders))
+  server.setNotFoundHandler((request, reply) => {
+    reply.code(404).send({ code: 'NOT_FOUND', message: `there is no ${request.method} ${request.url}` })
+  })
+  server.setErrorHandler<Error & { statusCode?: number; code?: string }>((error, _request, reply) => {
+    const status = error.statusCode ?? 500
+    if (status >= 500) logger.error(error)
+    const code = error.code ?? 'INTERNAL'
+    reply.code(status).send({ code, message: status === 500 ? 'see the log of the node' : error.message })
+  })
+
+  server.get('/api/status', async () => sampler.snapshot())
+  server.get('/api/topology', async () => sampler.snapshot().topology)
+  server.get('/health/live', async (_request, reply) => health(reply, source.stalled()))
+  server.get('/health/ready', async (_request, reply) => health(reply, source.unready()))
+  const exposition = metrics(source)
+  server.get('/metrics', async (_request, reply) => {
+    reply.header('content-type', exposition.contentType)
+    return exposition.metrics()
+  })
+  eventStream(server, sampler)
+  releaseRoutes(server, { source, publish, token })
+
+  // Listed at the start: nothing but these files is ever served.
+  await server.register(fastifyStatic, {
+    root: fileURLToPath(new URL('page', import.meta.url)),
+    wildcard: false,
+  })
+  await server.register(fastifyStatic, {
+    root: dirname(createRequire(import.meta.url).resolve('uplot')),
+    prefix: '/uplot/',
+    wildcard: false,
+    decorateReply: false,
+  })
+  return server
+}
+
+/** Everything the page needs is its own: no inline script, nothing from elsewhere, in nobody's frame. */
+const securityHeaders = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'cache-control': 'no-cache',
+} as const
+
+function health(reply: FastifyReply, trouble: string | undefined): { status: string; reason?: string } {
+  if (trouble === undefined) return { status: 'ok' }
+  reply.code(503)
+  return { status: 'unavailable', reason: trouble }
+}
+
+function listenError(error: unknown, host: string, port: number): ApplicationError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE')
+    return new ApplicationError('SERVICE_PORT_IN_USE', `port ${port} on ${host} is in use`, { cause: error })
+  const text = error instanceof Error ? error.message : String(error)
+  return new ApplicationError('SERVICE_FAILED', `cannot listen on ${host} port ${port}: ${text}`, {
+    cause: error,
+  })
+}

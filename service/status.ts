@@ -1,0 +1,108 @@
+/**
+ * What the console shows of a running node: plain data, handed in by whoever runs it. Counts are totals since the
+ * node began; rates are this folder's business (`sampler.ts`). Times are milliseconds since the epoch.
+ */
+import type { Prediction } from '../schemas/index.ts'
+
+/** The service's only sight of the engine. All three are called often, and answer from what is at hand. */
+export interface StatusSource {
+  status(): ServiceStatus
+  /** Why this node should be restarted, in one line; undefined while it makes progress. */
+  stalled(): string | undefined
+  /** Why it cannot do its work yet (restoring, no model), in one line. */
+  unready(): string | undefined
+}
+
+export interface ServiceStatus {
+  readonly startedAt: number
+  /** `exactly_once` or `at_least_once`. */
+  readonly guarantee: string
+  /** For people, such as `memory` or `kafka localhost:9092`. */
+  readonly log: string
+  readonly readings: number
+  readonly windowsClosed: number
+  readonly late: number
+  readonly deadLettered: number
+  readonly annotationRequests: number
+  /** By model version; their sum is the number of predictions. */
+  readonly predictions: Readonly<Record<string, number>>
+  readonly lag: readonly PartitionLag[]
+  readonly sink: SinkStatus
+  readonly models: ModelsStatus
+  /** The newest first, at most 50. */
+  readonly lastPredictions: readonly ShownPrediction[]
+  readonly topology: TopologyStatus
+}
+
+/** Records that a consumer group has still to read of a partition; -1: it never committed. */
+export interface PartitionLag {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  readonly lag: number
+}
+
+export interface SinkStatus {
+  /** Where to, for people: `PGlite in memory`. */
+  readonly target: string
+  readonly rows: number
+  readonly lag: number
+  /** Why nothing is written at present. */
+  readonly paused?: string
+}
+
+export interface ModelsStatus {
+  readonly inForce?: { readonly name: string; readonly version: string }
+  /** Every release seen on the topic, the newest first. */
+  readonly known: readonly KnownRelease[]
+  readonly refused: readonly RefusedRelease[]
+  /** When another version took over, in order. */
+  readonly swaps: readonly { readonly version: string; readonly at: number }[]
+}
+
+export interface KnownRelease {
+  readonly name: string
+  readonly version: string
+  readonly status: 'candidate' | 'promoted' | 'retired'
+  readonly publishedAt: number
+  /** Measured on people it was not trained on: accuracy, macroF1, calibrationError … */
+  readonly metrics: Readonly<Record<string, number>>
+}
+
+export interface RefusedRelease {
+  readonly name: string
+  readonly version: string
+  readonly code: string
+  readonly reason: string
+  readonly at: number
+}
+
+/** A prediction with its probabilities by label. */
+export interface ShownPrediction extends Omit<Prediction, 'probabilities' | 'featureSchemaHash'> {
+  readonly probabilities: Readonly<Record<string, number>>
+}
+
+export interface TopologyStatus {
+  /** Parents before children. */
+  readonly nodes: readonly TopologyNode[]
+  readonly edges: readonly TopologyEdge[]
+}
+
+export interface TopologyNode {
+  readonly name: string
+  readonly kind: string
+  readonly subTopology: number
+  /** Of a source or sink. */
+  readonly topic?: string
+  /** Of an operator that keeps state. */
+  readonly store?: string
+}
+
+export interface TopologyEdge {
+  readonly from: string
+  readonly to: string
+  /** Which output of `from`: `out`, `late`, a branch. */
+  readonly output: string
+  /** Records that passed. */
+  readonly total: number
+}
