@@ -9,8 +9,8 @@ const CHUNK = 65_536
 /** Part of a file, as lines without their ends; one character per byte (latin1), so that the bytes can be had again. */
 export interface Lines {
   readonly lines: readonly string[]
-  /** The file broke off after these lines; the last one may be cut. */
-  readonly failure?: Error
+  /** The file broke off after these lines, in the middle of another one. */
+  readonly failure?: { readonly reason: string; readonly cut: string }
 }
 
 /**
@@ -45,8 +45,7 @@ export async function* readLines(path: string): AsyncGenerator<Lines> {
     // A failing stream drops what it had decoded but not handed over yet, unless it is asked for it.
     const left: Buffer | null = bytes.read()
     const lines = left === null ? [] : split(left)
-    if (rest !== '') lines.push(rest)
-    yield { lines, failure: error instanceof Error ? error : new Error(String(error)) }
+    yield { lines, failure: { reason: error instanceof Error ? error.message : String(error), cut: rest } }
   } finally {
     file.destroy()
     gunzip?.destroy()

@@ -84,7 +84,7 @@ async function checkHeader(directory: string, name: string): Promise<void> {
   const head: string[] = []
   for await (const { lines, failure } of readLines(path)) {
     head.push(...lines.slice(0, 2))
-    if (head.length < 2 && failure !== undefined) refuse(`it cannot be read (${failure.message})`)
+    if (head.length < 2 && failure !== undefined) refuse(`it cannot be read (${failure.reason})`)
     if (head.length >= 2) break
   }
   const fault = headerFault(head[0], head[1])
@@ -117,18 +117,16 @@ async function* readRecording(
       if (read.stamp > latest) latest = read.stamp
       events.push({ kind: 'reading', reading: read })
     }
-    if (failure !== undefined) {
-      const text = `the file cannot be read beyond here: ${failure.message}`
+    if (failure !== undefined)
       events.push({
         kind: 'malformed',
         deviceId,
         file,
-        line,
+        line: line + 1,
         code: 'RECORDING_UNREADABLE',
-        text,
-        bytes: Buffer.alloc(0),
+        text: `the file cannot be read beyond here: ${failure.reason}`,
+        bytes: Buffer.from(failure.cut, 'latin1'),
       })
-    }
     yield events
   }
   // A recording without a reading has opened no window that an end could close.
