@@ -27,6 +27,20 @@ const table = {
   TIME_ZONE_UNKNOWN: 'Name a zone of the IANA time zone database, such as America/Los_Angeles.',
   SPEED_INVALID: 'Give a speed as a positive number (1 is real time), or "max".',
   PROFILE_INVALID: 'Make the generator profile anew with spark-jobs/descriptive_statistics.py.',
+  MODEL_FILE_UNREADABLE: 'Check the path; a release file is the JSON that training writes.',
+  MODEL_FILE_INVALID: 'A release file is the JSON that training writes: make it anew.',
+  MODEL_BYTES_MISSING: 'Publish the release with its ONNX bytes.',
+  MODEL_TOO_LARGE: 'Train a smaller model: fewer or shallower trees.',
+  MODEL_DAMAGED: 'The bytes are not those that were released: publish the release file again.',
+  MODEL_FEATURES_FOREIGN:
+    'Train a model on the features of this version, or run the version it was trained for.',
+  MODEL_UNLOADABLE: 'Export the model again: ONNX as the runtime of this version reads it.',
+  MODEL_INTERFACE_WRONG: 'Export with the input features and the outputs label and probabilities.',
+  MODEL_ANSWER_WRONG: 'The model does not compute what it did in training: export it again.',
+  MODEL_VERSION_TAKEN: 'Another model was released under this version: give this one a new version.',
+  MODEL_UNKNOWN: 'Publish the release on the topic of models.',
+  MODEL_CLOSED: 'This is a defect of the caller: report it.',
+  MODEL_NONE_IN_FORCE: 'Promote a release: tickerwatch models publish FILE --promote.',
 } as const satisfies Record<string, string>
 
 export type ApplicationErrorCode = keyof typeof table
