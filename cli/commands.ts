@@ -17,5 +17,6 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./run.ts'),
   },
   { name: 'models', summary: 'publish, list and show model releases', load: () => import('./models.ts') },
+  { name: 'generate', summary: 'write generated recordings', load: () => import('./generate.ts') },
   { name: 'broker', summary: 'run a Kafka broker for development', load: () => import('./broker.ts') },
 ]

@@ -1,0 +1,131 @@
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { tickerwatch } from '../test/tickerwatch.ts'
+import { writeNodeFile } from './node-file.ts'
+
+/** Only what a command sees of a node: the state directory, and answers over HTTP. */
+let state: string
+let server: Server
+let asked: { method?: string; url?: string; authorization?: string; body: string }[]
+let answer: { status: number; body: string }
+const token = 'a token of this test'
+
+beforeEach(async () => {
+  state = await mkdtemp(join(tmpdir(), 'tickerwatch-models-'))
+  asked = []
+  server = createServer(async (request, response) => {
+    const { method, url, headers } = request
+    asked.push({ method, url, authorization: headers.authorization, body: await bodyOf(request) })
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  await writeNodeFile(state, { url: `http://127.0.0.1:${port}`, token, pid: process.pid })
+})
+
+afterEach(async () => {
+  server.closeAllConnections()
+  server.close()
+  await rm(state, { recursive: true, force: true })
+})
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  let body = ''
+  for await (const chunk of request) body += chunk
+  return body
+}
+
+const watch = (version: string, status: string) => ({
+  name: 'watch',
+  version,
+  status,
+  labels: ['Walk', 'Sit'],
+  metrics: { accuracy: 0.8125, macroF1: 0.75 },
+})
+
+describe('models publish', () => {
+  test.each([
+    { flags: [], url: '/api/models?promote=false', status: 'candidate' },
+    { flags: ['--promote'], url: '/api/models?promote=true', status: 'promoted' },
+  ])('sends the file to the running node ($url)', async ({ flags, url, status }) => {
+    const file = join(state, 'watch-2.json')
+    await writeFile(file, '{"name":"watch","version":"2.0.0"}')
+    answer = { status: 201, body: JSON.stringify(watch('2.0.0', status)) }
+    expect(await tickerwatch('models', 'publish', file, ...flags, '--state', state)).toEqual({
+      code: 0,
+      stdout: [`published watch@2.0.0 as ${status}`],
+      stderr: [],
+    })
+    expect(asked).toEqual([
+      { method: 'POST', url, authorization: `Bearer ${token}`, body: '{"name":"watch","version":"2.0.0"}' },
+    ])
+  })
+
+  test('gives the reason of a refusal', async () => {
+    const file = join(state, 'bad.json')
+    await writeFile(file, '{}')
+    answer = {
+      status: 422,
+      body: '{"code":"MODEL_INVALID","message":"the model takes 12 features, not 150"}',
+    }
+    const { code, stderr } = await tickerwatch('models', 'publish', file, '--state', state)
+    expect(stderr).toEqual([
+      'NODE_REFUSED: MODEL_INVALID: the model takes 12 features, not 150',
+      'See the message; nothing was changed.',
+    ])
+    expect(code).toBe(1)
+  })
+
+  test('sends nothing that cannot be a release', async () => {
+    const file = join(state, 'model.onnx')
+    await writeFile(file, Buffer.from([8, 7, 18]))
+    const foreign = await tickerwatch('models', 'publish', file, '--state', state)
+    expect(foreign.stderr[0]).toBe(`RELEASE_INVALID: ${file} is no release file: it holds no JSON`)
+    const missing = await tickerwatch('models', 'publish', `${file}.json`, '--state', state)
+    expect(missing.stderr[0]).toBe(`FILE_UNREADABLE: ${file}.json cannot be read (ENOENT)`)
+    expect([foreign.code, missing.code, asked]).toEqual([1, 1, []])
+  })
+
+  test('says when the node does not answer', async () => {
+    server.close()
+    await once(server, 'close')
+    const { code, stderr } = await tickerwatch('models', 'list', '--state', state)
+    expect(stderr[0]).toMatch(/^NODE_UNREACHABLE: the node at http:\/\/127\.0\.0\.1:\d+ does not answer$/)
+    expect(code).toBe(1)
+  })
+})
+
+describe('models list and show', () => {
+  beforeEach(() => {
+    answer = { status: 200, body: JSON.stringify([watch('2.0.0', 'promoted'), watch('1.0.0', 'retired')]) }
+  })
+
+  test('print for people and for programs', async () => {
+    expect((await tickerwatch('models', 'list', '--state', state)).stdout).toEqual([
+      'RELEASE      STATUS    ON UNSEEN PEOPLE',
+      'watch@2.0.0  promoted  accuracy 0.813, macroF1 0.750',
+      'watch@1.0.0  retired   accuracy 0.813, macroF1 0.750',
+    ])
+    const { stdout } = await tickerwatch('models', 'list', '--state', state, '--json')
+    expect(JSON.parse(stdout.join('\n'))).toEqual(JSON.parse(answer.body))
+    expect((await tickerwatch('models', 'show', 'watch@1.0.0', '--state', state)).stdout).toEqual([
+      'name     watch',
+      'version  1.0.0',
+      'status   retired',
+      'metrics  accuracy 0.8125, macroF1 0.75',
+      'labels   Walk, Sit',
+    ])
+  })
+
+  test('name a release that is not there', async () => {
+    const { code, stderr } = await tickerwatch('models', 'show', 'watch@3.0.0', '--state', state)
+    expect(stderr[0]).toBe('RELEASE_UNKNOWN: there is no release watch@3.0.0')
+    expect(code).toBe(1)
+  })
+})

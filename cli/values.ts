@@ -1,0 +1,29 @@
+/** How the values of options are read. Each throws commander's InvalidArgumentError, which names the option. */
+import { InvalidArgumentError } from 'commander'
+
+/** A whole number, at least 0. */
+export function whole(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give a whole number.')
+  return Number(text)
+}
+
+/** A whole number within bounds, both inclusive. */
+export function between(least: number, most: number): (text: string) => number {
+  return text => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
+    if (!(value >= least && value <= most)) {
+      throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`)
+    }
+    return value
+  }
+}
+
+const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A duration such as 40s or 10m, as milliseconds. */
+export function duration(text: string): number {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)$/.exec(text) ?? []
+  const value = Number(amount) * (units[unit as keyof typeof units] ?? Number.NaN)
+  if (!(value > 0)) throw new InvalidArgumentError('Give a duration such as 40s, 10m or 1h.')
+  return Math.round(value)
+}
