@@ -1,0 +1,169 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
+import { TickerError } from '../../errors.ts'
+import type { Admin, CommittedOffset, TopicDescription, TopicSpec } from '../log.ts'
+import type { Cluster } from './cluster.ts'
+import { answerOf, toTickerError } from './errors.ts'
+import { metadataRequest, type TopicMetadata } from './protocol/metadata.ts'
+import { offsetFetchRequest } from './protocol/offset-fetch.ts'
+
+/** Milliseconds the controller may take. */
+const TIMEOUT = 30_000
+/** Between two looks at whether the brokers have heard of a change. */
+const INTERVAL = 20
+const UNKNOWN_TOPIC = 3
+/** A setting of the topic itself, not a default (DescribeConfigs). */
+const TOPIC_CONFIG = 1
+const TOPIC_RESOURCE = 2
+
+export class KafkaAdmin implements Admin {
+  readonly #cluster: Cluster
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster
+  }
+
+  async createTopics(topics: readonly TopicSpec[]): Promise<void> {
+    const present = new Set(await this.listTopics())
+    const missing = topics.filter(each => !present.has(each.topic))
+    for (const { topic, partitions, config = {} } of missing) {
+      const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+      // Replication as the cluster's default says.
+      const wanted = { topic, numPartitions: partitions, replicationFactor: -1, configEntries }
+      await this.#cluster.retrying(`cannot create topic ${topic}`, async () => {
+        try {
+          await (await this.#cluster.controller()).createTopics({ topics: [wanted], timeout: TIMEOUT })
+        } catch (error) {
+          // Somebody else was faster, or an answer was lost.
+          if (reasons(error).some(each => answerOf(each) !== 'TOPIC_ALREADY_EXISTS')) throw reasons(error)[0]
+        }
+      })
+    }
+    // The controller has answered, but the leaders may not have heard of it.
+    for (const { topic } of missing) {
+      await this.#until(`topic ${topic} is not ready`, async () => {
+        try {
+          await this.#listOffsets(topic)
+          return true
+        } catch (error) {
+          if (answerOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return false
+          throw error
+        }
+      })
+    }
+  }
+
+  async describeTopic(topic: string): Promise<TopicDescription | undefined> {
+    const metadata = await this.#metadata(topic)
+    if (metadata === undefined) return undefined
+    const { resources } = await this.#cluster.retrying(`cannot describe topic ${topic}`, async () => {
+      const broker = await this.#cluster.controller()
+      return await broker.describeConfigs({ resources: [{ type: TOPIC_RESOURCE, name: topic }] })
+    })
+    const entries = resources
+      .flatMap(each => each.configEntries)
+      .filter(each => each.configSource === TOPIC_CONFIG)
+    const config = Object.fromEntries(entries.map(each => [each.configName, each.configValue ?? '']))
+    return { topic, partitions: metadata.partitions, identity: metadata.topicId, config }
+  }
+
+  async listTopics(): Promise<readonly string[]> {
+    const topics = await this.#metadataOf('cannot list topics', null)
+    return topics.filter(each => !each.internal).map(each => each.topic)
+  }
+
+  async deleteTopics(topics: readonly string[]): Promise<void> {
+    if (topics.length === 0) return
+    this.#cluster.forget(topics)
+    for (const topic of topics) {
+      await this.#cluster.retrying(`cannot delete topic ${topic}`, async () => {
+        try {
+          await (await this.#cluster.controller()).deleteTopics({ topics: [topic], timeout: TIMEOUT })
+        } catch (error) {
+          if (answerOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+        }
+      })
+      await this.#until(
+        `topic ${topic} is still there`,
+        async () => (await this.#metadata(topic)) === undefined,
+      )
+    }
+  }
+
+  async offsets(topic: string) {
+    return await this.#cluster.retrying(`cannot read the offsets of topic ${topic}`, () =>
+      this.#listOffsets(topic),
+    )
+  }
+
+  async committed(group: string, topics: readonly string[]): Promise<readonly CommittedOffset[]> {
+    const doing = `cannot read the positions of group ${group}`
+    const partitions = new Map<string, number[]>()
+    for (const topic of topics) {
+      const metadata = await this.#metadata(topic)
+      if (metadata !== undefined)
+        partitions.set(
+          topic,
+          Array.from({ length: metadata.partitions }, (_, n) => n),
+        )
+    }
+    if (partitions.size === 0) return []
+    return await this.#cluster.retrying(doing, async () => {
+      const coordinator = await this.#cluster.groupCoordinator(group)
+      return await this.#cluster.send(coordinator, offsetFetchRequest(group, partitions))
+    })
+  }
+
+  async deleteGroup(group: string): Promise<void> {
+    await this.#cluster.retrying(`cannot delete group ${group}`, async () => {
+      try {
+        await (await this.#cluster.groupCoordinator(group)).deleteGroups([group])
+      } catch (error) {
+        if (answerOf(error) !== 'GROUP_ID_NOT_FOUND') throw error
+      }
+    })
+  }
+
+  async #listOffsets(topic: string) {
+    try {
+      await this.#cluster.know([topic])
+      const starts = await this.#cluster.listOffsets(topic, 'start')
+      const ends = await this.#cluster.listOffsets(topic, 'end')
+      return [...ends]
+        .sort(([a], [b]) => a - b)
+        .map(([partition, end]) => ({ partition, start: starts.get(partition) ?? 0, end }))
+    } catch (error) {
+      // Or it would fail all that this connection asks of other topics.
+      if (answerOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') this.#cluster.forget([topic])
+      throw error
+    }
+  }
+
+  async #metadata(topic: string): Promise<TopicMetadata | undefined> {
+    const [metadata] = await this.#metadataOf(`cannot describe topic ${topic}`, [topic])
+    if (metadata === undefined || metadata.errorCode === UNKNOWN_TOPIC) return undefined
+    if (metadata.errorCode !== 0)
+      throw toTickerError(createErrorFromCode(metadata.errorCode), `cannot describe topic ${topic}`)
+    return metadata
+  }
+
+  async #metadataOf(doing: string, topics: readonly string[] | null): Promise<TopicMetadata[]> {
+    return await this.#cluster.retrying(doing, async () => {
+      return await this.#cluster.send(await this.#cluster.controller(), metadataRequest(topics))
+    })
+  }
+
+  /** @throws TickerError LOG_FAILED when it does not come true in time */
+  async #until(complaint: string, isTrue: () => Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + TIMEOUT
+    while (!(await this.#cluster.retrying(complaint, isTrue))) {
+      if (Date.now() > deadline) throw new TickerError('LOG_FAILED', `${complaint} after ${TIMEOUT / 1000} s`)
+      await delay(INTERVAL)
+    }
+  }
+}
+
+/** kafkajs collects the errors of several topics. */
+function reasons(error: unknown): unknown[] {
+  return error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [error]
+}

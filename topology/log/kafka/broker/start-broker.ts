@@ -1,0 +1,209 @@
+/**
+ * A real Kafka broker for development and tests: one node, KRaft, on the loopback interface, its data in a directory of
+ * one's choice. Not for production: nothing is replicated or protected.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Cluster } from '../cluster.ts'
+import { fetchDistribution } from './distribution.ts'
+import { BrokerError } from './errors.ts'
+
+const HOST = '127.0.0.1'
+/** Milliseconds. */
+const START_TIMEOUT = 120_000
+const STOP_TIMEOUT = 20_000
+const INTERVAL = 50
+
+export interface BrokerOptions {
+  /** A free one by default. */
+  readonly port?: number
+  /** Topics and groups are kept there, and the broker's log. */
+  readonly dataDir: string
+  /** For `TICKERWATCH_CACHE` and `PATH`. */
+  readonly env?: NodeJS.ProcessEnv
+  /** The broker outlives this process. */
+  readonly detached?: boolean
+  readonly onProgress?: (text: string) => void
+}
+
+export interface RunningBroker {
+  /** Address for clients, `host:port`. */
+  readonly brokers: string
+  readonly pid: number
+  stop(): Promise<void>
+}
+
+/**
+ * Answers when groups and transactions work.
+ * @throws BrokerError; the system's EADDRINUSE when something listens on the port
+ */
+export async function startBroker(options: BrokerOptions): Promise<RunningBroker> {
+  const { env = process.env, detached = false, onProgress = () => {} } = options
+  const dataDir = resolve(options.dataDir)
+  const running = findBroker(dataDir)
+  if (running !== undefined) {
+    throw new BrokerError('BROKER_RUNNING', `a broker runs on ${dataDir} already (process ${running.pid})`)
+  }
+  const jars = fetchDistribution(env, onProgress)
+  const port = await freePort(options.port ?? 0)
+  mkdirSync(dataDir, { recursive: true })
+  const properties = join(dataDir, 'server.properties')
+  writeFileSync(properties, serverProperties({ dataDir, port, controllerPort: await freePort(0) }))
+  const java = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.simpleLogger.showDateTime=true']
+  java.push('-Djava.net.preferIPv4Stack=true', '-cp', join(jars, '*'))
+  format(dataDir, java, env)
+  onProgress(`starting Kafka on port ${port}`)
+  const log = openSync(join(dataDir, 'broker.log'), 'a')
+  const child = spawn('java', ['-Xms256m', '-Xmx512m', ...java, 'kafka.Kafka', properties], {
+    env,
+    detached,
+    stdio: ['ignore', log, log],
+  })
+  closeSync(log)
+  const brokers = `${HOST}:${port}`
+  const kill = () => child.kill('SIGKILL')
+  // Tests that end by an error must not leave a broker behind.
+  if (!detached) process.once('exit', kill)
+  try {
+    await ready(child, brokers, dataDir)
+  } catch (error) {
+    kill()
+    throw error
+  }
+  const pid = child.pid!
+  writeFileSync(join(dataDir, 'broker.json'), JSON.stringify({ pid, brokers }))
+  if (detached) child.unref()
+  return {
+    brokers,
+    pid,
+    async stop() {
+      await stopBroker(dataDir)
+      process.off('exit', kill)
+    },
+  }
+}
+
+/** The broker that runs on this directory. */
+export function findBroker(dataDir: string): { readonly pid: number; readonly brokers: string } | undefined {
+  const file = join(resolve(dataDir), 'broker.json')
+  if (!existsSync(file)) return undefined
+  const found: { pid: number; brokers: string } = JSON.parse(readFileSync(file, 'utf8'))
+  // After a crash another program may have the process id.
+  const { stdout } = spawnSync('ps', ['-p', String(found.pid), '-o', 'args='], { encoding: 'utf8' })
+  return stdout?.includes(join(resolve(dataDir), 'server.properties')) ? found : undefined
+}
+
+/** Whether one was running. */
+export async function stopBroker(dataDir: string): Promise<boolean> {
+  const running = findBroker(dataDir)
+  if (running === undefined) return false
+  process.kill(running.pid, 'SIGTERM')
+  const deadline = Date.now() + STOP_TIMEOUT
+  while (findBroker(dataDir) !== undefined) {
+    if (Date.now() > deadline) process.kill(running.pid, 'SIGKILL')
+    await delay(INTERVAL)
+  }
+  rmSync(join(resolve(dataDir), 'broker.json'), { force: true })
+  return true
+}
+
+/** @param wanted 0 for any @throws the system's EADDRINUSE */
+async function freePort(wanted: number): Promise<number> {
+  const server = createServer()
+  return await new Promise((settle, reject) => {
+    server.once('error', reject)
+    server.listen(wanted, HOST, () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : wanted
+      server.close(() => settle(port))
+    })
+  })
+}
+
+function format(dataDir: string, java: readonly string[], env: NodeJS.ProcessEnv): void {
+  if (existsSync(join(dataDir, 'logs', 'meta.properties'))) return
+  const clusterId = randomBytes(16).toString('base64url')
+  const tool = [
+    'kafka.tools.StorageTool',
+    'format',
+    '-t',
+    clusterId,
+    '-c',
+    join(dataDir, 'server.properties'),
+  ]
+  const result = spawnSync('java', ['-XX:TieredStopAtLevel=1', ...java, ...tool], { env, encoding: 'utf8' })
+  if (result.status === 0) return
+  writeFileSync(join(dataDir, 'broker.log'), `${result.stdout}${result.stderr}`)
+  throw new BrokerError('BROKER_FAILED', `Kafka could not prepare ${dataDir}`)
+}
+
+/** Groups and transactions keep their state in topics that Kafka makes when first asked, which takes some seconds. */
+async function ready(child: ChildProcess, brokers: string, dataDir: string): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT
+  const ended = () => child.exitCode !== null || child.signalCode !== null
+  for (;;) {
+    const cluster = new Cluster({ brokers: [brokers], clientId: 'warm-up' })
+    try {
+      await cluster.connect()
+      await cluster.retrying('groups do not work', async () => {
+        await (await cluster.groupCoordinator('warm-up')).describeGroups({ groupIds: ['warm-up'] })
+      })
+      await cluster.retrying('transactions do not work', async () => {
+        const coordinator = await cluster.transactionCoordinator('warm-up')
+        await coordinator.initProducerId({ transactionalId: 'warm-up', transactionTimeout: 10_000 })
+      })
+      return
+    } catch (cause) {
+      if (!ended() && Date.now() < deadline) {
+        await delay(INTERVAL)
+        continue
+      }
+      throw new BrokerError('BROKER_FAILED', `Kafka did not start; see ${join(dataDir, 'broker.log')}`, {
+        cause,
+      })
+    } finally {
+      await cluster.close()
+    }
+  }
+}
+
+function serverProperties(of: { dataDir: string; port: number; controllerPort: number }): string {
+  const settings = {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@${HOST}:${of.controllerPort}`,
+    listeners: `PLAINTEXT://${HOST}:${of.port},CONTROLLER://${HOST}:${of.controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://${HOST}:${of.port}`,
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'log.dirs': join(of.dataDir, 'logs'),
+    'auto.create.topics.enable': false,
+    // Event time is historical: records of 2019 must not be taken for a week too old.
+    'log.retention.ms': -1,
+    'log.cleaner.backoff.ms': 1000,
+    'log.cleaner.dedupe.buffer.size': 16 << 20,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 8,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 8,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    // One member alone need not wait for others, and dead ones are noticed soon.
+    'group.initial.rebalance.delay.ms': 0,
+    'group.min.session.timeout.ms': 1000,
+    // After a kill a broker waits for its old registration to expire.
+    'broker.session.timeout.ms': 3000,
+    'broker.heartbeat.interval.ms': 500,
+    'num.network.threads': 2,
+    'num.io.threads': 4,
+    'log.segment.bytes': 128 << 20,
+  }
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}

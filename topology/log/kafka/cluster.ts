@@ -1,0 +1,215 @@
+/**
+ * A set of connections to a Kafka cluster: kafkajs' own (its broker list, metadata, TLS and SASL), and on them both
+ * kafkajs' requests and ours. Requests on one connection are answered in order, so who waits for long in a request (a
+ * long fetch, a join) has connections of its own.
+ */
+
+import { createRequire } from 'node:module'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
+import type { KafkaConfig, SASLOptions } from 'kafkajs'
+import KafkaCluster, { type Broker } from 'kafkajs/src/cluster/index.js'
+import { createLogger } from 'kafkajs/src/loggers/index.js'
+import { TickerError } from '../../errors.ts'
+import { isBusy, isConnectionError, isTemporary, toTickerError } from './errors.ts'
+import type { Request } from './protocol/request.ts'
+
+/** Milliseconds. */
+const CONNECTION_TIMEOUT = 3_000
+const REQUEST_TIMEOUT = 30_000
+const METADATA_MAX_AGE = 60_000
+const FIRST_BACKOFF = 2
+const LONGEST_BACKOFF = 500
+/** How long an operation is tried again while brokers restart or hand over; a restart takes about 15 s. */
+const PATIENCE = 60_000
+
+export interface ClusterOptions {
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  readonly ssl?: KafkaConfig['ssl']
+  readonly sasl?: SASLOptions
+}
+
+/** @throws TickerError LOG_FAILED when another version of kafkajs is installed than the one whose internals are used */
+export function checkVersion(): void {
+  const { version } = createRequire(import.meta.url)('kafkajs/package.json')
+  if (version !== '2.2.4') {
+    throw new TickerError(
+      'LOG_FAILED',
+      `kafkajs ${version} is installed; this adapter is proven with 2.2.4 only`,
+    )
+  }
+}
+
+export class Cluster {
+  readonly #kafka: KafkaCluster
+  readonly #options: ClusterOptions
+  readonly #sockets = new Set<Socket>()
+  /** Node ids of coordinators, by type and name. */
+  readonly #coordinators = new Map<string, number>()
+  #closed = false
+
+  constructor(options: ClusterOptions) {
+    this.#options = options
+    this.#kafka = new KafkaCluster({
+      ...options,
+      ssl: options.ssl,
+      sasl: options.sasl,
+      // Every failure reaches the caller as an error; kafkajs would log it, and each of its retries, besides.
+      logger: createLogger({ level: 0, logCreator: () => () => {} }),
+      socketFactory: ({ host, port, ssl, onConnect }) => {
+        const socket =
+          Object.keys(ssl ?? {}).length > 0
+            ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
+            : connectTcp({ host, port, noDelay: true }, onConnect)
+        this.#sockets.add(socket)
+        return socket.once('close', () => this.#sockets.delete(socket))
+      },
+      connectionTimeout: CONNECTION_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      enforceRequestTimeout: true,
+      metadataMaxAge: METADATA_MAX_AGE,
+      allowAutoTopicCreation: false,
+      isolationLevel: 1,
+      retry: { initialRetryTime: 50, maxRetryTime: 200, retries: 3 },
+    })
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  get clientId(): string {
+    return this.#options.clientId
+  }
+
+  /** @throws TickerError LOG_UNREACHABLE after a few attempts */
+  async connect(): Promise<void> {
+    const addresses = this.#options.brokers.join(',')
+    try {
+      await this.#kafka.connect()
+      await this.#kafka.refreshMetadata()
+    } catch (error) {
+      await this.close()
+      throw toTickerError(error, `no Kafka broker answers at ${addresses}`)
+    }
+  }
+
+  /** After an error: connects again if the connections are lost, and asks anew who is responsible for what. */
+  async recover(): Promise<void> {
+    this.#coordinators.clear()
+    await this.#kafka.connect()
+    await this.#kafka.refreshMetadata()
+  }
+
+  /** Breaks the connections off: a request under way fails. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const socket of this.#sockets) socket.destroy(new Error('closed'))
+    await this.#kafka.disconnect().catch(() => {})
+  }
+
+  /** Loads the metadata of topics, if it is not there. */
+  async know(topics: readonly string[]): Promise<void> {
+    await this.#kafka.addMultipleTargetTopics(topics)
+  }
+
+  /** Forgets topics, which may be gone: metadata cannot be loaded for any topic while one of them is missing. */
+  forget(topics: readonly string[]): void {
+    for (const topic of topics) this.#kafka.targetTopics.delete(topic)
+  }
+
+  partitions(topic: string): number[] {
+    return this.#kafka
+      .findTopicPartitionMetadata(topic)
+      .map(each => each.partitionId)
+      .sort((a, b) => a - b)
+  }
+
+  /** Node id of the partition's leader as far as known. */
+  leader(topic: string, partition: number): number | undefined {
+    const metadata = this.#kafka
+      .findTopicPartitionMetadata(topic)
+      .find(each => each.partitionId === partition)
+    return metadata === undefined || metadata.leader < 0 ? undefined : metadata.leader
+  }
+
+  broker(nodeId: number): Promise<Broker> {
+    return this.#kafka.findBroker({ nodeId })
+  }
+
+  controller(): Promise<Broker> {
+    return this.#kafka.findControllerBroker()
+  }
+
+  groupCoordinator(group: string): Promise<Broker> {
+    return this.#coordinator(0, group)
+  }
+
+  transactionCoordinator(transactionalId: string): Promise<Broker> {
+    return this.#coordinator(1, transactionalId)
+  }
+
+  async #coordinator(coordinatorType: 0 | 1, name: string): Promise<Broker> {
+    const key = `${coordinatorType} ${name}`
+    const known = this.#coordinators.get(key)
+    if (known !== undefined) return await this.broker(known)
+    const broker = await this.#kafka.findGroupCoordinator({ groupId: name, coordinatorType })
+    this.#coordinators.set(key, broker.nodeId)
+    return broker
+  }
+
+  /** The first offset of each partition, or the last stable one. */
+  async listOffsets(topic: string, which: 'start' | 'end'): Promise<Map<number, number>> {
+    const partitions = this.partitions(topic).map(partition => ({ partition }))
+    const [answer] = await this.#kafka.fetchTopicsOffset([
+      { topic, partitions, fromBeginning: which === 'start' },
+    ])
+    return new Map(answer?.partitions.map(each => [each.partition, Number(each.offset)]))
+  }
+
+  /** Sends a request that kafkajs does not know (in this version). */
+  async send<T>(
+    broker: Broker,
+    { apiKey, apiVersion, apiName, body, decode, timeout }: Request<T>,
+  ): Promise<T> {
+    try {
+      return await broker.connectionPool.send<T>({
+        // What kafkajs asks of its encoders.
+        request: { apiKey, apiVersion, apiName, encode: async () => ({ buf: body, buffer: body }) },
+        response: {
+          decode: async payload => ({ value: await decode(payload) }),
+          parse: async data => data.value,
+        },
+        requestTimeout: timeout ?? REQUEST_TIMEOUT,
+        logResponseError: false,
+      })
+    } catch (error) {
+      if (isConnectionError(error)) this.#kafka.brokerPool.removeBroker(broker.connectionPool)
+      throw error
+    }
+  }
+
+  /**
+   * Does `step`, again and again while brokers are away or hand over.
+   * @param doing what is done, for the error
+   * @param repeatable false where a request whose answer was lost must not be sent again
+   * @throws TickerError
+   */
+  async retrying<T>(doing: string, step: () => Promise<T>, { repeatable = true } = {}): Promise<T> {
+    const deadline = Date.now() + PATIENCE
+    for (let backoff = FIRST_BACKOFF; ; backoff = Math.min(backoff * 2, LONGEST_BACKOFF)) {
+      try {
+        return await step()
+      } catch (error) {
+        const hopeless = !isTemporary(error) || (!repeatable && isConnectionError(error))
+        if (this.#closed || hopeless || Date.now() >= deadline) throw toTickerError(error, doing)
+        await delay(backoff)
+        // Not for transactions that are being ended: the right broker was asked, just too early. Where it fails, the
+        // next attempt says why.
+        if (!isBusy(error)) await this.recover().catch(() => {})
+      }
+    }
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * Membership in a consumer group (Kafka's classic group protocol): join, take over what the leader of the group assigns,
+ * send heartbeats, join again when the group says that it rebalances.
+ *
+ *     joining --assigned--> stable --the group rebalances--> joining
+ *                           stable --unknown to the group--> joining, as a new member
+ *
+ * It does not depend on polling: a member that is busy or paused stays one as long as its event loop turns.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Broker } from 'kafkajs/src/cluster/index.js'
+import { TickerError } from '../../errors.ts'
+import type { Assignment, CommittedOffset, ConsumerOptions, TopicPartition } from '../log.ts'
+import type { Cluster } from './cluster.ts'
+import { answerOf, isTemporary, toTickerError } from './errors.ts'
+import {
+  assign,
+  decodeAssignment,
+  decodeSubscription,
+  encodeSubscription,
+  PROTOCOL_NAME,
+} from './group-protocol.ts'
+
+/** Milliseconds. */
+const SESSION_TIMEOUT = 10_000
+/** How long the group waits for members that are late to join again. */
+const REBALANCE_TIMEOUT = 10_000
+const SHORTEST_HEARTBEAT = 100
+const LONGEST_HEARTBEAT = 500
+const BACKOFF = 100
+/** How long the coordinator may be away. */
+const PATIENCE = 60_000
+
+const NO_MEMBER = ''
+
+export interface MembershipOptions extends ConsumerOptions {
+  /** Connections of its own: a join is answered only when all members have joined. */
+  readonly joining: Cluster
+  /** Connections for short requests. */
+  readonly cluster: Cluster
+  /** The membership cannot go on. */
+  readonly onFailed: (error: TickerError) => void
+}
+
+export class Membership {
+  readonly #options: MembershipOptions
+  #memberId = NO_MEMBER
+  /** Undefined while joining. */
+  #assignment: Assignment | undefined
+  #owned: readonly TopicPartition[] = []
+  /** A predecessor with this client id, or a join whose answer was lost, may have left a member that nobody is. */
+  #mayHaveGhost = true
+  #closing = new AbortController()
+  /** Cuts the wait for the next heartbeat short. */
+  #hurry = new AbortController()
+  #running: Promise<void> | undefined
+
+  constructor(options: MembershipOptions) {
+    this.#options = options
+  }
+
+  /** Joins in the background. */
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  /** @throws TickerError LOG_REBALANCED */
+  async commit(offsets: readonly CommittedOffset[]): Promise<void> {
+    const assignment = this.#current()
+    const { group, cluster } = this.#options
+    const topics = new Set(offsets.map(each => each.topic))
+    const request = {
+      groupId: group,
+      groupGenerationId: assignment.generation,
+      memberId: assignment.memberId,
+      topics: [...topics].map(topic => ({
+        topic,
+        partitions: offsets
+          .filter(each => each.topic === topic)
+          .map(({ partition, position }) => ({ partition, offset: String(position), metadata: null })),
+      })),
+    }
+    await this.#asking(`cannot commit for group ${group}`, async () => {
+      await (await cluster.groupCoordinator(group)).offsetCommit(request)
+    })
+  }
+
+  /** @throws TickerError LOG_REBALANCED */
+  async heartbeat(): Promise<void> {
+    const { generation, memberId } = this.#current()
+    const { group, cluster } = this.#options
+    await this.#asking(`cannot reach group ${group}`, async () => {
+      const coordinator = await cluster.groupCoordinator(group)
+      await coordinator.heartbeat({ groupId: group, groupGenerationId: generation, memberId })
+    })
+  }
+
+  /** Leaves the group, so that the others need not wait for the session to expire. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    const { group, cluster, joining } = this.#options
+    if (this.#memberId !== NO_MEMBER) {
+      const memberId = this.#memberId
+      const leave = async () =>
+        (await cluster.groupCoordinator(group)).leaveGroup({ groupId: group, memberId })
+      // The group may have forgotten this member, or be gone: then there is nothing to leave.
+      await leave().catch(() => {})
+    }
+    await joining.close()
+    await this.#running
+  }
+
+  #current(): Assignment {
+    if (this.#assignment !== undefined) return this.#assignment
+    throw new TickerError('LOG_REBALANCED', `group ${this.#options.group} is rebalancing`)
+  }
+
+  /** A call of the owner. What the group answers is news for the background too. */
+  async #asking(doing: string, request: () => Promise<void>): Promise<void> {
+    const assignment = this.#assignment
+    try {
+      await this.#options.cluster.retrying(doing, request)
+    } catch (error) {
+      const failed = toTickerError(error, doing)
+      if (failed.code === 'LOG_REBALANCED' && this.#assignment === assignment) this.#hurry.abort()
+      throw failed
+    }
+  }
+
+  async #run(): Promise<void> {
+    let failingSince: number | undefined
+    while (!this.#closing.signal.aborted) {
+      try {
+        if (this.#assignment === undefined) await this.#join()
+        else await this.#beat(this.#assignment)
+        failingSince = undefined
+      } catch (error) {
+        if (this.#closing.signal.aborted) return
+        if (this.#takeAnswer(error)) continue
+        failingSince ??= Date.now()
+        if (!isTemporary(error) || Date.now() - failingSince > PATIENCE) {
+          this.#options.onFailed(toTickerError(error, `cannot be a member of group ${this.#options.group}`))
+          return
+        }
+        await this.#pause(BACKOFF)
+        await this.#options.joining.recover().catch(() => {})
+      }
+    }
+  }
+
+  /** Whether the error is an answer of the group that says how to go on. */
+  #takeAnswer(error: unknown): boolean {
+    const answer = answerOf(error)
+    if (answer === 'REBALANCE_IN_PROGRESS' || answer === 'ILLEGAL_GENERATION') {
+      this.#assignment = undefined
+      return true
+    }
+    if (answer === 'UNKNOWN_MEMBER_ID') {
+      const wasMember = this.#assignment !== undefined || this.#owned.length > 0
+      this.#memberId = NO_MEMBER
+      this.#assignment = undefined
+      this.#owned = []
+      if (wasMember) this.#options.onLost?.()
+      return true
+    }
+    return false
+  }
+
+  async #beat({ generation, memberId }: Assignment): Promise<void> {
+    const { group, joining, sessionTimeout = SESSION_TIMEOUT } = this.#options
+    await this.#pause(Math.min(LONGEST_HEARTBEAT, Math.max(SHORTEST_HEARTBEAT, sessionTimeout / 10)))
+    if (this.#closing.signal.aborted) return
+    const coordinator = await joining.groupCoordinator(group)
+    await coordinator.heartbeat({ groupId: group, groupGenerationId: generation, memberId })
+  }
+
+  async #join(): Promise<void> {
+    const { group, clientId, topics, joining, sessionTimeout = SESSION_TIMEOUT } = this.#options
+    await joining.know(topics)
+    const coordinator = await joining.groupCoordinator(group)
+    if (this.#mayHaveGhost && this.#memberId === NO_MEMBER) await this.#evict(coordinator)
+    this.#mayHaveGhost = true
+    const metadata = encodeSubscription({ clientId, topics, owned: this.#owned })
+    const joined = await coordinator.joinGroup({
+      groupId: group,
+      sessionTimeout,
+      rebalanceTimeout: REBALANCE_TIMEOUT,
+      memberId: this.#memberId,
+      groupProtocols: [{ name: PROTOCOL_NAME, metadata }],
+    })
+    this.#mayHaveGhost = false
+    this.#memberId = joined.memberId
+    const shares = joined.leaderId === joined.memberId ? await this.#divide(joined.members) : []
+    const { memberAssignment } = await coordinator.syncGroup({
+      groupId: group,
+      generationId: joined.generationId,
+      memberId: joined.memberId,
+      groupAssignment: shares,
+    })
+    if (this.#closing.signal.aborted) return
+    const partitions = decodeAssignment(memberAssignment)
+    this.#owned = partitions
+    this.#assignment = { generation: joined.generationId, memberId: joined.memberId, partitions }
+    this.#options.onAssigned(this.#assignment)
+  }
+
+  /** Leads the group: divides what its members subscribe to. */
+  async #divide(members: readonly { memberId: string; memberMetadata: Buffer }[]) {
+    const { joining, assignor, group } = this.#options
+    try {
+      const decoded = members.map(({ memberId, memberMetadata }) => ({
+        memberId,
+        subscription: decodeSubscription(memberMetadata),
+      }))
+      const topics = [...new Set(decoded.flatMap(each => each.subscription.topics))]
+      await joining.know(topics)
+      await joining.recover()
+      return assign(
+        decoded,
+        new Map(topics.map(topic => [topic, joining.partitions(topic).length])),
+        assignor,
+      )
+    } catch (error) {
+      if (isTemporary(error) || answerOf(error) !== undefined) throw error
+      throw new TickerError('LOG_MISUSED', `the assignor of group ${group} failed: ${error}`, {
+        cause: error,
+      })
+    }
+  }
+
+  /** Removes members that have this client id: they are dead, and the group would wait for their sessions to expire. */
+  async #evict(coordinator: Broker): Promise<void> {
+    const { group, clientId } = this.#options
+    const { groups } = await coordinator.describeGroups({ groupIds: [group] })
+    for (const { memberId } of groups
+      .flatMap(each => each.members)
+      .filter(each => each.clientId === clientId)) {
+      try {
+        await coordinator.leaveGroup({ groupId: group, memberId })
+      } catch (error) {
+        if (answerOf(error) !== 'UNKNOWN_MEMBER_ID') throw error
+      }
+    }
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    const hurry = this.#hurry.signal
+    await delay(milliseconds, undefined, { signal: AbortSignal.any([this.#closing.signal, hurry]) }).catch(
+      () => {},
+    )
+    if (hurry.aborted) this.#hurry = new AbortController()
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * What a fetch answers for a partition: record batches in format v2 (kafka.apache.org/documentation/#recordbatch), one
+ * after another.
+ *
+ *     batch := baseOffset:int64 length:int32 leaderEpoch:int32 magic:int8 crc:uint32 attributes:int16
+ *              lastOffsetDelta:int32 baseTimestamp:int64 maxTimestamp:int64 producerId:int64 producerEpoch:int16
+ *              baseSequence:int32 count:int32 records
+ */
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import LZ4Codec from 'kafkajs-lz4'
+import snappyCodec from 'kafkajs-snappy'
+import { TickerError } from '../../errors.ts'
+import type { TopicPartition } from '../log.ts'
+import type { RecordBatch } from '../record-batch.ts'
+import type { AbortedTransaction } from './protocol/fetch.ts'
+
+/** Where things stand in a batch, from its first byte. */
+export const batchLayout = {
+  length: 8,
+  leaderEpoch: 12,
+  magic: 16,
+  crc: 17,
+  attributes: 21,
+  lastOffsetDelta: 23,
+  baseTimestamp: 27,
+  maxTimestamp: 35,
+  producerId: 43,
+  producerEpoch: 51,
+  baseSequence: 53,
+  count: 57,
+  records: 61,
+} as const
+
+export const batchAttributes = { codec: 7, logAppendTime: 8, transactional: 16, control: 32 } as const
+
+/** The type of the control record that ends a transaction (KIP-98): 0 aborted, 1 committed. */
+const ABORT = 0
+
+/** A batch's header, and its records as they are in the log. */
+interface StoredBatch extends Omit<RecordBatch, 'bytes'> {
+  readonly codec: number
+  readonly transactional: boolean
+  readonly control: boolean
+  readonly producerId: bigint
+  readonly stored: Buffer
+}
+
+/**
+ * The batches that a read_committed reader sees. Where the last ones are hidden (aborted, transaction markers, or emptied
+ * by compaction), an empty batch tells how far the reader has come.
+ * @throws TickerError LOG_CORRUPT
+ */
+export async function readRecordSet(
+  tp: TopicPartition,
+  records: Buffer,
+  aborted: readonly AbortedTransaction[],
+): Promise<RecordBatch[]> {
+  const batches = [...storedBatches(tp, records)]
+  const visible = new Set(withoutAborted(batches, aborted))
+  const result: RecordBatch[] = []
+  for (const batch of batches) {
+    if (!visible.has(batch)) continue
+    const { topic, partition, baseOffset, lastOffset, count, baseTimestamp, maxTimestamp, logAppendTime } =
+      batch
+    const bytes = batch.codec === 0 ? batch.stored : await decompress(batch)
+    result.push({
+      topic,
+      partition,
+      baseOffset,
+      lastOffset,
+      count,
+      baseTimestamp,
+      maxTimestamp,
+      logAppendTime,
+      bytes,
+    })
+  }
+  const last = batches.at(-1)
+  if (last !== undefined && !visible.has(last)) {
+    result.push(emptyBatch(tp, (result.at(-1)?.lastOffset ?? last.baseOffset - 1) + 1, last.lastOffset))
+  }
+  return result
+}
+
+/** Moves a reader over offsets that hold nothing for it. */
+export function emptyBatch(tp: TopicPartition, baseOffset: number, lastOffset: number): RecordBatch {
+  const { topic, partition } = tp
+  const nothing = {
+    count: 0,
+    baseTimestamp: 0,
+    maxTimestamp: 0,
+    logAppendTime: false,
+    bytes: Buffer.alloc(0),
+  }
+  return { topic, partition, baseOffset: Math.min(baseOffset, lastOffset), lastOffset, ...nothing }
+}
+
+/**
+ * A producer's range of aborted records begins at its `firstOffset` and ends at that producer's next abort marker. The
+ * broker lists the ranges in the order in which they ended: with several producers that is not the order of their begin.
+ * A marker is told by the batch's control flag: a user's key may have the same bytes.
+ */
+function withoutAborted(
+  batches: readonly StoredBatch[],
+  aborted: readonly AbortedTransaction[],
+): StoredBatch[] {
+  const ranges = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
+  const open = new Set<bigint>()
+  let next = 0
+  return batches.filter(batch => {
+    while (next < ranges.length && ranges[next]!.firstOffset <= batch.lastOffset)
+      open.add(ranges[next++]!.producerId)
+    if (batch.control) {
+      if (markerType(batch) === ABORT) open.delete(batch.producerId)
+      return false
+    }
+    return batch.count > 0 && !(batch.transactional && open.has(batch.producerId))
+  })
+}
+
+/** Control records are never compressed; their key is `version:int16 type:int16`. Undefined once compaction took the record. */
+function markerType({ stored, count }: StoredBatch): number | undefined {
+  if (count === 0) return undefined
+  // length, attributes, timestampDelta, offsetDelta and keyLength are one byte each in a marker.
+  return stored.length >= 9 ? stored.readInt16BE(7) : undefined
+}
+
+function* storedBatches({ topic, partition }: TopicPartition, records: Buffer): Generator<StoredBatch> {
+  const at = batchLayout
+  const corrupt = (offset: number, reason: string) =>
+    new TickerError('LOG_CORRUPT', `the batch at ${offset} of ${topic}/${partition} ${reason}`)
+  for (let start = 0; start + at.crc <= records.length; ) {
+    const baseOffset = readInt64(records, start)
+    const length = records.readInt32BE(start + at.length)
+    const end = start + at.leaderEpoch + length
+    const magic = records[start + at.magic]
+    if (magic !== 2)
+      throw corrupt(baseOffset, `has record format v${magic}; only v2 (Kafka 0.11) can be read`)
+    if (length < at.records - at.leaderEpoch) throw corrupt(baseOffset, `says it is ${length} bytes long`)
+    if (end > records.length) return // cut off by the size limit of the fetch
+    const attributes = records.readInt16BE(start + at.attributes)
+    yield {
+      topic,
+      partition,
+      baseOffset,
+      lastOffset: baseOffset + records.readInt32BE(start + at.lastOffsetDelta),
+      count: records.readInt32BE(start + at.count),
+      baseTimestamp: readInt64(records, start + at.baseTimestamp),
+      maxTimestamp: readInt64(records, start + at.maxTimestamp),
+      logAppendTime: (attributes & batchAttributes.logAppendTime) !== 0,
+      codec: attributes & batchAttributes.codec,
+      transactional: (attributes & batchAttributes.transactional) !== 0,
+      control: (attributes & batchAttributes.control) !== 0,
+      producerId: records.readBigInt64BE(start + at.producerId),
+      stored: records.subarray(start + at.records, end),
+    }
+    start = end
+  }
+}
+
+/** Exact below 2^53. */
+function readInt64(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * 4294967296 + bytes.readUInt32BE(at + 4)
+}
+
+const inflateGzip = promisify(gunzip)
+const lz4 = new LZ4Codec().codec()
+const codecs: Readonly<Record<number, (bytes: Buffer) => Promise<Buffer>>> = {
+  1: inflateGzip,
+  2: bytes => snappyCodec().decompress(bytes),
+  3: bytes => lz4.decompress(bytes),
+}
+
+async function decompress({ codec, stored, topic, partition, baseOffset }: StoredBatch): Promise<Buffer> {
+  const inflate = codecs[codec]
+  const which = `the batch at ${baseOffset} of ${topic}/${partition}`
+  if (inflate === undefined) {
+    throw new TickerError(
+      'LOG_CORRUPT',
+      `${which} is compressed with codec ${codec}; gzip, snappy and lz4 can be read`,
+    )
+  }
+  try {
+    return await inflate(stored)
+  } catch (cause) {
+    throw new TickerError('LOG_CORRUPT', `${which} cannot be decompressed: ${cause}`, { cause })
+  }
+}
