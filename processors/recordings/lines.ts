@@ -42,10 +42,10 @@ export async function* readLines(path: string): AsyncGenerator<Lines> {
     for await (const chunk of bytes) yield { lines: split(chunk) }
     if (rest !== '') yield { lines: [rest] }
   } catch (error) {
-    // A failing stream drops what it had decoded but not handed over yet, unless it is asked for it.
-    const left: Buffer | null = bytes.read()
-    const lines = left === null ? [] : split(left)
-    yield { lines, failure: { reason: error instanceof Error ? error.message : String(error), cut: rest } }
+    yield {
+      lines: [],
+      failure: { reason: error instanceof Error ? error.message : String(error), cut: rest },
+    }
   } finally {
     file.destroy()
     gunzip?.destroy()
