@@ -305,7 +305,7 @@ export function stateContract(
             }
           },
         ),
-        { numRuns: 40 },
+        { numRuns: 20 },
       )
     })
   })

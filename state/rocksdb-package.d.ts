@@ -14,6 +14,7 @@ declare module 'rocksdb' {
 
   export interface Options {
     readonly createIfMissing?: boolean
+    readonly errorIfExists?: boolean
     /** Bytes of the block cache. */
     readonly cacheSize?: number
     /** Bytes of the memtable. */
@@ -27,6 +28,7 @@ declare module 'rocksdb' {
     getMany(keys: readonly Buffer[], callback: Callback<(Buffer | undefined)[]>): void
     batch(operations: readonly BatchOperation[], callback: Callback): void
     clear(callback: Callback): void
+    getProperty(name: string): string
     /** A consistent view as of the call. */
     iterator(range: { readonly gte: Buffer; readonly lt: Buffer; readonly highWaterMark?: number }): Iterator
     static destroy(location: string, callback: Callback): void

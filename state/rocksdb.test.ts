@@ -143,6 +143,11 @@ describe('a database that cannot be read is set aside and made anew', () => {
       bytes.map((byte, i) => (i % 100 < 50 ? byte ^ 0x5a : byte)),
     )
   }
+  const flipBit = async (file: string): Promise<void> => {
+    const bytes = await readFile(file)
+    bytes[bytes.length >> 1]! ^= 1
+    await writeFile(file, bytes)
+  }
   const reopen = async (): Promise<{ store: TaskStore; reasons: string[] }> => {
     const reasons: string[] = []
     return { store: await backend.open('0_0', reason => reasons.push(reason)), reasons }
@@ -177,6 +182,7 @@ describe('a database that cannot be read is set aside and made anew', () => {
 
   for (const [damage, apply] of [
     ['overwritten', overwrite],
+    ['wrong by a bit', flipBit],
     ['cut short', (file: string) => truncate(file, 1000)],
     ['missing', (file: string) => rm(file)],
   ] as const) {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import RocksDB, { type BatchOperation, type Callback, type Iterator } from 'rocksdb'
 import { StateError } from './errors.ts'
 import type { Checkpoint, StateBackend, StoreChange, StoreRange, TaskStore } from './store.ts'
+import { recordTables, verifyTables } from './table-files.ts'
 
 /** Databases of one task that are kept after they were set aside, for people to look into. */
 const SET_ASIDE_KEPT = 2
@@ -59,6 +60,18 @@ export function rocksdbBackend(directory: string): StateBackend {
 
 async function openStore(task: string, location: string): Promise<TaskStore> {
   const database = new RocksDB(location)
+  try {
+    await onDisk(() => verifyTables(location))
+  } catch (error) {
+    // Nobody else's database may be set aside. This open always fails, but it asks for the lock first, and reads no table.
+    const answer = answered(task, done =>
+      database.open({ createIfMissing: false, errorIfExists: true }, done),
+    )
+    await answer.catch(refusal => {
+      if (refusal.code === 'STATE_LOCKED') throw refusal
+    })
+    throw error
+  }
   await answered(task, done => database.open({ createIfMissing: true }, done))
   try {
     if (existsSync(join(location, CORRUPT_MARKER))) {
@@ -67,6 +80,7 @@ async function openStore(task: string, location: string): Promise<TaskStore> {
         `the state of task ${task} was found corrupt when it was last read`,
       )
     }
+    await onDisk(() => recordTables(location))
     const [bytes] = await answered<(Buffer | undefined)[]>(task, done =>
       database.getMany([CHECKPOINT_KEY], done),
     )
@@ -85,6 +99,9 @@ class RocksStore implements TaskStore {
   #checkpoint: Checkpoint | undefined
   /** The writes under way. The package runs calls on a pool of threads, which keeps no order among them. */
   #writing: Promise<void> = Promise.resolve()
+  /** The bookkeeping of table files under way, and their size when it began. */
+  #recording: Promise<void> | undefined
+  #recordedSize = ''
 
   constructor(task: string, location: string, database: RocksDB, checkpoint: Checkpoint | undefined) {
     this.#task = task
@@ -137,6 +154,7 @@ class RocksStore implements TaskStore {
       await this.#call(database => done => database.batch(operations, done))
       this.#checkpoint = structuredClone(checkpoint)
     })
+    this.#recordNewTables()
   }
 
   async clear(): Promise<void> {
@@ -148,6 +166,7 @@ class RocksStore implements TaskStore {
 
   async close(): Promise<void> {
     await this.#writing
+    await this.#recording
     const database = this.#database
     this.#database = undefined
     if (database !== undefined) await answered(this.#task, done => database.close(done))
@@ -163,6 +182,18 @@ class RocksStore implements TaskStore {
     } finally {
       await new Promise<void>(resolve => iterator.end(() => resolve()))
     }
+  }
+
+  /** Beside the writes, when their memtable has become a table file; at worst one is not recorded before a crash. */
+  #recordNewTables(): void {
+    const size = this.#database?.getProperty('rocksdb.total-sst-files-size') ?? this.#recordedSize
+    if (this.#recording !== undefined || size === this.#recordedSize) return
+    this.#recordedSize = size
+    this.#recording = recordTables(this.#location)
+      .catch(() => {}) // a full disk shows in the next write
+      .finally(() => {
+        this.#recording = undefined
+      })
   }
 
   async #inOrder(step: () => Promise<void>): Promise<void> {
@@ -273,6 +304,7 @@ async function onDisk<T>(step: () => Promise<T>): Promise<T> {
   try {
     return await step()
   } catch (cause) {
+    if (cause instanceof StateError) throw cause
     throw new StateError('STATE_DISK', String(cause), { cause })
   }
 }
