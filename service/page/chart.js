@@ -4,7 +4,7 @@ import { byId } from './elements.js'
 import * as format from './format.js'
 import uPlot from './uplot/uPlot.esm.js'
 
-const height = 132
+const height = 170
 let plot
 let swaps = []
 
@@ -32,7 +32,7 @@ function makePlot(parent, data) {
       scales: { y: { range: (_chart, _low, high) => [0, Math.max(10, high * 1.1)] } },
       axes: [
         { ...axis, space: 80, values: (_chart, ticks) => ticks.map(tick => format.clockTime(tick * 1000)) },
-        { ...axis, size: 52, space: 32, values: (_chart, ticks) => ticks.map(format.rate) },
+        { ...axis, size: 52, space: 28, values: (_chart, ticks) => ticks.map(format.rate) },
       ],
       series: [
         {},

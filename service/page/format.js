@@ -2,7 +2,8 @@
 
 const dash = '–'
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
-const short = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
+const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
+const tenth = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
 const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 0 })
 const finePercent = new Intl.NumberFormat('en', {
   style: 'percent',
@@ -16,10 +17,11 @@ const finite = format => value => (Number.isFinite(value) ? format(value) : dash
 /** 1,234,567 */
 export const count = finite(value => whole.format(value))
 
-/** 812, 0.4, 12.3K */
-export const rate = finite(value =>
-  value >= 10_000 ? short.format(value) : value >= 10 ? whole.format(value) : short.format(value),
-)
+/** 0.4, 812, 12.3K */
+export const rate = finite(value => {
+  if (value < 10) return tenth.format(value)
+  return value < 10_000 ? whole.format(value) : compact.format(value)
+})
 
 /** 81 % as `81%` */
 export const share = finite(value => percent.format(value))
@@ -39,8 +41,9 @@ export const duration = finite(milliseconds => {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 })
 
-/** 2020-03-01 12:00:05.0; event time is shown in UTC, as it is kept. */
-export const eventTime = finite(at => new Date(at).toISOString().slice(0, 21).replace('T', ' '))
+/** 2020-03-01 and 12:00:05.0; event time is shown in UTC, as it is kept. */
+export const eventDate = finite(at => new Date(at).toISOString().slice(0, 10))
+export const eventTime = finite(at => new Date(at).toISOString().slice(11, 21))
 
 /** 14:03:22, where the reader is. */
 export const clockTime = finite(at => new Date(at).toLocaleTimeString('en-GB'))

@@ -10,18 +10,19 @@ export function showPredictions(predictions) {
 const keyOf = ({ deviceId, windowStart, modelVersion }) => `${deviceId} ${windowStart} ${modelVersion}`
 
 function row(prediction) {
-  const { deviceId, windowStart, windowEnd, label, confidence, margin, route, modelVersion } = prediction
-  const time = element('time', { datetime: new Date(windowEnd).toISOString() }, format.eventTime(windowStart))
+  const { deviceId, windowStart, label, confidence, margin, route, modelVersion } = prediction
+  const date = element('span', { class: 'date' }, `${format.eventDate(windowStart)} `)
+  const time = element('time', {}, date, format.eventTime(windowStart))
   return element(
     'tr',
     {},
     element('td', { class: 'time' }, time),
-    element('td', { class: 'device', title: deviceId }, deviceId),
     element('td', { class: 'label' }, label),
     element('td', { class: 'number' }, format.share(confidence)),
     element('td', {}, bars(prediction)),
     element('td', { class: 'number' }, format.decimal(margin)),
     element('td', {}, element('span', { class: `chip ${route}` }, route)),
+    element('td', { class: 'device', title: deviceId }, deviceId),
     element('td', { class: 'version' }, modelVersion),
   )
 }

@@ -5,9 +5,9 @@
 import { byId, element, setText, shape } from './elements.js'
 import * as format from './format.js'
 
-const box = { width: 152, height: 46 }
-const gap = { x: 66, y: 30 }
-const margin = { top: 26, side: 14, bottom: 14 }
+const box = { width: 162, height: 48 }
+const gap = { x: 58, y: 34 }
+const margin = { top: 28, side: 14, bottom: 14 }
 
 let drawn = ''
 /** What changes of each edge: by position in the list. */
@@ -40,7 +40,7 @@ function draw(nodes, edges) {
   const picture = shape(
     'svg',
     { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': words(nodes, edges) },
-    ...frames(nodes, place, x, y),
+    ...titles(nodes, place, x, y),
     ...parts.map(part => part.line),
     ...nodes.map(node => drawNode(node, place.get(node.name), x, y)),
     ...parts.map(part => part.label),
@@ -53,30 +53,46 @@ function draw(nodes, edges) {
   )
 }
 
-/** Column and lane of each node. Sub-topologies stand one below the other. */
+/**
+ * Column and lane of each node. The first child goes on in its parent's lane; another one begins the next lane that is
+ * free as far as its own line of first children reaches, and one column before it, where its edge comes in.
+ */
 function layout(nodes, edges) {
-  const place = new Map()
-  const kept = new Map(nodes.map(node => [node.name, node]))
-  const parents = name => edges.filter(edge => edge.to === name && kept.has(edge.from)).map(edge => edge.from)
-  const children = name => edges.filter(edge => edge.from === name && kept.has(edge.to)).map(edge => edge.to)
+  const childrenOf = name => edges.filter(edge => edge.from === name).map(edge => edge.to)
+  const parentsOf = name => edges.filter(edge => edge.to === name).map(edge => edge.from)
   const columns = new Map()
   // Parents come before their children in the list.
   for (const { name } of nodes) {
-    columns.set(name, Math.max(-1, ...parents(name).map(parent => columns.get(parent) ?? -1)) + 1)
+    columns.set(name, Math.max(-1, ...parentsOf(name).map(parent => columns.get(parent) ?? -1)) + 1)
   }
-  let free = 0
-  const visit = (name, lane) => {
-    if (place.has(name)) return
-    place.set(name, { column: columns.get(name), lane })
-    let first = true
-    for (const child of children(name)) {
-      if (place.has(child)) continue
-      visit(child, first ? lane : free++)
-      first = false
+
+  const place = new Map()
+  /** The stretches taken of each lane, from the first column to the last. */
+  const lanes = []
+  const isFree = (lane, first, last) =>
+    (lanes[lane] ?? []).every(stretch => stretch.last < first || stretch.first > last)
+  const begin = (name, lowest) => {
+    const line = [name]
+    for (;;) {
+      const next = childrenOf(line.at(-1)).find(child => !place.has(child) && !line.includes(child))
+      if (next === undefined) break
+      line.push(next)
+    }
+    const first = columns.get(name) - 1
+    const last = columns.get(line.at(-1))
+    let lane = lowest
+    while (!isFree(lane, first, last)) lane++
+    lanes[lane] = [...(lanes[lane] ?? []), { first, last }]
+    for (const each of line) place.set(each, { column: columns.get(each), lane })
+    // From the right: the branches that begin last are the nearest.
+    for (const each of line.toReversed()) {
+      for (const child of childrenOf(each)) if (!place.has(child)) begin(child, lane + 1)
     }
   }
-  const inOrder = [...nodes].sort((a, b) => a.subTopology - b.subTopology)
-  for (const { name } of inOrder) if (!place.has(name) && parents(name).length === 0) visit(name, free++)
+  // A sub-topology stands below the ones before it.
+  for (const { name } of nodes.toSorted((a, b) => a.subTopology - b.subTopology)) {
+    if (!place.has(name)) begin(name, lanes.length)
+  }
   return place
 }
 
@@ -94,8 +110,8 @@ function drawNode({ name, kind, topic, store }, { column, lane }, x, y) {
       height: box.height,
       rx: topic === undefined ? 8 : 23,
     }),
-    shape('text', { x: x(column) + box.width / 2, y: y(lane) + 20, class: 'name' }, shortened(title)),
-    shape('text', { x: x(column) + box.width / 2, y: y(lane) + 36, class: 'kind' }, below),
+    shape('text', { x: x(column) + box.width / 2, y: y(lane) + 21, class: 'name' }, shortened(title)),
+    shape('text', { x: x(column) + box.width / 2, y: y(lane) + 38, class: 'kind' }, below),
   )
 }
 
@@ -111,24 +127,25 @@ function drawEdge({ from, to, output }, place, x, y) {
   const curve = y1 === y2 ? '' : `C ${middle} ${y1} ${middle} ${y2} ${turn} ${y2}`
   const title = shape('title')
   const line = shape('path', { class: 'edge', d: `M ${x1} ${y1} ${curve} H ${x2}` }, title)
-  const rate = shape('text', { x: x2 - gap.x / 2, y: y2 - 9, class: 'rate' })
-  const name = output === 'out' ? '' : output
-  const label = shape('g', {}, rate, shape('text', { x: x2 - gap.x / 2, y: y2 + 16, class: 'output' }, name))
-  return { line, label, figures: { line, rate, title } }
+  // Beside the curve where there is one, else above and below the line.
+  const beside = y1 !== y2
+  const spot = beside
+    ? { x: middle - 4, 'text-anchor': 'end' }
+    : { x: x2 - gap.x / 2, 'text-anchor': 'middle' }
+  const rate = shape('text', { ...spot, y: beside ? y2 + 2 : y2 - 9, class: 'rate' })
+  const name = shape('text', { ...spot, y: y2 + 16, class: 'output' }, output === 'out' ? '' : output)
+  return { line, label: shape('g', {}, rate, name), figures: { line, rate, title } }
 }
 
-function frames(nodes, place, x, y) {
+/** A title above each sub-topology. */
+function titles(nodes, place, x, y) {
   const ids = [...new Set(nodes.map(node => node.subTopology))]
   return ids.map(id => {
-    const places = nodes.filter(node => node.subTopology === id).map(node => place.get(node.name))
-    const lanes = places.map(({ lane }) => lane)
-    const right = Math.max(...places.map(({ column }) => column))
-    const top = y(Math.min(...lanes)) - 18
+    const lanes = nodes.filter(node => node.subTopology === id).map(node => place.get(node.name).lane)
     return shape(
-      'g',
-      { class: 'frame' },
-      shape('text', { x: x(0), y: top + 4 }, `Sub-topology ${id}`),
-      shape('title', {}, `Sub-topology ${id}: ${places.length} operators, to column ${right + 1}`),
+      'text',
+      { class: 'sub-topology', x: x(0), y: y(Math.min(...lanes)) - 12 },
+      `Sub-topology ${id}`,
     )
   })
 }
