@@ -1,10 +1,13 @@
 import { defineConfig } from 'vitest/config'
+import { suites } from './test/suites.ts'
 
 /**
  * One project per suite. The name of a test file says which it belongs to: x.test.ts is a unit test, x.test-d.ts one
  * of types, and the others need what their name says. `npm test` runs them one after the other; see test/README.md.
  */
-const needing = ['recordings', 'page', 'postgres', 'broker', 'registry', 'fault', 'app']
+const needing = suites
+  .map(({ name }) => name)
+  .filter(name => !['check', 'types', 'unit', 'python'].includes(name))
 const exclude = ['**/node_modules/**', '**/.venv/**', '**/.tickerwatch/**']
 
 export default defineConfig({

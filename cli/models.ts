@@ -6,8 +6,8 @@ import { CliError } from './errors.ts'
 import { askNode } from './node-client.ts'
 import { defaultStateDirectory } from './node-file.ts'
 
-/** Bytes of a release file; its model is at most three quarters of that. */
-const maximumRelease = 64 * 1024 * 1024
+/** Bytes of a release file: a model of up to 1 MB, in base64. */
+const maximumRelease = 2 * 1024 * 1024
 
 const release = z.looseObject({
   name: z.string(),

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { unplacedFolders, type Violation, violations } from './architecture.ts'
 import { projectFiles, root } from './files.ts'
+import type { Outcome } from './programs.ts'
 import { undescribed, untidiness } from './tidiness.ts'
 
 /** Each check prints what it finds and says whether it passed. */
@@ -50,5 +51,7 @@ const failures = checks.filter(({ name, run }) => {
   console.log(`${passed ? 'ok    ' : 'FAILED'} ${name}`)
   return !passed
 })
-console.log(`${checks.length - failures.length} passed, ${failures.length} failed`)
+const outcome: Outcome = { passed: checks.length - failures.length, failed: failures.length, skipped: [] }
+const file = process.env.TICKERWATCH_TEST_REPORT
+if (file) writeFileSync(file, JSON.stringify(outcome))
 process.exitCode = failures.length === 0 ? 0 : 1

@@ -1,0 +1,142 @@
+/** The programs that suites consist of, and what came of them. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root } from './files.ts'
+import { findPython } from './requirements.ts'
+
+export interface Outcome {
+  readonly passed: number
+  readonly failed: number
+  /** Names of the tests that were left out, with the reason where the file gives one. */
+  readonly skipped: readonly string[]
+}
+
+/** Downloads and environments live here, outside the clone; programs that are started see it too. */
+export const cache = process.env.TICKERWATCH_CACHE || join(homedir(), '.cache', 'tickerwatch')
+
+/** Those that run now; whoever interrupts the tests ends them. */
+const children = new Set<ChildProcess>()
+
+export function endPrograms(signal: NodeJS.Signals): void {
+  for (const child of children) child.kill(signal)
+}
+
+export async function runCheck(): Promise<Outcome> {
+  return withScratch(async scratch => {
+    const report = join(scratch, 'report.json')
+    const code = await run(process.execPath, ['test/check.mjs'], { TICKERWATCH_TEST_REPORT: report })
+    return outcome(report, code)
+  })
+}
+
+export async function runVitest(project: string): Promise<Outcome> {
+  return withScratch(async scratch => {
+    const report = join(scratch, 'report.json')
+    const words = [
+      '--project',
+      project,
+      '--passWithNoTests',
+      '--reporter=default',
+      '--reporter=test/reporter.ts',
+    ]
+    const code = await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...words], {
+      TICKERWATCH_TEST_REPORT: report,
+    })
+    return outcome(report, code)
+  })
+}
+
+export async function runPytest(): Promise<Outcome> {
+  const python = await environment()
+  return withScratch(async scratch => {
+    const report = join(scratch, 'report.xml')
+    const words = [
+      '-m',
+      'pytest',
+      '-q',
+      '-rs',
+      '-p',
+      'no:cacheprovider',
+      `--junitxml=${report}`,
+      'spark-jobs',
+    ]
+    const code = await run(python, words, { PYSPARK_PYTHON: python, PYTHONDONTWRITEBYTECODE: '1' })
+    const xml = await readFile(report, 'utf8').catch(() => '')
+    const cases = [...xml.matchAll(/<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)]
+    const skipped = cases.flatMap(([, attributes = '', body = '']) => {
+      const reason = /<skipped[^>]*message="([^"]*)"/.exec(body)?.[1]
+      return reason === undefined ? [] : [`${/\bname="([^"]*)"/.exec(attributes)?.[1]}: ${reason}`]
+    })
+    const failed = cases.filter(([, , body = '']) => /<(failure|error)\b/.test(body)).length
+    return whole({ passed: cases.length - skipped.length - failed, failed, skipped }, code)
+  })
+}
+
+/** The Python of an environment that holds what spark-jobs/requirements.txt names; made once per version of it. */
+async function environment(): Promise<string> {
+  const requirements = join(root, 'spark-jobs', 'requirements.txt')
+  const hash = createHash('sha256')
+    .update(await readFile(requirements))
+    .digest('hex')
+    .slice(0, 12)
+  const folder = join(cache, `python-${hash}`)
+  const python = join(folder, 'bin', 'python')
+  const complete = join(folder, 'complete')
+  if (existsSync(complete)) return python
+  console.log(`making a Python environment in ${folder}`)
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(cache, { recursive: true })
+  const steps: [string, string[]][] = [
+    [findPython() ?? 'python3', ['-m', 'venv', folder]],
+    [python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]],
+  ]
+  for (const [program, words] of steps) {
+    if ((await run(program, words, {})) !== 0)
+      throw new Error(`${program} ${words.join(' ')} failed; see above`)
+  }
+  await writeFile(complete, '')
+  return python
+}
+
+/** Runs a program of this project to its end; what it prints is seen at once. */
+async function run(
+  program: string,
+  words: readonly string[],
+  extra: Record<string, string>,
+): Promise<number> {
+  const env = { ...process.env, TICKERWATCH_CACHE: cache, ...extra }
+  const child = spawn(program, words, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] })
+  children.add(child)
+  try {
+    return await new Promise((resolve, reject) => {
+      child.on('error', reject)
+      child.on('close', (code, signal) => resolve(code ?? (signal ? 1 : 0)))
+    })
+  } finally {
+    children.delete(child)
+  }
+}
+
+async function outcome(report: string, code: number): Promise<Outcome> {
+  const text = await readFile(report, 'utf8').catch(() => undefined)
+  const found: Outcome = text === undefined ? { passed: 0, failed: 0, skipped: [] } : JSON.parse(text)
+  return whole(found, code)
+}
+
+/** A program that failed without naming a test has failed all the same. */
+function whole(found: Outcome, code: number): Outcome {
+  return code !== 0 && found.failed === 0 ? { ...found, failed: 1 } : found
+}
+
+async function withScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'tickerwatch-test-'))
+  try {
+    return await work(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
