@@ -1,18 +1,15 @@
 /** `tickerwatch run`, which is also `npm start`: the whole classifier in one process. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { Command } from 'commander'
+import { defaultStateDirectory } from './node-file.ts'
 import type { RunOptions } from './run/options.ts'
+import { between, duration, whole } from './values.ts'
 
 export function define(command: Command): void {
   command
-    .addOption(
-      new Option(
-        '--recordings <dir>',
-        'stream recordings in the CASAS file format instead of generated readings',
-      ),
-    )
-    .option('--speed <n|max>', 'how many times faster than real time the recordings pass (default: 1)', speed)
+    .option('--recordings <dir>', 'stream recordings in the CASAS file format instead of generated readings')
+    .option('--speed <n|max>', 'how many times faster than real time the recordings pass (default: 1)')
     .option('--timezone <zone>', 'IANA zone of the recordings’ stamps (default: UTC)')
-    .option('--devices <n>', 'how many watches are generated', positive, 100)
+    .option('--devices <n>', 'how many watches are generated', between(1, 100_000), 100)
     .option('--seed <n>', 'seed of the generated readings', whole, 1)
     .option('--for <duration>', 'stop after so long, such as 40s or 10m', duration)
     .option('--publish-after <duration>', 'publish the second shipped release after so long', duration)
@@ -24,9 +21,9 @@ export function define(command: Command): void {
       'a schema registry with Confluent’s API (default: schema ids of this process)',
     )
     .option('--sql <url>', 'PostgreSQL, as postgres://… (default: PGlite in this process)')
-    .option('--state <dir>', 'what the node keeps on disk', '.tickerwatch')
+    .option('--state <dir>', 'what the node keeps on disk', defaultStateDirectory)
     .option('--host <address>', 'where the console listens', '127.0.0.1')
-    .option('--port <n>', 'where the console listens', port, 8080)
+    .option('--port <n>', 'where the console listens', between(0, 65_535), 8080)
     .action(async (options: RunOptions) => {
       checkTogether(command, options)
       const { run } = await import('./run/run.ts')
@@ -39,37 +36,4 @@ function checkTogether(command: Command, { recordings, speed, timezone }: RunOpt
   if (recordings === undefined && misplaced !== undefined) {
     command.error(`option '${misplaced}' belongs to --recordings`, { exitCode: 2 })
   }
-}
-
-function speed(text: string): number | 'max' {
-  if (text === 'max') return text
-  const value = Number(text)
-  if (!(value > 0 && Number.isFinite(value)))
-    throw new InvalidArgumentError('Give a positive number, or max.')
-  return value
-}
-
-function whole(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give a whole number.')
-  return Number(text)
-}
-
-function positive(text: string): number {
-  const value = whole(text)
-  if (value < 1 || value > 100_000) throw new InvalidArgumentError('Give a number from 1 to 100000.')
-  return value
-}
-
-function port(text: string): number {
-  const value = whole(text)
-  if (value > 65_535) throw new InvalidArgumentError('Give a port from 0 (any free one) to 65535.')
-  return value
-}
-
-/** Milliseconds. */
-function duration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text)
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? '']
-  if (unit === undefined) throw new InvalidArgumentError('Give a duration such as 40s, 10m or 1h.')
-  return Number(match?.[1]) * unit
 }

@@ -3,7 +3,7 @@
  * predictions go into SQL; `status` tells what it does, `finish` ends it with nothing left half done.
  */
 import type { BaseLogger } from 'pino'
-import { type AvroSerdes, Prediction, SensorReading } from '../schemas/index.ts'
+import { type AvroSerdes, type ModelRelease, Prediction, SensorReading } from '../schemas/index.ts'
 import type { StateBackend } from '../state/store.ts'
 import {
   type Graph,
@@ -16,15 +16,19 @@ import {
 } from '../topology/index.ts'
 import { activityTopology, type ReleaseId } from './activity-topology.ts'
 import { rowDeadLetter } from './dead-letters.ts'
-import { featureExtractor, featureSchema } from './features/index.ts'
+import { featureExtractor } from './features/extract.ts'
+import { featureSchema } from './features/schema.ts'
 import { type IngestCounts, ingest } from './ingest.ts'
-import type { ModelServing } from './models/serving.ts'
+import { publishRelease } from './models/publish.ts'
+import type { UnpublishedRelease } from './models/release.ts'
+import { ModelServing } from './models/serving.ts'
+import { shippedReleases } from './models/shipped.ts'
 import { type PredictionCounts, PredictionMonitor } from './prediction-monitor.ts'
 import type { RecordingEvent } from './recordings/event.ts'
 import { releaseInForce } from './release-in-force.ts'
 import type { Sql } from './sinks/sql.ts'
 import { type SqlSink, type SqlSinkStatus, startSqlSink } from './sinks/sql-sink.ts'
-import { applicationId, topics } from './topics.ts'
+import { applicationId, topicSpecs, topics } from './topics.ts'
 
 export interface ActivityJobOptions {
   readonly log: Log
@@ -32,8 +36,10 @@ export interface ActivityJobOptions {
   readonly avro: AvroSerdes
   readonly state: StateBackend
   readonly guarantee: ProcessingGuarantee
-  /** Ready: a release of its model is in force and loaded. */
-  readonly serving: ModelServing
+  /** Which model's releases are followed. The first one shipped is published if the topic has none of any. */
+  readonly model: string
+  /** Of the topics that are divided by device, where they do not exist yet. */
+  readonly partitions: number
   /** Unique among the nodes. */
   readonly clientId: string
   readonly logger: BaseLogger
@@ -68,6 +74,80 @@ export interface ActivityStatus {
 
 /** Milliseconds between two looks at the lag. */
 const LAG_INTERVAL = 1000
+/** Milliseconds to wait for a release in force. */
+const READY_WITHIN = 30_000
+/** Milliseconds without a record processed, while records wait, after which the node counts as stalled. */
+const STALLED_AFTER = 60_000
+
+/** What a job is made of, running. */
+interface Running {
+  readonly topology: Graph
+  readonly node: StreamsNode
+  readonly monitor: PredictionMonitor
+  readonly sink: SqlSink
+  readonly readings: Serde<SensorReading>
+  readonly switches: readonly ModelSwitch[]
+  readonly serving: ModelServing
+}
+
+/** Makes the topics, registers the schemas, loads the release in force, and begins to process. */
+export async function startActivityJob(options: ActivityJobOptions): Promise<ActivityJob> {
+  const { log, sql, avro, model, clientId, logger, timers } = options
+  const readings = avro.value(topics.readings, SensorReading)
+  const predictions = avro.value(topics.predictions, Prediction)
+  const publishing = { log, avro, schema: featureSchema, clientId, timers }
+  const serving = new ModelServing({ ...publishing, name: model, logger })
+  const topology = activityTopology({
+    avro,
+    extractor: featureExtractor(featureSchema),
+    release: releaseInForce(serving),
+    score: async (release, features) => (await serving.get(release.version)).score(features),
+    now: timers.now,
+  })
+  await log.admin.createTopics(topicSpecs(options.partitions))
+  await avro.register()
+  const [first] = await shippedReleases(model)
+  if (first !== undefined && (await isEmpty(log, topics.models)))
+    await publishRelease(first, 'promoted', publishing)
+  serving.start()
+  await serving.whenReady(READY_WITHIN)
+
+  const switches: ModelSwitch[] = []
+  let version: string | undefined
+  const node = new StreamsNode({
+    topology,
+    applicationId,
+    clientId,
+    log,
+    state: options.state,
+    guarantee: options.guarantee,
+    timers,
+    onNotice: text => logger.warn(text),
+    onDeadLetter: letter => logger.debug({ code: letter.code, offset: letter.offset }, letter.message),
+    // Every task takes a release by itself; the first one to do so makes the switch.
+    onDecision: (_task, _store, { value }) => {
+      if (!isReleaseId(value)) return
+      if (version !== undefined && version !== value.version) {
+        switches.push({ version: value.version, at: timers.now() })
+      }
+      version = value.version
+    },
+  })
+  const monitor = new PredictionMonitor({ log, value: predictions })
+  await monitor.start()
+  await node.start()
+  const sink = startSqlSink({
+    log,
+    sql,
+    topic: topics.predictions,
+    group: `${applicationId}-sql-sink`,
+    decode: bytes => predictions.deserialize(bytes),
+    onDeadLetter: rowDeadLetter(log),
+    timers,
+    logger,
+  })
+  return new ActivityJob(options, { topology, node, monitor, sink, readings, switches, serving })
+}
 
 export class ActivityJob {
   /** For drawing it. */
@@ -75,83 +155,66 @@ export class ActivityJob {
   /** Rejects when the job cannot go on; never resolves. */
   readonly failed: Promise<never>
   readonly #options: ActivityJobOptions
-  readonly #node: StreamsNode
-  readonly #monitor: PredictionMonitor
-  readonly #sink: SqlSink
-  readonly #value: Serde<SensorReading>
+  readonly #running: Running
   readonly #counts: IngestCounts = { readings: 0, malformed: 0, ended: 0 }
-  readonly #switches: ModelSwitch[] = []
-  #fail: (cause: unknown) => void = () => {}
-  #version: string | undefined
   #lag: readonly PartitionLag[] = []
+  /** How many records were processed when that number last changed, or nothing waited, and when that was. */
+  #progress = { processed: 0, at: 0 }
   #stopWatching = (): void => {}
 
-  private constructor(options: ActivityJobOptions) {
+  constructor(options: ActivityJobOptions, running: Running) {
     this.#options = options
-    const { log, sql, avro, serving, logger, timers } = options
+    this.#running = running
+    this.topology = running.topology
     this.failed = new Promise((_, reject) => {
-      this.#fail = reject
+      running.node.run().catch(reject)
     })
-    this.failed.catch(() => {})
-    this.topology = activityTopology({
-      avro,
-      extractor: featureExtractor(featureSchema()),
-      release: releaseInForce(serving),
-      score: async (release, features) => (await serving.get(release.version)).score(features),
-      now: timers.now,
-    })
-    this.#value = avro.value(topics.readings, SensorReading)
-    const predictions = avro.value(topics.predictions, Prediction)
-    this.#monitor = new PredictionMonitor({ log, value: predictions })
-    this.#node = new StreamsNode({
-      topology: this.topology,
-      applicationId,
-      clientId: options.clientId,
-      log,
-      state: options.state,
-      guarantee: options.guarantee,
-      timers,
-      onNotice: text => logger.warn(text),
-      onDeadLetter: letter => logger.debug({ code: letter.code, offset: letter.offset }, letter.message),
-      onDecision: (_task, _store, decision) => this.#switched(decision.value),
-    })
-    this.#sink = startSqlSink({
-      log,
-      sql,
-      topic: topics.predictions,
-      group: `${applicationId}-sql-sink`,
-      decode: bytes => predictions.deserialize(bytes),
-      onDeadLetter: rowDeadLetter(log),
-      timers,
-      logger,
-    })
+    this.failed.catch(() => {}) // whoever waits for it is told
+    this.#progress.at = options.timers.now()
+    this.#watchLag()
   }
 
-  /** Begins to process. The topics exist and the schemas are registered. @throws TickerError */
-  static async start(options: ActivityJobOptions): Promise<ActivityJob> {
-    const job = new ActivityJob(options)
-    await job.#monitor.start()
-    await job.#node.start()
-    job.#node.run().catch(cause => job.#fail(cause))
-    job.#watchLag()
-    return job
+  /** The releases known, and the one in force. */
+  get models(): ModelServing {
+    return this.#running.serving
+  }
+
+  /** Verifies a release and publishes it. @throws ApplicationError MODEL_… with nothing published, TickerError */
+  async publish(release: UnpublishedRelease, status: 'candidate' | 'promoted'): Promise<ModelRelease> {
+    const { log, avro, clientId, timers } = this.#options
+    return await publishRelease(release, status, { log, avro, schema: featureSchema, clientId, timers })
+  }
+
+  /** Why it should be started again, in one line; undefined while it makes progress. */
+  get stalled(): string | undefined {
+    const idle = this.#options.timers.now() - this.#progress.at
+    if (idle < STALLED_AFTER) return undefined
+    return `${this.#waiting()} records wait and none was processed for ${Math.round(idle / 1000)} s`
   }
 
   /** Writes readings into the input topic until they are over or the signal is aborted. */
   async ingest(events: AsyncIterable<readonly RecordingEvent[]>, signal: AbortSignal): Promise<void> {
     const { log, timers } = this.#options
-    await ingest({ log, events, signal, value: this.#value, counts: this.#counts, now: timers.now })
+    await ingest({
+      log,
+      events,
+      signal,
+      value: this.#running.readings,
+      counts: this.#counts,
+      now: timers.now,
+    })
   }
 
   status(): ActivityStatus {
+    const { node, monitor, sink, switches } = this.#running
     return {
       ingest: this.#counts,
-      node: this.#node.status(),
+      node: node.status(),
       lag: this.#lag,
-      predictions: this.#monitor.counts(),
-      last: this.#monitor.last,
-      sink: this.#sink.status(),
-      switches: this.#switches,
+      predictions: monitor.counts(),
+      last: monitor.last,
+      sink: sink.status(),
+      switches,
     }
   }
 
@@ -161,14 +224,16 @@ export class ActivityJob {
    * @returns the last status
    */
   async finish(patience: number): Promise<ActivityStatus> {
+    const { node, monitor, sink, serving } = this.#running
     await this.#drained(patience)
     this.#stopWatching()
-    await this.#node.close()
+    await node.close()
     await this.#lookAtLag()
-    await this.#monitor.stop()
-    await this.#within(patience, this.#sink.drained())
+    await monitor.stop()
+    await this.#within(patience, sink.drained())
     const status = this.status()
-    await this.#sink.close()
+    await sink.close()
+    await serving.close()
     return status
   }
 
@@ -178,7 +243,7 @@ export class ActivityJob {
     let since = timers.now()
     while (true) {
       await this.#lookAtLag()
-      const lag = this.#lag.reduce((sum, each) => sum + each.lag, 0)
+      const lag = this.#waiting()
       if (lag === 0) return
       if (lag !== before) {
         before = lag
@@ -200,14 +265,6 @@ export class ActivityJob {
     cancel()
   }
 
-  #switched(value: unknown): void {
-    const { version } = value as ReleaseId // the only recorded input of this topology
-    if (this.#version !== undefined && this.#version !== version) {
-      this.#switches.push({ version, at: this.#options.timers.now() })
-    }
-    this.#version = version
-  }
-
   #watchLag(): void {
     this.#stopWatching = this.#options.timers.after(LAG_INTERVAL, () => {
       this.#lookAtLag()
@@ -217,7 +274,25 @@ export class ActivityJob {
   }
 
   async #lookAtLag(): Promise<void> {
-    const lags = await this.#node.lag()
+    const lags = await this.#running.node.lag()
     this.#lag = lags.map(({ topic, partition, end, position }) => ({ topic, partition, lag: end - position }))
+    const { processed } = this.#running.node.status()
+    if (processed !== this.#progress.processed || this.#waiting() === 0) {
+      this.#progress = { processed, at: this.#options.timers.now() }
+    }
   }
+
+  #waiting(): number {
+    return this.#lag.reduce((sum, each) => sum + each.lag, 0)
+  }
+}
+
+async function isEmpty(log: Log, topic: string): Promise<boolean> {
+  return (await log.admin.offsets(topic)).every(({ start, end }) => start === end)
+}
+
+function isReleaseId(value: unknown): value is ReleaseId {
+  return (
+    typeof value === 'object' && value !== null && 'version' in value && typeof value.version === 'string'
+  )
 }

@@ -4,7 +4,8 @@
  */
 import { AnnotationRequest, type AvroSerdes, Prediction, SensorReading } from '../schemas/index.ts'
 import { type Graph, hopping, type RecordedInput, string, TopologyBuilder } from '../topology/index.ts'
-import type { FeatureExtractor } from './features/index.ts'
+import type { FeatureExtractor } from './features/extract.ts'
+import type { Score } from './models/classifier.ts'
 import { faultOf } from './readings.ts'
 import { topics } from './topics.ts'
 
@@ -12,15 +13,6 @@ import { topics } from './topics.ts'
 export interface ReleaseId {
   readonly name: string
   readonly version: string
-}
-
-/** What a model says of one window. */
-export interface Score {
-  readonly label: string
-  readonly confidence: number
-  readonly margin: number
-  readonly probabilities: readonly number[]
-  readonly route: 'sure' | 'unsure'
 }
 
 export interface ActivityOptions {
@@ -58,12 +50,19 @@ export function activityTopology({ avro, extractor, release, score, now }: Activ
       validate: (reading, record) => faultOf(reading, record, now()),
     })
     .groupByKey()
-    .window('motion', hopping({ size: schema.seconds * 1000, advance: schema.advanceSeconds * 1000, grace: '1 s' }), {
-      clock: 'perKey',
-    })
-    .collect(motionFields.filter(field => schema.fields.includes(field)), {
-      endsKey: reading => reading === null,
-    })
+    .window(
+      'motion',
+      hopping({ size: schema.seconds * 1000, advance: schema.advanceSeconds * 1000, grace: '1 s' }),
+      {
+        clock: 'perKey',
+      },
+    )
+    .collect(
+      motionFields.filter(field => schema.fields.includes(field)),
+      {
+        endsKey: reading => reading === null,
+      },
+    )
 
   const scored = windows
     .mapWindows('features', (samples, window) => ({

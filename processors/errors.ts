@@ -27,6 +27,8 @@ const table = {
   TIME_ZONE_UNKNOWN: 'Name a zone of the IANA time zone database, such as America/Los_Angeles.',
   SPEED_INVALID: 'Give a speed as a positive number (1 is real time), or "max".',
   PROFILE_INVALID: 'Make the generator profile anew with spark-jobs/descriptive_statistics.py.',
+  MODEL_NOT_SHIPPED:
+    'Name a shipped model with --model, such as watch, or publish a release of this one first.',
   MODEL_FILE_UNREADABLE: 'Check the path; a release file is the JSON that training writes.',
   MODEL_FILE_INVALID: 'A release file is the JSON that training writes: make it anew.',
   MODEL_BYTES_MISSING: 'Publish the release with its ONNX bytes.',

@@ -7,7 +7,7 @@ export { deadLetterHeaders, deadLetterRecord } from './dead-letters.ts'
 export { describe, mermaid } from './describe.ts'
 export { type Duration, milliseconds } from './duration.ts'
 export { type ErrorCode, remedy, TickerError } from './errors.ts'
-export type { Graph, GraphNode } from './graph.ts'
+export { type Graph, type GraphNode, storeOf } from './graph.ts'
 export type {
   Admin,
   CommittedOffset,
@@ -25,7 +25,7 @@ export { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 export { type NodeOptions, type NodeStatus, StreamsNode } from './node.ts'
 export type { DeadLetter } from './partition-group.ts'
 export { partitionOf } from './partitioner.ts'
-export { changelogTopic, deadLetterTopic } from './plan.ts'
+export { changelogTopic, deadLetterTopic, plan } from './plan.ts'
 export type { StreamRecord } from './record.ts'
 export type { Decision, RecordedInput } from './recorded.ts'
 export { bytes, double, json, long, readyOf, type Serde, string } from './serde.ts'

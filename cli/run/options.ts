@@ -1,7 +1,7 @@
 /** What `tickerwatch run` was asked for; durations are milliseconds. */
 export interface RunOptions {
   readonly recordings?: string
-  readonly speed?: number | 'max'
+  readonly speed?: string
   readonly timezone?: string
   readonly devices: number
   readonly seed: number

@@ -1,0 +1,51 @@
+/** The parts a node runs on: embedded ones, or those the options name. */
+import { join } from 'node:path'
+import { openPglite } from '../../processors/sinks/pglite.ts'
+import { openPostgres } from '../../processors/sinks/postgres.ts'
+import type { Sql } from '../../processors/sinks/sql.ts'
+import { applicationId } from '../../processors/topics.ts'
+import { confluentRegistry, localRegistry, type SchemaRegistry } from '../../schemas/index.ts'
+import { memoryBackend, rocksdbBackend, type StateBackend } from '../../state/index.ts'
+import { type Log, memoryLog, type ProcessingGuarantee } from '../../topology/index.ts'
+import type { RunOptions } from './options.ts'
+
+export interface Parts {
+  readonly log: Log
+  readonly sql: Sql
+  readonly registry: SchemaRegistry
+  readonly state: StateBackend
+  readonly guarantee: ProcessingGuarantee
+  /** Closes log and SQL. */
+  close(): Promise<void>
+}
+
+/** @throws TickerError LOG_UNREACHABLE, ApplicationError SQL_…, with nothing left open */
+export async function openParts(options: RunOptions, clientId: string): Promise<Parts> {
+  const log = await openLog(options, clientId)
+  try {
+    // PGlite answers at once and boots meanwhile.
+    const sql = options.sql === undefined ? openPglite() : await openPostgres(options.sql)
+    return {
+      log,
+      sql,
+      registry: options.registry === undefined ? localRegistry() : confluentRegistry(options.registry),
+      // What a log in memory has forgotten, a state on disk must not remember.
+      state: log.durable ? rocksdbBackend(join(options.state, applicationId)) : memoryBackend(),
+      guarantee: log.durable ? 'at_least_once' : 'exactly_once',
+      close: async () => {
+        await sql.close()
+        await log.close()
+      },
+    }
+  } catch (error) {
+    await log.close()
+    throw error
+  }
+}
+
+/** The Kafka client is loaded only where it is used. */
+async function openLog({ brokers }: RunOptions, clientId: string): Promise<Log> {
+  if (brokers === undefined) return memoryLog()
+  const { kafkaLog } = await import('../../topology/log/kafka/kafka-log.ts')
+  return await kafkaLog({ brokers: brokers.split(','), clientId })
+}

@@ -1,0 +1,160 @@
+/** Runs one node of the activity job until it is told to stop, its time is over, or its recordings end. */
+import { createHash, randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import pino from 'pino'
+import { type ActivityJob, startActivityJob } from '../../processors/activity-job.ts'
+import { parseRelease } from '../../processors/models/release.ts'
+import { shippedReleases } from '../../processors/models/shipped.ts'
+import { applicationId } from '../../processors/topics.ts'
+import { avroSerdes } from '../../schemas/index.ts'
+import { startService } from '../../service/server.ts'
+import { systemTimers } from '../../topology/index.ts'
+import { removeNodeFile, writeNodeFile } from '../node-file.ts'
+import { stopSignal } from '../stop-signal.ts'
+import type { RunOptions } from './options.ts'
+import { openParts } from './parts.ts'
+import { reportOf, summary } from './report.ts'
+import { statusSource } from './service-status.ts'
+import { openSource, type Source } from './source.ts'
+
+/** Of topics that do not exist yet and are divided by device. */
+const PARTITIONS = 4
+/** Milliseconds without progress after which the end does not wait for the rest. */
+const PATIENCE = 30_000
+
+/** Says something to the person at the terminal. */
+const say = (line: string): void => void process.stderr.write(`${line}\n`)
+
+export async function run(options: RunOptions): Promise<void> {
+  // What was opened is closed in reverse order, whatever happens.
+  const closers: (() => Promise<void>)[] = []
+  try {
+    await runNode(options, close => closers.push(close))
+  } finally {
+    for (const close of closers.reverse()) await close()
+  }
+}
+
+async function runNode(options: RunOptions, closeLater: (close: () => Promise<void>) => void): Promise<void> {
+  const stop = stopSignal()
+  const timers = systemTimers
+  const logger = pino({ level: 'warn' }, pino.destination(2))
+  const source = await openSource(options)
+  const clientId = `${applicationId}-${instanceOf(options)}`
+  const parts = await openParts(options, clientId)
+  closeLater(() => parts.close())
+  const { log, sql, state, guarantee } = parts
+  const startedAt = timers.now()
+
+  const avro = avroSerdes(parts.registry)
+  const job = await startActivityJob({
+    log,
+    sql,
+    avro,
+    state,
+    guarantee,
+    model: options.model,
+    clientId,
+    partitions: PARTITIONS,
+    logger,
+    timers,
+  })
+
+  const token = randomBytes(24).toString('base64url')
+  const service = await startService({
+    port: options.port,
+    host: options.host,
+    source: statusSource({ job, startedAt, guarantee, log: log.description, sql: sql.description }),
+    publish: (body, { promote }) =>
+      job.publish(parseRelease(JSON.stringify(body), 'the request'), promote ? 'promoted' : 'candidate'),
+    token,
+    logger,
+  })
+  closeLater(() => service.close())
+  await writeNodeFile(options.state, { url: service.url, token, pid: process.pid })
+  closeLater(() => removeNodeFile(options.state, process.pid))
+  introduce(options, source, service.url, parts, job)
+
+  await untilOver(options, { job, source, stop })
+  say('Stopping: no more readings are taken; what was taken is finished.')
+  const status = await job.finish(PATIENCE)
+  const report = reportOf(status, (timers.now() - startedAt) / 1000)
+  if (options.report !== undefined) await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`)
+  say(summary(report))
+}
+
+/** Until the source is over, the time is, or a signal came; rejects when the job cannot go on. */
+async function untilOver(
+  options: RunOptions,
+  { job, source, stop }: { job: ActivityJob; source: Source; stop: AbortSignal },
+): Promise<void> {
+  const over = new AbortController()
+  const end = (): void => over.abort()
+  stop.addEventListener('abort', end)
+  if (stop.aborted) end()
+  const cancels: (() => void)[] = []
+  if (options.for !== undefined) cancels.push(systemTimers.after(options.for, end))
+  let published: Promise<void> = Promise.resolve()
+  if (options.publishAfter !== undefined) {
+    const publish = (): void => {
+      published = publishSecond(options.model, job)
+    }
+    cancels.push(systemTimers.after(options.publishAfter, publish))
+  }
+  const progress = setInterval(() => say(progressLine(job)), 5000)
+  try {
+    await Promise.race([job.ingest(source.events(), over.signal), job.failed])
+    await published
+  } finally {
+    clearInterval(progress)
+    for (const cancel of cancels) cancel()
+  }
+}
+
+/** The second release shipped, promoted. */
+async function publishSecond(model: string, job: ActivityJob): Promise<void> {
+  const [, second] = await shippedReleases(model)
+  if (second !== undefined) await job.publish(second, 'promoted')
+}
+
+function modelInWords({ models }: ActivityJob): string {
+  const { name, version } = models.inForce()
+  const macroF1 = models.releases().known.find(release => release.version === version)?.metrics.macroF1
+  return `${name} ${version}${macroF1 === undefined ? '' : `, macro-F1 ${macroF1.toFixed(2)} on people it was not trained on`}`
+}
+
+function progressLine(job: ActivityJob): string {
+  const { ingest, node, predictions, lag } = job.status()
+  const waiting = lag.reduce((sum, each) => sum + each.lag, 0)
+  return `  ${ingest.readings} readings, ${node.windowsClosed} windows, ${predictions.predictions} predictions, lag ${waiting}`
+}
+
+function introduce(
+  options: RunOptions,
+  source: Source,
+  url: string,
+  parts: { log: { description: string; durable: boolean }; sql: { description: string }; guarantee: string },
+  job: ActivityJob,
+): void {
+  const log = parts.log.durable
+    ? parts.log.description
+    : 'in memory: its records live as long as this process'
+  say(`Ticker Watch
+  readings   ${source.description}
+  log        ${log}
+  guarantee  ${parts.guarantee.replaceAll('_', ' ')}
+  SQL        ${parts.sql.description}
+  model      ${modelInWords(job)}
+  console    ${url}
+  Ctrl-C stops and prints a summary.${options.for === undefined ? '' : ` Ends by itself after ${options.for / 1000} s.`}`)
+}
+
+/** The same for a node that is started again, another one for each node: by machine and state directory. */
+function instanceOf({ state }: RunOptions): string {
+  return createHash('sha256')
+    .update(`${hostname()} ${resolve(state)}`)
+    .digest('hex')
+    .slice(0, 12)
+}

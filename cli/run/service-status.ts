@@ -1,0 +1,80 @@
+/** The job's state as the console shows it. */
+import type { ActivityJob, ActivityStatus } from '../../processors/activity-job.ts'
+import { applicationId } from '../../processors/topics.ts'
+import type { Prediction } from '../../schemas/index.ts'
+import type { ServiceStatus, ShownPrediction, StatusSource, TopologyStatus } from '../../service/status.ts'
+import { type Graph, plan, storeOf } from '../../topology/index.ts'
+import { passed } from './report.ts'
+
+export interface StatusSourceOptions {
+  readonly job: ActivityJob
+  readonly startedAt: number
+  readonly guarantee: string
+  readonly log: string
+  readonly sql: string
+}
+
+export function statusSource({ job, startedAt, guarantee, log, sql }: StatusSourceOptions): StatusSource {
+  const nodes = nodesOf(job.topology)
+  return {
+    stalled: () => job.stalled,
+    unready: () => (job.status().node.tasks.length === 0 ? 'no task runs yet' : undefined),
+    status(): ServiceStatus {
+      const status = job.status()
+      const releases = job.models.releases()
+      return {
+        startedAt,
+        guarantee,
+        log,
+        readings: status.node.processed,
+        windowsClosed: status.node.windowsClosed,
+        late: passed(status, 'motion', 'late'),
+        deadLettered: status.ingest.malformed + status.node.deadLettered + status.sink.deadLettered,
+        annotationRequests: passed(status, 'annotation-request', 'out'),
+        predictions: status.predictions.byVersion,
+        lag: status.lag.map(each => ({ ...each, group: applicationId })),
+        sink: {
+          target: sql,
+          rows: status.sink.rows,
+          lag: status.sink.lag,
+          paused: status.sink.paused?.reason,
+        },
+        models: { ...releases, swaps: status.switches },
+        lastPredictions: status.last.map(prediction => shown(prediction, job)),
+        topology: { nodes, edges: edgesOf(job.topology, status) },
+      }
+    },
+  }
+}
+
+function shown(
+  { probabilities, featureSchemaHash: _, ...prediction }: Prediction,
+  job: ActivityJob,
+): ShownPrediction {
+  const labels = job.models.labels(prediction.modelVersion)
+  const entries = probabilities.map((probability, i) => [labels[i] ?? `class ${i}`, probability] as const)
+  return { ...prediction, probabilities: Object.fromEntries(entries) }
+}
+
+function nodesOf(graph: Graph): TopologyStatus['nodes'] {
+  return plan(graph).subTopologies.flatMap(part =>
+    part.nodes.map(node => ({
+      name: node.name,
+      kind: node.kind,
+      subTopology: part.id,
+      topic: node.kind === 'source' || node.kind === 'sink' ? node.topic : undefined,
+      store: storeOf(node),
+    })),
+  )
+}
+
+function edgesOf(graph: Graph, status: ActivityStatus): TopologyStatus['edges'] {
+  return graph.nodes.flatMap(node =>
+    node.inputs.map(input => ({
+      from: input.node,
+      to: node.name,
+      output: input.output,
+      total: passed(status, input.node, input.output),
+    })),
+  )
+}

@@ -1,0 +1,19 @@
+/** The releases that come with the package. */
+import { readdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { ApplicationError } from '../errors.ts'
+import { readRelease, type UnpublishedRelease } from './release.ts'
+
+const directory = new URL('./releases/', import.meta.url)
+
+/** A model's releases, the oldest version first; at least one. @throws ApplicationError MODEL_NOT_SHIPPED */
+export async function shippedReleases(name: string): Promise<readonly UnpublishedRelease[]> {
+  const files = (await readdir(directory)).filter(
+    file => file.startsWith(`${name}-`) && file.endsWith('.json'),
+  )
+  const releases = await Promise.all(files.map(file => readRelease(fileURLToPath(new URL(file, directory)))))
+  const own = releases.filter(release => release.name === name)
+  if (own.length === 0)
+    throw new ApplicationError('MODEL_NOT_SHIPPED', `no release of ${name} comes with this version`)
+  return own.sort((a, b) => a.version.localeCompare(b.version, 'en', { numeric: true }))
+}
