@@ -41,14 +41,6 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return body
 }
 
-const watch = (version: string, status: string) => ({
-  name: 'watch',
-  version,
-  status,
-  labels: ['Walk', 'Sit'],
-  metrics: { accuracy: 0.8125, macroF1: 0.75 },
-})
-
 describe('models publish', () => {
   test.each([
     { flags: [], url: '/api/models?promote=false', status: 'candidate' },
@@ -56,7 +48,7 @@ describe('models publish', () => {
   ])('sends the file to the running node ($url)', async ({ flags, url, status }) => {
     const file = join(state, 'watch-2.json')
     await writeFile(file, '{"name":"watch","version":"2.0.0"}')
-    answer = { status: 201, body: JSON.stringify(watch('2.0.0', status)) }
+    answer = { status: 201, body: JSON.stringify({ name: 'watch', version: '2.0.0', status }) }
     expect(await tickerwatch('models', 'publish', file, ...flags, '--state', state)).toEqual({
       code: 0,
       stdout: [`published watch@2.0.0 as ${status}`],
@@ -102,30 +94,37 @@ describe('models publish', () => {
 })
 
 describe('models list and show', () => {
+  const metrics = { accuracy: 0.8125, macroF1: 0.75 }
+  const published = { name: 'watch', metrics, publishedAt: Date.UTC(2026, 0, 5, 8) }
+  const known = [
+    { ...published, version: '2.0.0', status: 'promoted' },
+    { ...published, version: '1.0.0', status: 'promoted' },
+  ]
   beforeEach(() => {
-    answer = { status: 200, body: JSON.stringify([watch('2.0.0', 'promoted'), watch('1.0.0', 'retired')]) }
+    const inForce = { name: 'watch', version: '2.0.0' }
+    answer = { status: 200, body: JSON.stringify({ inForce, known, refused: [], swaps: [] }) }
   })
 
   test('print for people and for programs', async () => {
     expect((await tickerwatch('models', 'list', '--state', state)).stdout).toEqual([
-      'RELEASE      STATUS    ON UNSEEN PEOPLE',
-      'watch@2.0.0  promoted  accuracy 0.813, macroF1 0.750',
-      'watch@1.0.0  retired   accuracy 0.813, macroF1 0.750',
+      'RELEASE      STATUS    PUBLISHED                 ON UNSEEN PEOPLE',
+      'watch@2.0.0  in force  2026-01-05T08:00:00.000Z  accuracy 0.813, macroF1 0.750',
+      'watch@1.0.0  promoted  2026-01-05T08:00:00.000Z  accuracy 0.813, macroF1 0.750',
     ])
     const { stdout } = await tickerwatch('models', 'list', '--state', state, '--json')
-    expect(JSON.parse(stdout.join('\n'))).toEqual(JSON.parse(answer.body))
+    expect(JSON.parse(stdout.join('\n'))).toEqual({ inForce: { name: 'watch', version: '2.0.0' }, known })
     expect((await tickerwatch('models', 'show', 'watch@1.0.0', '--state', state)).stdout).toEqual([
-      'name     watch',
-      'version  1.0.0',
-      'status   retired',
-      'metrics  accuracy 0.8125, macroF1 0.75',
-      'labels   Walk, Sit',
+      'name       watch',
+      'version    1.0.0',
+      'status     promoted',
+      'published  2026-01-05T08:00:00.000Z',
+      'metrics    accuracy 0.813, macroF1 0.750',
     ])
   })
 
   test('name a release that is not there', async () => {
     const { code, stderr } = await tickerwatch('models', 'show', 'watch@3.0.0', '--state', state)
-    expect(stderr[0]).toBe('RELEASE_UNKNOWN: there is no release watch@3.0.0')
+    expect(stderr[0]).toBe('RELEASE_UNKNOWN: the node knows no release watch@3.0.0')
     expect(code).toBe(1)
   })
 })

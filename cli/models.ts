@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
+import type { ModelsStatus } from '../service/status.ts'
 import { CliError } from './errors.ts'
 import { askNode } from './node-client.ts'
 import { defaultStateDirectory } from './node-file.ts'
@@ -9,17 +10,20 @@ import { defaultStateDirectory } from './node-file.ts'
 /** Bytes of a release file: a model of up to 1 MB, in base64. */
 const maximumRelease = 2 * 1024 * 1024
 
-const release = z.looseObject({
+const published = z.object({ name: z.string(), version: z.string(), status: z.string() })
+
+const known = z.object({
   name: z.string(),
   version: z.string(),
-  status: z.string(),
-  featureSchemaHash: z.string().optional(),
-  size: z.number().optional(),
-  metrics: z.record(z.string(), z.number()).optional(),
-  lineage: z.record(z.string(), z.string()).optional(),
-  labels: z.array(z.string()).optional(),
+  status: z.enum(['candidate', 'promoted', 'retired']),
+  publishedAt: z.number(),
+  metrics: z.record(z.string(), z.number()),
 })
-type Release = z.infer<typeof release>
+
+const models = z.object({
+  inForce: z.object({ name: z.string(), version: z.string() }).optional(),
+  known: z.array(known),
+}) satisfies z.ZodType<Pick<ModelsStatus, 'inForce' | 'known'>>
 
 interface NodeOptions {
   readonly state: string
@@ -38,50 +42,56 @@ export function define(command: Command): void {
     .option('--promote', 'put it into force in every node')
     .action(publish)
   subcommand('list', 'List the releases, the newest first.').action(list)
-  subcommand('show', 'Show a release without its bytes.')
-    .argument('<name@version>', 'the release', releaseId)
-    .action(show)
+  subcommand('show', 'Show one release.').argument('<name@version>', 'the release', releaseId).action(show)
 }
 
-async function publish(
-  file: string,
-  { state, json, promote = false }: NodeOptions & { promote?: boolean },
-): Promise<void> {
+async function publish(file: string, options: NodeOptions & { promote?: boolean }): Promise<void> {
+  const { state, json, promote = false } = options
   const body = await readRelease(file)
-  const path = `/api/models?promote=${promote}`
-  const published = release.parse(await askNode(state, { method: 'POST', path, body }))
-  if (json) print(published)
-  else console.log(`published ${published.name}@${published.version} as ${published.status}`)
+  const answer = await askNode(state, { method: 'POST', path: `/api/models?promote=${promote}`, body })
+  const release = published.parse(answer)
+  if (json) print(release)
+  else console.log(`published ${release.name}@${release.version} as ${release.status}`)
 }
 
 async function list({ state, json }: NodeOptions): Promise<void> {
-  const releases = await readReleases(state)
-  if (json) return print(releases)
-  const rows = releases.map(({ name, version, status, metrics = {} }) => [
-    `${name}@${version}`,
-    status,
-    Object.entries(metrics)
-      .map(([metric, value]) => `${metric} ${value.toFixed(3)}`)
-      .join(', '),
+  const { known, inForce } = await askModels(state)
+  if (json) return print({ inForce, known })
+  const rows = known.map(release => [
+    idOf(release),
+    inForce && idOf(inForce) === idOf(release) ? 'in force' : release.status,
+    new Date(release.publishedAt).toISOString(),
+    inWords(release.metrics),
   ])
-  for (const line of columns([['RELEASE', 'STATUS', 'ON UNSEEN PEOPLE'], ...rows])) console.log(line)
+  for (const line of columns([['RELEASE', 'STATUS', 'PUBLISHED', 'ON UNSEEN PEOPLE'], ...rows]))
+    console.log(line)
 }
 
 async function show(wanted: string, { state, json }: NodeOptions): Promise<void> {
-  const found = (await readReleases(state)).find(({ name, version }) => `${name}@${version}` === wanted)
-  if (!found) throw new CliError('RELEASE_UNKNOWN', `there is no release ${wanted}`)
-  if (json) return print(found)
-  const rows = Object.entries(found).map(([field, value]) => [field, inWords(value)])
+  const { known } = await askModels(state)
+  const release = known.find(other => idOf(other) === wanted)
+  if (!release) throw new CliError('RELEASE_UNKNOWN', `the node knows no release ${wanted}`)
+  if (json) return print(release)
+  const { publishedAt, metrics, ...plain } = release
+  const rows = Object.entries({
+    ...plain,
+    published: new Date(publishedAt).toISOString(),
+    metrics: inWords(metrics),
+  })
   for (const line of columns(rows)) console.log(line)
+}
+
+async function askModels(state: string): Promise<z.infer<typeof models>> {
+  return models.parse(await askNode(state, { method: 'GET', path: '/api/models' }))
+}
+
+function idOf({ name, version }: { name: string; version: string }): string {
+  return `${name}@${version}`
 }
 
 function releaseId(text: string): string {
   if (!/^[^@\s]+@[^@\s]+$/.test(text)) throw new InvalidArgumentError('Give it as NAME@VERSION.')
   return text
-}
-
-async function readReleases(state: string): Promise<Release[]> {
-  return z.array(release).parse(await askNode(state, { method: 'GET', path: '/api/models' }))
 }
 
 /** What the node cannot take is refused here, before anything is sent. */
@@ -110,11 +120,9 @@ function print(value: unknown): void {
   console.log(JSON.stringify(value, null, 2))
 }
 
-function inWords(value: unknown): string {
-  if (Array.isArray(value)) return value.join(', ')
-  if (typeof value !== 'object' || value === null) return String(value)
-  return Object.entries(value)
-    .map(([key, item]) => `${key} ${item}`)
+function inWords(metrics: Readonly<Record<string, number>>): string {
+  return Object.entries(metrics)
+    .map(([metric, value]) => `${metric} ${value.toFixed(3)}`)
     .join(', ')
 }
 
