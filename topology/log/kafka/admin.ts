@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
 import { TickerError } from '../../errors.ts'
-import type { Admin, CommittedOffset, TopicDescription, TopicSpec } from '../log.ts'
+import type { Admin, CommittedOffset, TopicDescription, TopicPartition, TopicSpec } from '../log.ts'
 import type { Cluster } from './cluster.ts'
 import { answerOf, toTickerError } from './errors.ts'
 import { metadataRequest, type TopicMetadata } from './protocol/metadata.ts'
@@ -11,10 +11,14 @@ import { offsetFetchRequest } from './protocol/offset-fetch.ts'
 const TIMEOUT = 30_000
 /** Between two looks at whether the brokers have heard of a change. */
 const INTERVAL = 20
+/** Milliseconds that an open transaction is waited for. */
+const STABLE_TIMEOUT = 1_000
 const UNKNOWN_TOPIC = 3
 /** A setting of the topic itself, not a default (DescribeConfigs). */
 const TOPIC_CONFIG = 1
 const TOPIC_RESOURCE = 2
+/** Timestamps are event time: one that lies ahead of the broker's clock is for the topology to judge, not the broker. */
+const EVENT_TIME = { 'message.timestamp.after.max.ms': '9223372036854775807' }
 
 export class KafkaAdmin implements Admin {
   readonly #cluster: Cluster
@@ -27,7 +31,10 @@ export class KafkaAdmin implements Admin {
     const present = new Set(await this.listTopics())
     const missing = topics.filter(each => !present.has(each.topic))
     for (const { topic, partitions, config = {} } of missing) {
-      const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+      const configEntries = Object.entries({ ...EVENT_TIME, ...config }).map(([name, value]) => ({
+        name,
+        value,
+      }))
       // Replication as the cluster's default says.
       const wanted = { topic, numPartitions: partitions, replicationFactor: -1, configEntries }
       await this.#cluster.retrying(`cannot create topic ${topic}`, async () => {
@@ -96,22 +103,25 @@ export class KafkaAdmin implements Admin {
     )
   }
 
+  /**
+   * A position that an open transaction is about to replace is asked for again until the transaction has ended. If that
+   * takes long it is given as it is: what counts is what is committed.
+   */
   async committed(group: string, topics: readonly string[]): Promise<readonly CommittedOffset[]> {
-    const doing = `cannot read the positions of group ${group}`
-    const partitions = new Map<string, number[]>()
-    for (const topic of topics) {
-      const metadata = await this.#metadata(topic)
-      if (metadata !== undefined)
-        partitions.set(
-          topic,
-          Array.from({ length: metadata.partitions }, (_, n) => n),
-        )
+    const wanted = await this.#partitionsOf(topics)
+    const deadline = Date.now() + STABLE_TIMEOUT
+    const found: CommittedOffset[] = []
+    for (let unsettled: readonly TopicPartition[] = wanted; unsettled.length > 0; ) {
+      const stable = Date.now() < deadline
+      const answer = await this.#cluster.retrying(`cannot read the positions of group ${group}`, async () => {
+        const coordinator = await this.#cluster.groupCoordinator(group)
+        return await this.#cluster.send(coordinator, offsetFetchRequest(group, unsettled, { stable }))
+      })
+      found.push(...answer.committed)
+      unsettled = answer.unstable
+      if (unsettled.length > 0) await delay(INTERVAL)
     }
-    if (partitions.size === 0) return []
-    return await this.#cluster.retrying(doing, async () => {
-      const coordinator = await this.#cluster.groupCoordinator(group)
-      return await this.#cluster.send(coordinator, offsetFetchRequest(group, partitions))
-    })
+    return found
   }
 
   async deleteGroup(group: string): Promise<void> {
@@ -122,6 +132,15 @@ export class KafkaAdmin implements Admin {
         if (answerOf(error) !== 'GROUP_ID_NOT_FOUND') throw error
       }
     })
+  }
+
+  async #partitionsOf(topics: readonly string[]): Promise<TopicPartition[]> {
+    const metadata = await this.#metadataOf(`cannot describe ${topics.join(', ')}`, topics)
+    return metadata
+      .filter(each => each.errorCode === 0)
+      .flatMap(({ topic, partitions }) =>
+        Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+      )
   }
 
   async #listOffsets(topic: string) {

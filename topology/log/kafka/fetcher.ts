@@ -20,6 +20,8 @@ const LIMITS = {
 /** Milliseconds between attempts while brokers are away, and how long they may be. */
 const BACKOFF = 100
 const PATIENCE = 60_000
+/** A topic just created may be unknown to a broker for a moment. */
+const TOPIC_PATIENCE = 2_000
 
 interface Partition extends TopicPartition {
   /** Undefined until sought or looked up. */
@@ -173,8 +175,7 @@ export class Fetcher {
     if (this.#closed) return
     this.#failingSince ??= Date.now()
     const topicGone = answerOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION'
-    // A topic just created may be unknown to this broker for a moment.
-    const patience = topicGone ? PATIENCE / 10 : PATIENCE
+    const patience = topicGone ? TOPIC_PATIENCE : PATIENCE
     if ((!topicGone && !isTemporary(error)) || Date.now() - this.#failingSince > patience) {
       this.#failure = toTickerError(error, `cannot read ${[...this.#partitions.keys()].join(', ')}`)
       return

@@ -9,7 +9,7 @@ import { KafkaReader } from './reader.ts'
 export type KafkaLogOptions = ClusterOptions
 
 /**
- * A Kafka cluster (2.4 or later) as a log. What it holds is closed with it.
+ * A Kafka cluster (3.6 or later) as a log. What it holds is closed with it.
  * @throws TickerError LOG_UNREACHABLE when no broker answers within some seconds
  */
 export async function kafkaLog(options: KafkaLogOptions): Promise<Log> {
@@ -23,10 +23,17 @@ export async function kafkaLog(options: KafkaLogOptions): Promise<Log> {
   const opened = async <Client extends { close(): Promise<void> }>(
     clientId: string,
     make: (own: Cluster) => Client,
+    topics: readonly string[] = [],
   ): Promise<Client> => {
     if (closed) throw new TickerError('LOG_MISUSED', 'the log is closed')
     const own = new Cluster({ ...options, clientId })
     await own.connect()
+    try {
+      await own.retrying(`cannot read ${topics.join(', ')}`, () => own.know(topics))
+    } catch (error) {
+      await own.close()
+      throw error
+    }
     const client = make(own)
     for (const other of clients.keys()) if (other.closed) clients.delete(other)
     clients.set(own, client)
@@ -38,7 +45,11 @@ export async function kafkaLog(options: KafkaLogOptions): Promise<Log> {
     durable: true,
     admin,
     consumer: consumerOptions =>
-      opened(consumerOptions.clientId, own => new KafkaConsumer({ ...consumerOptions, own, shared, admin })),
+      opened(
+        consumerOptions.clientId,
+        own => new KafkaConsumer({ ...consumerOptions, own, shared, admin }),
+        consumerOptions.topics,
+      ),
     reader: ({ clientId }) => opened(clientId, own => new KafkaReader(own)),
     producer: producerOptions =>
       opened(producerOptions.clientId, own => new KafkaProducer(own, producerOptions)),
