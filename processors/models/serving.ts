@@ -5,7 +5,14 @@
  */
 import type { BaseLogger } from 'pino'
 import { type AvroSerdes, ModelRelease } from '../../schemas/index.ts'
-import { type Log, RecordCursor, readyOf, type Serde, type Timers } from '../../topology/index.ts'
+import {
+  type Log,
+  RecordCursor,
+  readyOf,
+  type Serde,
+  TickerError,
+  type Timers,
+} from '../../topology/index.ts'
 import { ApplicationError } from '../errors.ts'
 import type { FeatureSchema } from '../features/schema.ts'
 import { topics } from '../topics.ts'
@@ -72,7 +79,7 @@ export class ModelServing {
   /** Versions promoted, the newest promotion last. */
   readonly #promoted = new Set<string>()
   /** By version, why it must not serve. */
-  readonly #unfit = new Map<string, unknown>()
+  readonly #unfit = new Map<string, ApplicationError>()
   /** By version; the one used last comes last. */
   readonly #loaded = new Map<string, Promise<Classifier>>()
   readonly #listeners = new Set<() => void>()
@@ -224,10 +231,11 @@ export class ModelServing {
   async #pause(timers: Timers, signal: AbortSignal): Promise<void> {
     await new Promise<void>(resolve => {
       const cancel = timers.after(RETRY, resolve)
-      signal.addEventListener('abort', () => {
+      const stop = (): void => {
         cancel()
         resolve()
-      })
+      }
+      signal.addEventListener('abort', stop, { once: true })
     })
   }
 
@@ -272,31 +280,35 @@ export class ModelServing {
 
   /** Puts the newest promoted release into force that can serve; one choice at a time. */
   #settle(): void {
-    if (this.#settling !== undefined) return
-    const settling = this.#choose().finally(() => {
+    this.#settling ??= this.#choose().finally(() => {
       this.#settling = undefined
-      if (this.#candidate() !== this.#inForce && !this.#stop.signal.aborted) this.#settle()
     })
-    this.#settling = settling
+  }
+
+  async #choose(): Promise<void> {
+    const { name, logger } = this.#options
+    while (!this.#stop.signal.aborted) {
+      const version = this.#candidate()
+      if (version === undefined || version === this.#inForce) return
+      try {
+        await this.get(version)
+        this.#inForce = version
+        logger.info(`the release ${name}@${version} is in force`)
+        this.#changed()
+      } catch (error) {
+        if (!(error instanceof ApplicationError)) {
+          // Not the release's fault; it is tried again after the next poll.
+          return logger.warn(`the release ${name}@${version} cannot be read at present: ${messageOf(error)}`)
+        }
+        this.#unfit.set(version, error)
+        this.#refuse(version, error)
+      }
+    }
   }
 
   /** The newest promoted version that is not known to be unfit; if there is none, the one in force stays. */
   #candidate(): string | undefined {
     return [...this.#promoted].findLast(version => !this.#unfit.has(version)) ?? this.#inForce
-  }
-
-  async #choose(): Promise<void> {
-    const version = this.#candidate()
-    if (version === undefined || version === this.#inForce) return
-    try {
-      await this.get(version)
-      this.#inForce = version
-      this.#options.logger.info(`the release ${this.#options.name}@${version} is in force`)
-      this.#changed()
-    } catch (error) {
-      this.#unfit.set(version, error)
-      this.#refuse(version, error)
-    }
   }
 
   async #load(version: string): Promise<Classifier> {
@@ -326,11 +338,14 @@ export class ModelServing {
         cursor.reset(batch, offset)
         if (cursor.next() && cursor.offset === offset && cursor.value !== null)
           return await this.#decode(cursor.value)
-        break
+        throw new ApplicationError(
+          'MODEL_UNKNOWN',
+          `the release ${name}@${version} is no longer on ${topics.models}`,
+        )
       }
-      throw new ApplicationError(
-        'MODEL_UNKNOWN',
-        `the release ${name}@${version} is no longer on ${topics.models}`,
+      throw new TickerError(
+        'LOG_UNREACHABLE',
+        `${topics.models} gave nothing at ${offset} within ${FOUND_WITHIN / 1000} s`,
       )
     } finally {
       await reader.close()
