@@ -64,10 +64,11 @@ export class RecordCursor {
       this.#left--
       const length = this.#varint()
       const end = this.#at + length
-      if (length < 6 || end > this.#bytes.length) throw corrupt(batch)
+      if (length < 6 || end > this.#bytes.length) throw this.#corrupt()
       this.#at++ // record attributes: none are defined
       const timestampDelta = this.#varlong()
       const offset = batch.baseOffset + this.#varint()
+      if (offset > batch.lastOffset) throw this.#corrupt()
       if (offset < this.#from) {
         this.#at = end
         continue
@@ -77,25 +78,27 @@ export class RecordCursor {
       this.key = this.#take()
       this.value = this.#take()
       this.#headersAt = this.#at
-      if (this.#at > end) throw corrupt(batch)
+      // One check for all the above: what lies beyond the bytes reads as nothing, and views are cut there.
+      if (this.#at >= end) throw this.#corrupt()
       this.#at = end
       return true
     }
     return false
   }
 
-  /** The current record's headers, decoded now. */
+  /** The current record's headers, decoded now. @throws TickerError LOG_CORRUPT */
   headers(): Headers {
-    const resume = this.#at
+    const end = this.#at
     this.#at = this.#headersAt
     const count = this.#varint()
     const headers: [string, Buffer][] = []
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count && this.#at < end; i++) {
       const name = this.#take()
       const value = this.#take()
       headers.push([name === null ? '' : name.toString('utf8'), value ?? Buffer.alloc(0)])
     }
-    this.#at = resume
+    if (headers.length !== count || this.#at > end) throw this.#corrupt()
+    this.#at = end
     return headers
   }
 
@@ -106,7 +109,10 @@ export class RecordCursor {
 
   #take(): Buffer | null {
     const length = this.#varint()
-    if (length < 0) return null
+    if (length < 0) {
+      if (length < -1) this.#at = Number.POSITIVE_INFINITY // no length: fails the check of the record's end
+      return null
+    }
     const start = this.#at
     this.#at += length
     return this.#bytes.subarray(start, this.#at)
@@ -128,11 +134,17 @@ export class RecordCursor {
     const bytes = this.#bytes
     let byte = bytes[this.#at++]!
     let value = byte & 127
-    for (let factor = 128; byte & 128; factor *= 128) {
+    for (let factor = 128; byte & 128 && factor < 2 ** 70; factor *= 128) {
       byte = bytes[this.#at++]!
       value += (byte & 127) * factor
     }
     return value % 2 ? -(value + 1) / 2 : value / 2
+  }
+
+  /** The batch ends here: nothing of it can be trusted any more. */
+  #corrupt(): TickerError {
+    this.#left = 0
+    return corrupt(this.#batch!)
   }
 }
 
@@ -151,7 +163,10 @@ export interface EncodableRecord {
   readonly headers?: Headers
 }
 
-/** Writes records in the format above; timestamps are relative to `baseTimestamp`, offsets count from 0. */
+/**
+ * Writes records in the format above; timestamps are relative to `baseTimestamp` and exact within 2^52 ms of it, offsets
+ * count from 0.
+ */
 export function encodeRecords(records: readonly EncodableRecord[], baseTimestamp: number): Buffer {
   let size = 0
   for (const record of records) size += maximumSize(record)
