@@ -6,7 +6,7 @@ import { ApplicationError, type ApplicationErrorCode } from '../errors.ts'
 import type { FeatureSchema } from '../features/schema.ts'
 import { releaseKey } from './release.ts'
 
-/** Bytes. Loading is done on this thread and blocks it; a model of this size takes about 20 ms. */
+/** Bytes. Loading is done on this thread and blocks it; a model of this size takes about 30 ms. */
 const SIZE_LIMIT = 1_000_000
 /** Rows scored in one call; larger batches are divided. */
 const BATCH = 64
