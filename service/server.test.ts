@@ -1,0 +1,243 @@
+import { afterEach, expect, test } from 'vitest'
+import { ApplicationError } from '../processors/errors.ts'
+import { TickerError, type Timers } from '../topology/index.ts'
+import type { PublishRelease } from './release-routes.ts'
+import { buildService, type ServiceOptions, startService } from './server.ts'
+import { type MovingSource, movingSource } from './testing/moving-source.ts'
+
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close()
+})
+
+/** A clock that goes when told. */
+function manualTimers(): Timers & { pass(milliseconds: number): void } {
+  let now = 1_700_000_000_000
+  let due: { at: number; callback: () => void }[] = []
+  return {
+    now: () => now,
+    after: (delay, callback) => {
+      const timer = { at: now + delay, callback }
+      due.push(timer)
+      return () => {
+        due = due.filter(other => other !== timer)
+      }
+    },
+    pass: milliseconds => {
+      for (const end = now + milliseconds; now < end; ) {
+        now += 100
+        const ripe = due.filter(timer => timer.at <= now)
+        due = due.filter(timer => !ripe.includes(timer))
+        for (const { callback } of ripe) callback()
+      }
+    },
+  }
+}
+
+const refuseAll: PublishRelease = async () => {
+  throw new Error('not in this test')
+}
+
+async function service(options: Partial<ServiceOptions> = {}) {
+  const timers = manualTimers()
+  const source: MovingSource = movingSource(timers.now)
+  const errors: unknown[] = []
+  const server = await buildService({
+    source,
+    timers,
+    publish: refuseAll,
+    token: 'secret',
+    logger: { error: (error: unknown) => void errors.push(error) },
+    ...options,
+  })
+  closing.push(() => server.close())
+  return { server, source, timers, errors }
+}
+
+test('the status has rates, once there is something to compare with', async () => {
+  const { server, source, timers } = await service()
+  expect((await server.inject('/api/status')).json()).not.toHaveProperty('readingsPerSecond')
+  timers.pass(500)
+  for (let i = 0; i < 30; i++) {
+    source.advance(50)
+    timers.pass(100)
+  }
+  const status = (await server.inject('/api/status')).json()
+  expect(status).toMatchObject({
+    readings: 1500,
+    windowsClosed: 60,
+    predictions: { '1.0.0': 60 },
+    guarantee: 'exactly_once',
+  })
+  expect(status.readingsPerSecond).toBeCloseTo(500, -1)
+  expect(status.predictionsPerSecond).toBeCloseTo(20, 0)
+  expect(status.lastPredictions).toHaveLength(50)
+  const topology = (await server.inject('/api/topology')).json()
+  expect(topology.edges[0]).toMatchObject({ from: 'readings', to: 'motion', total: 1500 })
+  expect(topology.edges[0].perSecond).toBeCloseTo(500, -1)
+  expect(status.history.length).toBeGreaterThan(3)
+})
+
+test('a total that begins anew gives no negative rate, and a source that throws does not end the console', async () => {
+  const { server, source, timers, errors } = await service()
+  source.change({ readings: 10_000 })
+  timers.pass(1000)
+  source.change({ readings: 100 })
+  expect((await server.inject('/api/status')).json().readingsPerSecond).toBeGreaterThan(0)
+  const { status } = source
+  source.status = () => {
+    throw new Error('not now')
+  }
+  timers.pass(1000)
+  expect((await server.inject('/api/status')).json()).toEqual({
+    code: 'INTERNAL',
+    message: 'see the log of the node',
+  })
+  expect(errors.length).toBeGreaterThan(1)
+  source.status = status
+  expect((await server.inject('/api/status')).statusCode).toBe(200)
+})
+
+test('health says why not', async () => {
+  const { server, source } = await service()
+  expect((await server.inject('/health/ready')).json()).toEqual({ status: 'ok' })
+  source.unready = () => 'restoring task 0_1'
+  source.stalled = () => 'no progress for 60 s'
+  const ready = await server.inject('/health/ready')
+  expect([ready.statusCode, ready.json()]).toEqual([
+    503,
+    { status: 'unavailable', reason: 'restoring task 0_1' },
+  ])
+  expect((await server.inject('/health/live')).statusCode).toBe(503)
+})
+
+test('metrics carry lag by the usual name, counts, and the process', async () => {
+  const { server, source } = await service()
+  source.advance(1000)
+  source.swap()
+  source.advance(250)
+  const text = (await server.inject('/metrics')).body
+  expect(text).toMatch(
+    /^kafka_consumergroup_lag\{consumergroup="activity",topic="ticker-watch-data",partition="2"\} \d+$/m,
+  )
+  expect(text).toMatch(/^tickerwatch_readings_total 1250$/m)
+  expect(text).toMatch(/^tickerwatch_windows_closed_total 50$/m)
+  expect(text).toMatch(/^tickerwatch_predictions_total\{version="1.0.0"\} 40$/m)
+  expect(text).toMatch(/^tickerwatch_predictions_total\{version="1.1.0"\} 10$/m)
+  expect(text).toMatch(/^tickerwatch_model_in_force\{name="watch",version="1.1.0"\} 1$/m)
+  expect(text).toMatch(/^process_resident_memory_bytes \d+/m)
+  source.advance(250)
+  expect((await server.inject('/metrics')).body).toMatch(/^tickerwatch_readings_total 1500$/m)
+})
+
+test('publishing needs the token, and a bad release is answered with its error', async () => {
+  const seen: unknown[] = []
+  const { server } = await service({
+    publish: async (release, { promote }) => {
+      seen.push([release, promote])
+      if (JSON.stringify(release).includes('bad'))
+        throw new ApplicationError('SQL_FAILED', 'takes 40 features instead of 46')
+      if (JSON.stringify(release).includes('down'))
+        throw new TickerError('LOG_UNREACHABLE', 'no broker answers')
+      return { name: 'watch', version: '1.1.0', status: promote ? 'promoted' : 'candidate' }
+    },
+  })
+  const post = (url: string, payload: object | string, authorization?: string) =>
+    server.inject({
+      method: 'POST',
+      url,
+      payload,
+      headers: { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) },
+    })
+
+  for (const authorization of [undefined, 'Bearer wrong', 'secret']) {
+    expect(await post('/api/models', {}, authorization)).toMatchObject({ statusCode: 401 })
+  }
+  expect(seen).toEqual([])
+  const published = await post('/api/models?promote=true', { name: 'watch' }, 'Bearer secret')
+  expect([published.statusCode, published.json().status]).toEqual([201, 'promoted'])
+  expect((await post('/api/models', { name: 'watch' }, 'Bearer secret')).json().status).toBe('candidate')
+  const refused = await post('/api/models', { name: 'bad' }, 'Bearer secret')
+  expect([refused.statusCode, refused.json()]).toEqual([
+    422,
+    { code: 'SQL_FAILED', message: 'takes 40 features instead of 46' },
+  ])
+  expect((await post('/api/models', { name: 'down' }, 'Bearer secret')).statusCode).toBe(503)
+  expect((await post('/api/models', '{"cut', 'Bearer secret')).statusCode).toBe(400)
+  expect((await post('/api/models', { onnx: 'x'.repeat(3 << 20) }, 'Bearer secret')).statusCode).toBe(413)
+  expect((await server.inject('/api/models')).json()).toMatchObject({
+    inForce: { name: 'watch', version: '1.0.0' },
+  })
+})
+
+test('the page and its files come from here, with headers that keep everything else out', async () => {
+  const { server } = await service()
+  for (const url of [
+    '/',
+    '/console.js',
+    '/console.css',
+    '/icon.svg',
+    '/uplot/uPlot.esm.js',
+    '/uplot/uPlot.min.css',
+  ]) {
+    const answer = await server.inject(url)
+    expect([url, answer.statusCode]).toEqual([url, 200])
+    expect(answer.headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'")
+    expect(answer.headers['x-content-type-options']).toBe('nosniff')
+    if (url !== '/icon.svg') expect(answer.body).not.toMatch(/(src|href)="(https?:)?\/\//)
+  }
+  expect((await server.inject('/')).body).not.toMatch(/<script(?![^>]*src=)| on[a-z]+=|style=/)
+  for (const url of ['/../server.ts', '/%2e%2e/server.ts', '/nothing', '/uplot/../../package.json']) {
+    expect((await server.inject(url)).statusCode).toBe(404)
+  }
+})
+
+test('events follow the node, for a bounded number of pages', async () => {
+  const source = movingSource(Date.now)
+  const { url, close } = await startService({
+    port: 0,
+    source,
+    publish: refuseAll,
+    token: 't',
+    logger: { error: () => {} },
+  })
+  closing.push(close)
+  const abort = new AbortController()
+  closing.push(() => abort.abort())
+  const open = () => fetch(`${url}/api/events`, { signal: abort.signal })
+  const first = await open()
+  expect(first.headers.get('content-type')).toBe('text/event-stream')
+  const reader = first.body!.getReader()
+  let text = ''
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) text += Buffer.from((await reader.read()).value ?? []).toString()
+  }
+  await until(() => text.includes('"readings":0,'))
+  source.advance(75)
+  await until(() => text.includes('"readings":75,'))
+  expect(text.startsWith('data: {')).toBe(true)
+
+  const others = await Promise.all(Array.from({ length: 32 }, open))
+  expect(others.filter(({ status }) => status === 503)).toHaveLength(1)
+
+  await close()
+  // The stream ends with the server, rather than keeping it open.
+  for (let done = false; !done; ) done = (await reader.read()).done
+})
+
+test('a port in use is named in one line', async () => {
+  const options = {
+    source: movingSource(Date.now),
+    publish: refuseAll,
+    token: 't',
+    logger: { error: () => {} },
+  }
+  const first = await startService({ port: 0, ...options })
+  closing.push(first.close)
+  expect(first.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+  const port = Number(new URL(first.url).port)
+  await expect(startService({ port, ...options })).rejects.toMatchObject({
+    code: 'SERVICE_PORT_IN_USE',
+    message: `port ${port} on 127.0.0.1 is in use`,
+  })
+})
