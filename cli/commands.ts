@@ -18,5 +18,6 @@ export const commands: readonly CommandEntry[] = [
   },
   { name: 'models', summary: 'publish, list and show model releases', load: () => import('./models.ts') },
   { name: 'generate', summary: 'write generated recordings', load: () => import('./generate.ts') },
+  { name: 'describe', summary: 'print the topology', load: () => import('./describe.ts') },
   { name: 'broker', summary: 'run a Kafka broker for development', load: () => import('./broker.ts') },
 ]

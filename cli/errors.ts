@@ -6,7 +6,6 @@ const table = {
   NODE_UNREACHABLE: 'See what the node prints; it may be starting or stopping.',
   NODE_REFUSED: 'See the message; nothing was changed.',
   RELEASE_UNKNOWN: 'tickerwatch models list shows those there are.',
-  RELEASE_INVALID: 'Give a release file, as those in processors/models/releases are.',
   FILE_UNREADABLE: 'Check the path and its permissions.',
 } as const
 

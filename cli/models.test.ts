@@ -41,27 +41,45 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return body
 }
 
+/** A release in form; whether its model is any good is for the node to say. */
+const release = {
+  name: 'watch',
+  version: '2.0.0',
+  featureSchemaHash: '0123456789abcdef',
+  labels: ['Walk', 'Sit'],
+  temperature: 1,
+  minimumConfidence: 0.5,
+  minimumMargin: 0.1,
+  metrics: { accuracy: 0.8 },
+  lineage: { seed: '1' },
+  sha256: '0'.repeat(64),
+  size: 3,
+  onnx: 'AQID',
+  probeFeatures: [0.5],
+  probeProbabilities: [0.25, 0.75],
+}
+
 describe('models publish', () => {
   test.each([
     { flags: [], url: '/api/models?promote=false', status: 'candidate' },
     { flags: ['--promote'], url: '/api/models?promote=true', status: 'promoted' },
   ])('sends the file to the running node ($url)', async ({ flags, url, status }) => {
     const file = join(state, 'watch-2.json')
-    await writeFile(file, '{"name":"watch","version":"2.0.0"}')
+    await writeFile(file, JSON.stringify(release))
     answer = { status: 201, body: JSON.stringify({ name: 'watch', version: '2.0.0', status }) }
     expect(await tickerwatch('models', 'publish', file, ...flags, '--state', state)).toEqual({
       code: 0,
       stdout: [`published watch@2.0.0 as ${status}`],
       stderr: [],
     })
-    expect(asked).toEqual([
-      { method: 'POST', url, authorization: `Bearer ${token}`, body: '{"name":"watch","version":"2.0.0"}' },
+    expect(asked.map(request => ({ ...request, body: JSON.parse(request.body) }))).toEqual([
+      { method: 'POST', url, authorization: `Bearer ${token}`, body: release },
     ])
   })
 
   test('gives the reason of a refusal', async () => {
     const file = join(state, 'bad.json')
-    await writeFile(file, '{}')
+    await writeFile(file, JSON.stringify(release))
     answer = {
       status: 422,
       body: '{"code":"MODEL_INVALID","message":"the model takes 12 features, not 150"}',
@@ -78,9 +96,9 @@ describe('models publish', () => {
     const file = join(state, 'model.onnx')
     await writeFile(file, Buffer.from([8, 7, 18]))
     const foreign = await tickerwatch('models', 'publish', file, '--state', state)
-    expect(foreign.stderr[0]).toBe(`RELEASE_INVALID: ${file} is no release file: it holds no JSON`)
+    expect(foreign.stderr[0]).toMatch(/^MODEL_FILE_INVALID: .*model\.onnx is no release file: /)
     const missing = await tickerwatch('models', 'publish', `${file}.json`, '--state', state)
-    expect(missing.stderr[0]).toBe(`FILE_UNREADABLE: ${file}.json cannot be read (ENOENT)`)
+    expect(missing.stderr[0]).toMatch(/^MODEL_FILE_UNREADABLE: .*model\.onnx\.json cannot be read: /)
     expect([foreign.code, missing.code, asked]).toEqual([1, 1, []])
   })
 

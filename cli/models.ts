@@ -1,14 +1,12 @@
-/** `tickerwatch models`: publish, list and show model releases, through the running node. */
-import { open } from 'node:fs/promises'
+/** `tickerwatch models`: publish, list and show model releases, through the running node or on the topic itself. */
+import { randomUUID } from 'node:crypto'
 import { type Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
+import type { UnpublishedRelease } from '../processors/models/release.ts'
 import type { ModelsStatus } from '../service/status.ts'
 import { CliError } from './errors.ts'
 import { askNode } from './node-client.ts'
 import { defaultStateDirectory } from './node-file.ts'
-
-/** Bytes of a release file: a model of up to 1 MB, in base64. */
-const maximumRelease = 2 * 1024 * 1024
 
 const published = z.object({ name: z.string(), version: z.string(), status: z.string() })
 
@@ -30,6 +28,12 @@ interface NodeOptions {
   readonly json?: boolean
 }
 
+interface PublishOptions extends NodeOptions {
+  readonly promote?: boolean
+  readonly brokers?: string
+  readonly registry?: string
+}
+
 export function define(command: Command): void {
   const subcommand = (signature: string, summary: string) =>
     command
@@ -40,18 +44,61 @@ export function define(command: Command): void {
 
   subcommand('publish <file>', 'Publish a release file; as a candidate, unless it is promoted.')
     .option('--promote', 'put it into force in every node')
+    .option('--brokers <list>', 'publish to the topic on Kafka, as host:port,…; needs no running node')
+    .option('--registry <url>', 'the schema registry that goes with --brokers')
     .action(publish)
   subcommand('list', 'List the releases, the newest first.').action(list)
   subcommand('show', 'Show one release.').argument('<name@version>', 'the release', releaseId).action(show)
 }
 
-async function publish(file: string, options: NodeOptions & { promote?: boolean }): Promise<void> {
-  const { state, json, promote = false } = options
-  const body = await readRelease(file)
-  const answer = await askNode(state, { method: 'POST', path: `/api/models?promote=${promote}`, body })
-  const release = published.parse(answer)
-  if (json) print(release)
-  else console.log(`published ${release.name}@${release.version} as ${release.status}`)
+async function publish(file: string, options: PublishOptions, command: Command): Promise<void> {
+  const { brokers, registry, json } = options
+  if ((brokers === undefined) !== (registry === undefined)) {
+    command.error("options '--brokers' and '--registry' belong together", { exitCode: 2 })
+  }
+  const { readRelease } = await import('../processors/models/release.ts')
+  const release = await readRelease(file)
+  const { name, version, status } =
+    brokers && registry
+      ? await publishToTopic(release, options, brokers, registry)
+      : await publishThroughNode(release, options)
+  if (json) print({ name, version, status })
+  else console.log(`published ${name}@${version} as ${status}`)
+}
+
+async function publishThroughNode(release: UnpublishedRelease, { state, promote = false }: PublishOptions) {
+  const body = JSON.stringify({ ...release, onnx: release.onnx.toString('base64') })
+  return published.parse(
+    await askNode(state, { method: 'POST', path: `/api/models?promote=${promote}`, body }),
+  )
+}
+
+async function publishToTopic(
+  release: UnpublishedRelease,
+  { promote }: PublishOptions,
+  brokers: string,
+  registry: string,
+) {
+  const { publishRelease } = await import('../processors/models/publish.ts')
+  const { featureSchema } = await import('../processors/features/schema.ts')
+  const { avroSerdes, confluentRegistry } = await import('../schemas/index.ts')
+  const { systemTimers } = await import('../topology/index.ts')
+  const { kafkaLog } = await import('../topology/log/kafka/kafka-log.ts')
+  const clientId = `tickerwatch-models-${randomUUID()}`
+  const log = await kafkaLog({ brokers: brokers.split(','), clientId })
+  try {
+    const avro = avroSerdes(confluentRegistry(registry))
+    const status = promote ? 'promoted' : 'candidate'
+    return await publishRelease(release, status, {
+      log,
+      avro,
+      schema: featureSchema,
+      clientId,
+      timers: systemTimers,
+    })
+  } finally {
+    await log.close()
+  }
 }
 
 async function list({ state, json }: NodeOptions): Promise<void> {
@@ -92,28 +139,6 @@ function idOf({ name, version }: { name: string; version: string }): string {
 function releaseId(text: string): string {
   if (!/^[^@\s]+@[^@\s]+$/.test(text)) throw new InvalidArgumentError('Give it as NAME@VERSION.')
   return text
-}
-
-/** What the node cannot take is refused here, before anything is sent. */
-async function readRelease(file: string): Promise<Buffer> {
-  const unreadable = (cause: NodeJS.ErrnoException) => {
-    throw new CliError('FILE_UNREADABLE', `${file} cannot be read (${cause.code})`, { cause })
-  }
-  const handle = await open(file).catch(unreadable)
-  try {
-    const { size } = await handle.stat()
-    if (size > maximumRelease)
-      throw new CliError('RELEASE_INVALID', `${file} has more than ${maximumRelease} bytes`)
-    const bytes = await handle.readFile().catch(unreadable)
-    try {
-      JSON.parse(bytes.toString('utf8'))
-    } catch (cause) {
-      throw new CliError('RELEASE_INVALID', `${file} is no release file: it holds no JSON`, { cause })
-    }
-    return bytes
-  } finally {
-    await handle.close()
-  }
 }
 
 function print(value: unknown): void {

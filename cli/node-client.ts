@@ -13,7 +13,7 @@ export interface NodeRequest {
   /** With its query, such as /api/models?promote=true. */
   readonly path: string
   /** JSON text. */
-  readonly body?: Buffer
+  readonly body?: string
 }
 
 /**
