@@ -36,7 +36,7 @@ export interface NodeOptions {
   readonly onRestored?: (task: string, records: number) => void
 }
 
-/** What the tasks that a node runs now have done since they began here; sums over tasks. */
+/** What the tasks that a node runs now (or ran when it was closed) have done since they began here; sums over tasks. */
 export interface NodeStatus {
   readonly tasks: readonly { readonly name: string; readonly processed: number }[]
   /** Records taken from the input. */
@@ -55,6 +55,8 @@ export class StreamsNode {
   #thread: StreamThread | undefined
   #loop: Promise<void> | undefined
   #stopping = false
+  /** What it had done when it was closed. */
+  #final: NodeStatus | undefined
 
   constructor(options: NodeOptions) {
     this.#options = options
@@ -112,6 +114,7 @@ export class StreamsNode {
   }
 
   status(): NodeStatus {
+    if (this.#final !== undefined) return this.#final
     const tasks = this.#thread?.tasks ?? []
     const outputs = new Map<string, { node: string; output: string; count: number }>()
     for (const port of tasks.flatMap(task => task.operators.ports)) {
@@ -153,7 +156,9 @@ export class StreamsNode {
   async close(): Promise<void> {
     this.#stopping = true
     await this.#loop?.catch(() => {})
-    await this.#thread?.close()
+    await this.#thread?.close(() => {
+      this.#final = this.status()
+    })
   }
 
   async #run(): Promise<void> {

@@ -121,11 +121,12 @@ export class StreamThread {
     for (const running of [...this.#running.values()]) await this.#commit(running)
   }
 
-  /** Commits, closes the tasks and leaves the group. */
-  async close(): Promise<void> {
+  /** Commits, closes the tasks and leaves the group. `committed` is called when all is committed and the tasks are there. */
+  async close(committed: () => void): Promise<void> {
     try {
       await Promise.all([...this.#starting.values()].map(each => each.done))
       if (this.#assigned === undefined && !this.#lost && this.#failure === undefined) await this.commitAll()
+      committed()
     } finally {
       await this.#dropAll()
       await this.#consumer?.close()

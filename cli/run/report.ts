@@ -18,6 +18,7 @@ export interface Report {
   readonly finalLag: number
   /** Of all predictions, whatever their order: equal for runs that predicted the same. */
   readonly predictionsDigest: string
+  /** For which readings were taken. */
   readonly seconds: number
 }
 

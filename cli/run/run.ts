@@ -77,10 +77,12 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
   closeLater(() => removeNodeFile(options.state, process.pid))
   introduce(options, source, service.url, parts, job)
 
+  const began = timers.now()
   await untilOver(options, { job, source, stop })
+  const seconds = (timers.now() - began) / 1000
   say('Stopping: no more readings are taken; what was taken is finished.')
   const status = await job.finish(PATIENCE)
-  const report = reportOf(status, (timers.now() - startedAt) / 1000)
+  const report = reportOf(status, seconds)
   if (options.report !== undefined) await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`)
   say(summary(report))
 }
