@@ -1,0 +1,101 @@
+"""Recordings in the CASAS smartwatch format to labelled windows and their features, on Spark."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from features.extract import extract
+from features.schema import FeatureSchema
+
+COLUMNS = (
+    "stamp yaw pitch roll rotation_rate_x rotation_rate_y rotation_rate_z user_acceleration_x user_acceleration_y "
+    "user_acceleration_z location_type latitude_distance_from_mean longitude_distance_from_mean "
+    "altitude_distance_from_mean course speed horizontal_accuracy vertical_accuracy battery_state user_activity_label"
+).split()
+
+
+def read_recordings(spark: SparkSession, path: str, schema: FeatureSchema) -> DataFrame:
+    """
+    One row a sample: person (the file's name), stamp (ms since the epoch; null where unreadable), label, and the
+    schema's fields as double. Stamps are taken as UTC.
+    """
+    texts = StructType([StructField(name, StringType()) for name in COLUMNS])
+    # Of the two header rows Spark skips the first; the second holds types, "dt" for the stamp.
+    rows = spark.read.csv(path, schema=texts, header=True, enforceSchema=False).where(F.col("stamp") != "dt")
+    person = F.regexp_extract(F.input_file_name(), r"([^/]+?)\.csv(\.gz)?$", 1)
+    return rows.select(
+        F.when(person != "", person).alias("person"),
+        F.unix_millis(F.col("stamp").cast("timestamp")).alias("stamp"),
+        F.col("user_activity_label").alias("label"),
+        *(F.col(_column(field)).cast("double").alias(field) for field in schema.fields),
+    )
+
+
+def labelled_windows(samples: DataFrame, schema: FeatureSchema) -> DataFrame:
+    """
+    Hopping windows as the stream cuts them: [start, start + size), start a multiple of the advance since the epoch.
+
+    One row a window: person, start, label (null unless its samples share one), samples (sorted by time).
+    """
+    size, advance = (round(seconds * 1000) for seconds in (schema.seconds, schema.advance_seconds))
+    newest = F.col("stamp") - F.pmod(F.col("stamp"), F.lit(advance))
+    starts = F.filter(
+        F.sequence(newest - (size // advance) * advance, newest, F.lit(advance)),
+        lambda start: start > F.col("stamp") - size,
+    )
+    sample = F.struct(F.col("stamp"), *(F.col(field) for field in schema.fields))
+    return (
+        samples.where(F.col("stamp").isNotNull())
+        .withColumn("start", F.explode(starts))
+        .groupBy("person", "start")
+        .agg(
+            F.when((F.count_distinct("label") == 1) & (F.count("label") == F.count("*")), F.first("label")).alias("label"),
+            F.sort_array(F.collect_list(sample)).alias("samples"),
+        )
+    )
+
+
+def window_features(windows: DataFrame, schema: FeatureSchema) -> DataFrame:
+    """person, start, label, features (float32, schema.width of them)."""
+
+    def compute(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            vectors = _extract_batch(schema, batch.column("start"), batch.column("samples"))
+            features = pa.FixedSizeListArray.from_arrays(vectors.astype(np.float32).ravel(), schema.width)
+            yield pa.RecordBatch.from_arrays(
+                [*(batch.column(name) for name in ("person", "start", "label")), features.cast(pa.list_(pa.float32()))],
+                names=["person", "start", "label", "features"],
+            )
+
+    return windows.mapInArrow(compute, "person string, start long, label string, features array<float>")
+
+
+def _extract_batch(schema: FeatureSchema, starts: pa.Array, samples: pa.ListArray) -> np.ndarray:
+    offsets = samples.offsets.to_numpy()
+    lengths = np.diff(offsets)
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    positions = np.arange(offsets[0], offsets[-1]) - np.repeat(offsets[:-1], lengths)
+
+    def padded(values: np.ndarray) -> np.ndarray:
+        result = np.full((len(lengths), lengths.max(initial=1)), np.nan)
+        result[rows, positions] = values
+        return result
+
+    cells = samples.flatten()
+    stamps = cells.field("stamp").to_numpy(zero_copy_only=False)
+    times = padded(stamps - np.repeat(starts.to_numpy(), lengths))
+    columns = {field: padded(_doubles(cells.field(field))) for field in schema.fields}
+    return extract(schema, times, columns)
+
+
+def _doubles(column: pa.Array) -> np.ndarray:
+    return column.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+
+
+def _column(field: str) -> str:
+    """rotationRateX in the schemas is rotation_rate_x in the files."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in field)
