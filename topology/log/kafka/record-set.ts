@@ -12,7 +12,7 @@ import LZ4Codec from 'kafkajs-lz4'
 import snappyCodec from 'kafkajs-snappy'
 import { TickerError } from '../../errors.ts'
 import type { TopicPartition } from '../log.ts'
-import type { RecordBatch } from '../record-batch.ts'
+import { type RecordBatch, RecordCursor } from '../record-batch.ts'
 import type { AbortedTransaction } from './protocol/fetch.ts'
 
 /** Where things stand in a batch, from its first byte. */
@@ -37,13 +37,12 @@ export const batchAttributes = { codec: 7, logAppendTime: 8, transactional: 16, 
 /** The type of the control record that ends a transaction (KIP-98): 0 aborted, 1 committed. */
 const ABORT = 0
 
-/** A batch's header, and its records as they are in the log. */
-interface StoredBatch extends Omit<RecordBatch, 'bytes'> {
+/** A batch as it is in the log: `bytes` may be compressed. */
+interface StoredBatch extends RecordBatch {
   readonly codec: number
   readonly transactional: boolean
   readonly control: boolean
   readonly producerId: bigint
-  readonly stored: Buffer
 }
 
 /**
@@ -63,7 +62,7 @@ export async function readRecordSet(
     if (!visible.has(batch)) continue
     const { topic, partition, baseOffset, lastOffset, count, baseTimestamp, maxTimestamp, logAppendTime } =
       batch
-    const bytes = batch.codec === 0 ? batch.stored : await decompress(batch)
+    const bytes = batch.codec === 0 ? batch.bytes : await decompress(batch)
     result.push({
       topic,
       partition,
@@ -119,11 +118,11 @@ function withoutAborted(
   })
 }
 
-/** Control records are never compressed; their key is `version:int16 type:int16`. Undefined once compaction took the record. */
-function markerType({ stored, count }: StoredBatch): number | undefined {
-  if (count === 0) return undefined
-  // length, attributes, timestampDelta, offsetDelta and keyLength are one byte each in a marker.
-  return stored.length >= 9 ? stored.readInt16BE(7) : undefined
+/** Control records are not compressed; their key is `version:int16 type:int16`. Undefined once compaction took the record. */
+function markerType(batch: StoredBatch): number | undefined {
+  const marker = new RecordCursor().reset(batch, 0)
+  if (!marker.next() || marker.key === null || marker.key.length < 4) return undefined
+  return marker.key.readInt16BE(2)
 }
 
 function* storedBatches({ topic, partition }: TopicPartition, records: Buffer): Generator<StoredBatch> {
@@ -153,7 +152,7 @@ function* storedBatches({ topic, partition }: TopicPartition, records: Buffer): 
       transactional: (attributes & batchAttributes.transactional) !== 0,
       control: (attributes & batchAttributes.control) !== 0,
       producerId: records.readBigInt64BE(start + at.producerId),
-      stored: records.subarray(start + at.records, end),
+      bytes: records.subarray(start + at.records, end),
     }
     start = end
   }
@@ -172,7 +171,7 @@ const codecs: Readonly<Record<number, (bytes: Buffer) => Promise<Buffer>>> = {
   3: bytes => lz4.decompress(bytes),
 }
 
-async function decompress({ codec, stored, topic, partition, baseOffset }: StoredBatch): Promise<Buffer> {
+async function decompress({ codec, bytes, topic, partition, baseOffset }: StoredBatch): Promise<Buffer> {
   const inflate = codecs[codec]
   const which = `the batch at ${baseOffset} of ${topic}/${partition}`
   if (inflate === undefined) {
@@ -182,7 +181,7 @@ async function decompress({ codec, stored, topic, partition, baseOffset }: Store
     )
   }
   try {
-    return await inflate(stored)
+    return await inflate(bytes)
   } catch (cause) {
     throw new TickerError('LOG_CORRUPT', `${which} cannot be decompressed: ${cause}`, { cause })
   }

@@ -35,6 +35,8 @@ export interface RunningBroker {
   readonly brokers: string
   readonly pid: number
   stop(): Promise<void>
+  /** As a crash: kill -9. */
+  kill(): Promise<void>
 }
 
 /**
@@ -82,6 +84,11 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     pid,
     async stop() {
       await stopBroker(dataDir)
+      process.off('exit', kill)
+    },
+    async kill() {
+      kill()
+      while (findBroker(dataDir) !== undefined) await delay(INTERVAL)
       process.off('exit', kill)
     },
   }
