@@ -37,6 +37,11 @@ describe('arrows', () => {
     ])
   })
 
+  test('do not mind addresses of data', () => {
+    expect(messages('processors/a.ts', `const root = new URL('../', import.meta.url)`)).toEqual([])
+    expect(messages('schemas/a.ts', `new URL('../test/a.json', import.meta.url)`)).toEqual([])
+  })
+
   test('keep libraries behind their port', () => {
     const kafka = `import { Kafka } from 'kafkajs'`
     expect(messages('topology/log/kafka/connect.ts', kafka)).toEqual([])

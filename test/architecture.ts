@@ -94,8 +94,8 @@ function topFolder(path: string): string {
 }
 
 /**
- * Static and dynamic imports, of types too, re-exports, and files named by `new URL('./…', import.meta.url)`, which is
- * how a worker thread is given its code. Parsed, because generators of code hold imports in their templates.
+ * Static and dynamic imports, of types too, re-exports, and code named by `new URL('./….ts', import.meta.url)`, which is
+ * how a worker thread is given it. Parsed, because generators of code hold imports in their templates.
  */
 function imports(file: string, source: string): { specifier: string; line: number }[] {
   const found: { specifier: string; line: number }[] = []
@@ -120,7 +120,8 @@ function moduleNamedBy(node: SyntaxNode): unknown {
   if (!isNode(callee) || !Array.isArray(values)) return undefined
   if (node.type === 'CallExpression' && callee.name === 'require') return values[0]
   const [literal, base] = values
-  return node.type === 'NewExpression' && callee.name === 'URL' && base ? literal : undefined
+  const isCode = isNode(literal) && /\.(ts|mjs|js)$/.test(String(literal.value))
+  return node.type === 'NewExpression' && callee.name === 'URL' && base && isCode ? literal : undefined
 }
 
 type SyntaxNode = Readonly<Record<string, unknown>> & { readonly type: string }
