@@ -69,11 +69,17 @@ export async function runPytest(): Promise<Outcome> {
     const cases = [...xml.matchAll(/<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)]
     const skipped = cases.flatMap(([, attributes = '', body = '']) => {
       const reason = /<skipped[^>]*message="([^"]*)"/.exec(body)?.[1]
-      return reason === undefined ? [] : [`${/\bname="([^"]*)"/.exec(attributes)?.[1]}: ${reason}`]
+      return reason === undefined ? [] : [`${/\bname="([^"]*)"/.exec(attributes)?.[1]}: ${unescaped(reason)}`]
     })
     const failed = cases.filter(([, , body = '']) => /<(failure|error)\b/.test(body)).length
     return whole({ passed: cases.length - skipped.length - failed, failed, skipped }, code)
   })
+}
+
+/** The text of an XML attribute. */
+function unescaped(attribute: string): string {
+  const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' }
+  return attribute.replace(/&(lt|gt|quot|apos|amp);/g, (_, name: string) => entities[name] ?? '')
 }
 
 /** The Python of an environment that holds what spark-jobs/requirements.txt names; made once per version of it. */
