@@ -39,6 +39,8 @@ export class Broker {
   readonly environment: Environment
   readonly waiters: Waiters
   readonly transactions: Transactions
+  /** Those not closed yet. */
+  readonly clients = new Set<{ close(): Promise<void> }>()
   readonly #topics = new Map<string, Topic>()
   readonly #groups = new Map<string, Group>()
 

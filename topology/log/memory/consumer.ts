@@ -23,6 +23,7 @@ export class MemoryConsumer implements Consumer {
     this.#fetcher = new Fetcher(broker)
     this.#group = broker.group(options.group)
     this.#member = this.#join()
+    broker.clients.add(this)
   }
 
   async poll(maxWait: number): Promise<readonly RecordBatch[]> {
@@ -76,6 +77,7 @@ export class MemoryConsumer implements Consumer {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#broker.clients.delete(this)
     this.#group.leave(this.#member.memberId)
     this.#broker.waiters.notify()
   }

@@ -57,27 +57,24 @@ export function memoryLog(options: MemoryLogOptions = {}): MemoryLog {
       ...options.limits,
     },
   })
-  const clients = new Set<{ close(): Promise<void> }>()
   let closed = false
 
-  const opened = <Client extends { close(): Promise<void> }>(make: () => Client): Client => {
+  const unlessClosed = <Client>(make: () => Client): Client => {
     if (closed) throw new TickerError('LOG_MISUSED', 'the log is closed')
-    const client = make()
-    clients.add(client)
-    return client
+    return make()
   }
 
   return {
     description: 'memory',
     durable: false,
     admin: adminOf(broker),
-    consumer: async consumerOptions => opened(() => new MemoryConsumer(broker, consumerOptions)),
-    reader: async () => opened(() => new MemoryReader(broker)),
-    producer: async producerOptions => opened(() => new MemoryProducer(broker, producerOptions)),
+    consumer: async consumerOptions => unlessClosed(() => new MemoryConsumer(broker, consumerOptions)),
+    reader: async () => unlessClosed(() => new MemoryReader(broker)),
+    producer: async producerOptions => unlessClosed(() => new MemoryProducer(broker, producerOptions)),
     silence: clientId => broker.silence(clientId),
     async close() {
       closed = true
-      for (const client of clients) await client.close()
+      for (const client of broker.clients) await client.close()
       broker.close()
     },
   }

@@ -24,6 +24,7 @@ export class MemoryProducer implements Producer {
   constructor(broker: Broker, options: ProducerOptions) {
     this.#broker = broker
     this.#options = options
+    broker.clients.add(this)
   }
 
   async init(): Promise<void> {
@@ -64,8 +65,10 @@ export class MemoryProducer implements Producer {
   /** An open transaction is aborted, unless it belongs to another producer by now. */
   async close(): Promise<void> {
     if (this.#state === 'closed') return
-    const { transactions } = this.#broker
+    const { clients, transactions, waiters } = this.#broker
     this.#state = 'closed'
+    clients.delete(this)
+    waiters.notify()
     if (this.#identity !== undefined && transactions.owns(this.#identity))
       transactions.end(this.#identity, false)
   }

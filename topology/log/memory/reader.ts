@@ -12,6 +12,7 @@ export class MemoryReader implements Reader {
   constructor(broker: Broker) {
     this.#broker = broker
     this.#fetcher = new Fetcher(broker)
+    broker.clients.add(this)
   }
 
   seek(tp: TopicPartition, position: number): void {
@@ -29,6 +30,7 @@ export class MemoryReader implements Reader {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#broker.clients.delete(this)
     this.#broker.waiters.notify()
   }
 
