@@ -4,21 +4,23 @@
  * made at run time for other writers (without) comes from here alone.
  */
 import { SchemaError } from '../errors.ts'
+import { isNumber, type Place, type Step, slot, straightLine, variable } from './record-source.ts'
+import { incompatible, literal, matches, smallest, sourceOf } from './resolution.ts'
 import type { EnumSchema, Field, RecordSchema, Schema, UnionSchema } from './schema.ts'
-import { described, isPrimitive, unqualified } from './schema.ts'
+import { isPrimitive, unqualified } from './schema.ts'
 import { grouped, quoted, typeName } from './type-source.ts'
 
 export interface DecoderSource {
   /** Declarations. They use the names `input` and `Buffer`. */
   readonly text: string
-  /** The declared function that reads one record: `() => T`, or with `reuse`: `(target: T) => void`. */
+  /** The declared function that reads one record: `() => T`. */
   readonly entry: string
 }
 
 export interface DecoderOptions {
   /** Only these of the reader's fields; all, if absent. */
   readonly fields?: readonly string[]
-  /** Fill an object given instead of making one. */
+  /** Fill one object, the same each time. */
   readonly reuse?: boolean
   /** Write TypeScript. */
   readonly typed?: boolean
@@ -75,9 +77,10 @@ export function decoderSource(
         return `input.${from.kind}()`
       case 'boolean':
       case 'int':
-      case 'bytes':
       case 'string':
         return `input.${to.kind}()`
+      case 'bytes':
+        return 'input.byteString()'
       case 'fixed':
         return `input.fixed(${to.size})`
       case 'enum':
@@ -164,60 +167,62 @@ export function decoderSource(
 
   const readRecord = (from: RecordSchema, to: RecordSchema, path: string, wanted = to.fields): string =>
     declare(`record ${id(from)} ${id(to)} ${wanted.length}`, `read${unqualified(to.name)}`, name => {
-      const { statements, absent } = readFields(
-        from,
-        to,
-        path,
-        wanted,
-        (field, value) => `const $${field.name} = ${value}`,
-      )
-      const properties = wanted.map(field => `    ${field.name}: ${absent.get(field) ?? `$${field.name}`},\n`)
-      return `function ${name}()${is(typeName(to))} {\n${statements}  return {\n${properties.join('')}  }\n}`
+      const line = straightLine(stepsOf(from, to, path, wanted, variable))
+      const variables = wanted.map(field => `  let $${field.name}${is(typeName(field.schema))}\n`)
+      const values = wanted.map(field => `    ${field.name}: $${field.name},\n`)
+      return `function ${name}()${is(typeName(to))} {\n${variables.join('')}${line}  return {\n${values.join('')}  }\n}`
     })
 
-  const fillRecord = (from: RecordSchema, to: RecordSchema, fields: readonly Field[]): string =>
+  /** Numbers are kept unboxed, and handed out where they are asked for. */
+  const fillRecord = (from: RecordSchema, to: RecordSchema, wanted: readonly Field[]): string =>
     declare('entry', `fill${unqualified(to.name)}`, name => {
-      const assign = (field: Field, value: string): string => `target.${field.name} = ${value}`
-      const { statements, absent } = readFields(from, to, to.name, fields, assign)
-      const defaults = [...absent].map(([field, value]) => `  ${assign(field, value)}\n`)
-      return `function ${name}(target) {\n${statements}${defaults.join('')}}`
+      const places = new Map(
+        wanted.map((field, at) => [field, isNumber(field.schema) ? slot(at) : variable(field)]),
+      )
+      const line = straightLine(stepsOf(from, to, to.name, wanted, field => places.get(field)!))
+      const properties = wanted.map(
+        field => `  get ${field.name}() { return ${places.get(field)!.value} },\n`,
+      )
+      const variables = wanted.filter(field => !isNumber(field.schema)).map(field => `let $${field.name}\n`)
+      return `const numbers = new Float64Array(${wanted.length})
+const present = new Uint8Array(${wanted.length})
+${variables.join('')}const target = {\n${properties.join('')}}
+
+function ${name}() {\n${line}  return target\n}`
     })
 
-  /** Statements in the writer's order, and the defaults of wanted fields that the writer does not have. */
-  const readFields = (
+  /** In the writer's order; then the defaults of wanted fields that the writer does not have. */
+  const stepsOf = (
     from: RecordSchema,
     to: RecordSchema,
     path: string,
     wanted: readonly Field[],
-    store: (field: Field, value: string) => string,
-  ): { readonly statements: string; readonly absent: ReadonlyMap<Field, string> } => {
-    const sources = new Map(to.fields.map(field => [sourceOf(field, from), field]))
-    const lines = from.fields.map(source => {
-      const field = sources.get(source)
-      const inner = `${path}.${source.name}`
-      if (field === undefined) return skip(source.schema)
-      const value = read(source.schema, field.schema, inner)
-      return wanted.includes(field) ? store(field, value) : skip(source.schema)
+    placeOf: (field: Field) => Place,
+  ): Step[] => {
+    const fields = new Map(to.fields.map(field => [sourceOf(field, from), field]))
+    const steps = from.fields.map((source): Step => {
+      const field = fields.get(source)
+      // Also a field that is not wanted must be one that could be read.
+      const value = field && read(source.schema, field.schema, `${path}.${source.name}`)
+      if (field === undefined || value === undefined || !wanted.includes(field)) {
+        return { from: source.schema, statement: skip(source.schema) }
+      }
+      const place = placeOf(field)
+      return { from: source.schema, to: field.schema, place, statement: place.set(value) }
     })
-    const absent = new Map<Field, string>()
     for (const field of to.fields) {
       if (sourceOf(field, from) !== undefined) continue
+      const inner = `${path}.${field.name}`
       if (field.default === undefined) {
         throw new SchemaError(
           'SCHEMA_INCOMPATIBLE',
-          `${path}.${field.name} has no default, and the writer's schema lacks it`,
+          `${inner} has no default, and the writer's schema lacks it`,
         )
       }
-      if (wanted.includes(field))
-        absent.set(field, literal(field.schema, field.default.json, `${path}.${field.name}`))
+      const value = literal(field.schema, field.default.json, inner)
+      if (wanted.includes(field)) steps.push({ statement: placeOf(field).set(value) })
     }
-    return {
-      statements: lines
-        .filter(line => line !== '')
-        .map(line => `  ${line}\n`)
-        .join(''),
-      absent,
-    }
+    return steps
   }
 
   /** A statement that passes over a writer's value; empty for a value without bytes. */
@@ -283,139 +288,9 @@ export function decoderSource(
   return { text: declarations.join('\n\n'), entry }
 }
 
-/** Whether the types match, the types within them aside. */
-function matches(from: Schema, to: Schema): boolean {
-  switch (to.kind) {
-    case 'record':
-    case 'enum':
-      return from.kind === to.kind && answersTo(to, from.name)
-    case 'fixed':
-      return from.kind === 'fixed' && from.size === to.size && answersTo(to, from.name)
-    case 'long':
-      return from.kind === 'int' || from.kind === 'long'
-    case 'float':
-      return from.kind === 'int' || from.kind === 'long' || from.kind === 'float'
-    case 'double':
-      return from.kind === 'int' || from.kind === 'long' || from.kind === 'float' || from.kind === 'double'
-    case 'string':
-    case 'bytes':
-      return from.kind === 'string' || from.kind === 'bytes'
-    default:
-      return from.kind === to.kind
-  }
-}
-
-function answersTo(
-  to: { readonly name: string; readonly aliases: readonly string[] },
-  name: string,
-): boolean {
-  return unqualified(to.name) === unqualified(name) || to.aliases.includes(name)
-}
-
-/** The writer's field that the reader's field is read from. */
-function sourceOf(field: Field, from: RecordSchema): Field | undefined {
-  return (
-    from.fields.find(source => source.name === field.name) ??
-    from.fields.find(source => field.aliases.includes(source.name))
-  )
-}
-
 function chosen(reader: RecordSchema, names: readonly string[] | undefined): readonly Field[] {
   if (names === undefined) return reader.fields
   const unknown = names.find(name => !reader.fields.some(field => field.name === name))
   if (unknown !== undefined) throw new SchemaError('SCHEMA_INVALID', `${reader.name} has no field ${unknown}`)
   return reader.fields.filter(field => names.includes(field.name))
-}
-
-/** The fewest bytes that a value takes. */
-function smallest(schema: Schema, within: readonly Schema[] = []): number {
-  switch (schema.kind) {
-    case 'null':
-      return 0
-    case 'float':
-      return 4
-    case 'double':
-      return 8
-    case 'fixed':
-      return schema.size
-    case 'union':
-      return 1 + Math.min(...schema.branches.map(branch => smallest(branch, within)))
-    case 'record':
-      if (within.includes(schema)) return 0
-      return schema.fields.reduce((sum, field) => sum + smallest(field.schema, [...within, schema]), 0)
-    default:
-      return 1
-  }
-}
-
-/** A default as source text, made anew for each value. */
-function literal(schema: Schema, json: unknown, path: string): string {
-  const wrong = (): never => {
-    throw new SchemaError('SCHEMA_INVALID', `the default of ${path} is no ${described(schema)}`)
-  }
-  switch (schema.kind) {
-    case 'null':
-      return json === null ? 'null' : wrong()
-    case 'boolean':
-      return typeof json === 'boolean' ? String(json) : wrong()
-    case 'int':
-    case 'long':
-      return Number.isSafeInteger(json) ? String(json) : wrong()
-    case 'float':
-    case 'double':
-      return typeof json === 'number' ? String(json) : wrong()
-    case 'string':
-      return typeof json === 'string' ? quoted(json) : wrong()
-    case 'bytes':
-      return typeof json === 'string' ? `Buffer.from(${quoted(json)}, 'latin1')` : wrong()
-    case 'fixed':
-      return typeof json === 'string' && json.length === schema.size
-        ? `Buffer.from(${quoted(json)}, 'latin1')`
-        : wrong()
-    case 'enum':
-      return typeof json === 'string' && schema.symbols.includes(json) ? quoted(json) : wrong()
-    case 'array':
-      if (!Array.isArray(json)) return wrong()
-      return `[${json.map(item => literal(schema.items, item, path)).join(', ')}]`
-    case 'union':
-      // The specification's later versions allow any branch, the earlier ones the first.
-      return oneOf(schema.branches, branch => literal(branch, json, path)) ?? wrong()
-    default: {
-      if (typeof json !== 'object' || json === null || Array.isArray(json)) return wrong()
-      const entries = new Map(Object.entries(json))
-      if (schema.kind === 'map') {
-        const items = [...entries].map(
-          ([key, value]) => `[${quoted(key)}]: ${literal(schema.values, value, path)}`,
-        )
-        return `Object.assign(Object.create(null), { ${items.join(', ')} })`
-      }
-      const items = schema.fields.map(field => {
-        const inner = entries.has(field.name)
-          ? entries.get(field.name)
-          : field.default === undefined
-            ? wrong()
-            : field.default.json
-        return `${field.name}: ${literal(field.schema, inner, `${path}.${field.name}`)}`
-      })
-      return `{ ${items.join(', ')} }`
-    }
-  }
-}
-
-function oneOf<S>(choices: readonly S[], attempt: (choice: S) => string): string | undefined {
-  for (const choice of choices) {
-    try {
-      return attempt(choice)
-    } catch (error) {
-      if (!(error instanceof SchemaError)) throw error
-    }
-  }
-  return undefined
-}
-
-function incompatible(path: string, from: Schema, to: Schema): SchemaError {
-  return new SchemaError(
-    'SCHEMA_INCOMPATIBLE',
-    `${path}: ${described(from)} cannot be read as ${described(to)}`,
-  )
 }

@@ -54,17 +54,14 @@ function compile<T extends object, K extends keyof T & string>(
   const reader = recordSchema(type.schema)
   const writer = spec.writer === undefined ? reader : parseSchema(spec.writer)
   const { text, entry } = decoderSource(writer, reader, { fields: spec.fields, reuse })
-  const object = `{ ${(spec.fields ?? reader.fields.map(field => field.name)).map(name => `${name}: null`).join(', ')} }`
-  const result = reuse ? `${entry}(target); const value = target` : `const value = ${entry}()`
   // Every name and text in this source comes from a parsed schema: names are checked there, texts are quoted.
   const make = new Function(
     'input',
     `'use strict'
-const target = ${reuse ? object : 'undefined'}
 ${text}
 return function decode(bytes, at = 0) {
   input.begin(bytes, at)
-  ${result}
+  const value = ${entry}()
   input.finish()
   return value
 }`,

@@ -12,28 +12,31 @@ const RECALLED_TEXTS = 1024
  * thread: decoding is synchronous and calls no foreign code.
  */
 export class Input {
-  #bytes: Buffer = Buffer.alloc(0)
-  #view: DataView = new DataView(new ArrayBuffer(0))
-  /** Of `#bytes` in its ArrayBuffer, which is what `#view` covers: values of one fetch share it, so a view serves many. */
-  #offset = 0
-  #at = 0
-  #end = 0
+  // Public for generated code, which keeps them in variables of its own where a call would take longer than the work.
+  bytes: Buffer = Buffer.alloc(0)
+  /** Of the whole ArrayBuffer: values of one fetch share it, so that a view serves many. */
+  view: DataView = new DataView(new ArrayBuffer(0))
+  /** Where `bytes` begins in `view`. */
+  base = 0
+  /** The next byte to be read, in `bytes`. */
+  at = 0
+  end = 0
   readonly #texts: string[] = Array.from({ length: RECALLED_TEXTS }, () => '')
 
   begin(bytes: Buffer, at: number): void {
-    if (this.#view.buffer !== bytes.buffer) this.#view = new DataView(bytes.buffer)
-    this.#bytes = bytes
-    this.#offset = bytes.byteOffset
-    this.#at = at
-    this.#end = bytes.length
-    if (at < 0 || at > this.#end) this.#truncated()
+    if (this.view.buffer !== bytes.buffer) this.view = new DataView(bytes.buffer)
+    this.bytes = bytes
+    this.base = bytes.byteOffset
+    this.at = at
+    this.end = bytes.length
+    if (at < 0 || at > this.end) this.#truncated()
   }
 
   finish(): void {
-    if (this.#at === this.#end) return
+    if (this.at === this.end) return
     throw new SchemaError(
       'AVRO_TRAILING',
-      `${this.#end - this.#at} bytes follow the value that ends at byte ${this.#at}`,
+      `${this.end - this.at} bytes follow the value that ends at byte ${this.at}`,
     )
   }
 
@@ -76,39 +79,39 @@ export class Input {
 
   float(): number {
     const at = this.#take(4)
-    return this.#view.getFloat32(this.#offset + at, true)
+    return this.view.getFloat32(this.base + at, true)
   }
 
   double(): number {
-    const at = this.#at
+    const at = this.at
     const next = at + 8
-    if (next > this.#end) this.#truncated()
-    this.#at = next
-    return this.#view.getFloat64(this.#offset + at, true)
+    if (next > this.end) this.#truncated()
+    this.at = next
+    return this.view.getFloat64(this.base + at, true)
   }
 
   string(): string {
     const length = this.#length()
     const at = this.#take(length)
-    if (length > RECALLED_LENGTH) return this.#bytes.toString('utf8', at, at + length)
+    if (length > RECALLED_LENGTH) return this.bytes.toString('utf8', at, at + length)
     return this.#recall(at, length)
   }
 
-  bytes(): Buffer {
+  byteString(): Buffer {
     return this.fixed(this.#length())
   }
 
   fixed(size: number): Buffer {
     const at = this.#take(size)
-    return Buffer.from(this.#bytes.subarray(at, at + size))
+    return Buffer.from(this.bytes.subarray(at, at + size))
   }
 
   /** The index of a union's branch or an enum's symbol. */
   index(count: number): number {
     // Nearly always one byte; half of all calls come here, so that case is taken first.
-    const byte = this.#at < this.#end ? this.#bytes[this.#at]! : 255
+    const byte = this.at < this.end ? this.bytes[this.at]! : 255
     if (byte < 128 && (byte & 1) === 0 && byte >>> 1 < count) {
-      this.#at++
+      this.at++
       return byte >>> 1
     }
     const index = this.long()
@@ -161,7 +164,7 @@ export class Input {
   }
 
   malformed(what: string): never {
-    throw new SchemaError('AVRO_MALFORMED', `${what}, before byte ${this.#at}`)
+    throw new SchemaError('AVRO_MALFORMED', `${what}, before byte ${this.at}`)
   }
 
   /**
@@ -169,7 +172,7 @@ export class Input {
    * hash is kept, and given again when the bytes are the same, which takes less than making a string of them.
    */
   #recall(at: number, length: number): string {
-    const bytes = this.#bytes
+    const bytes = this.bytes
     let hash = length
     for (let i = 0; i < length; i++) hash = (hash * 31 + bytes[at + i]!) | 0
     const slot = (hash ^ (hash >>> 10)) & (RECALLED_TEXTS - 1)
@@ -186,13 +189,13 @@ export class Input {
   }
 
   #limit(count: number, size: number): void {
-    if (count * size > this.#end - this.#at) this.#truncated()
+    if (count * size > this.end - this.at) this.#truncated()
     if (size === 0 && count > WEIGHTLESS_ITEMS) this.malformed(`a block holds ${count} items without bytes`)
   }
 
   #byte(): number {
-    if (this.#at >= this.#end) this.#truncated()
-    return this.#bytes[this.#at++]!
+    if (this.at >= this.end) this.#truncated()
+    return this.bytes[this.at++]!
   }
 
   #length(): number {
@@ -203,14 +206,14 @@ export class Input {
 
   /** Passes over `count` bytes and tells where they began. */
   #take(count: number): number {
-    const at = this.#at
-    if (count > this.#end - at) this.#truncated()
-    this.#at = at + count
+    const at = this.at
+    if (count > this.end - at) this.#truncated()
+    this.at = at + count
     return at
   }
 
   #truncated(): never {
-    throw new SchemaError('AVRO_TRUNCATED', `the value goes on beyond its ${this.#end} bytes`)
+    throw new SchemaError('AVRO_TRUNCATED', `the value goes on beyond its ${this.end} bytes`)
   }
 }
 

@@ -55,17 +55,31 @@ function readArray$1(): number[] {
 }
 
 function readAnnotationRequest(): AnnotationRequest {
-  const $deviceId = input.string()
-  const $windowStart = input.long()
-  const $windowEnd = input.long()
-  const $samples = input.int()
-  const $label = input.string()
-  const $margin = input.double()
-  const $probabilities = readArray$1()
-  const $features = readArray$1()
-  const $modelName = input.string()
-  const $modelVersion = input.string()
-  const $featureSchemaHash = input.string()
+  let $deviceId: string
+  let $windowStart: number
+  let $windowEnd: number
+  let $samples: number
+  let $label: string
+  let $margin: number
+  let $probabilities: readonly number[]
+  let $features: readonly number[]
+  let $modelName: string
+  let $modelVersion: string
+  let $featureSchemaHash: string
+  const { bytes, view, base, end } = input
+  let at = input.at
+  input.at = at; $deviceId = input.string(); at = input.at
+  input.at = at; $windowStart = input.long(); at = input.at
+  input.at = at; $windowEnd = input.long(); at = input.at
+  input.at = at; $samples = input.int(); at = input.at
+  input.at = at; $label = input.string(); at = input.at
+  if (at + 8 <= end) { $margin = view.getFloat64(base + at, true); at += 8 } else { input.at = at; $margin = input.double(); at = input.at }
+  input.at = at; $probabilities = readArray$1(); at = input.at
+  input.at = at; $features = readArray$1(); at = input.at
+  input.at = at; $modelName = input.string(); at = input.at
+  input.at = at; $modelVersion = input.string(); at = input.at
+  input.at = at; $featureSchemaHash = input.string(); at = input.at
+  input.at = at
   return {
     deviceId: $deviceId,
     windowStart: $windowStart,

@@ -103,24 +103,45 @@ function readArray$5(): number[] {
 }
 
 function readModelRelease(): ModelRelease {
-  const $name = input.string()
-  const $version = input.string()
-  const $status = input.symbol(symbols$1)
-  const $featureSchemaHash = input.string()
-  const $labels = readArray$2()
-  const $temperature = input.double()
-  const $minimumConfidence = input.double()
-  const $minimumMargin = input.double()
-  const $metrics = readMap$3()
-  const $lineage = readMap$4()
-  const $sha256 = input.string()
-  const $size = input.int()
-  const $onnx = (input.index(2) === 0 ? null : input.bytes())
-  const $location = (input.index(2) === 0 ? null : input.string())
-  const $probeFeatures = readArray$5()
-  const $probeProbabilities = readArray$5()
-  const $publishedAt = input.long()
-  const $signature = (input.index(2) === 0 ? null : input.bytes())
+  let $name: string
+  let $version: string
+  let $status: ReleaseStatus
+  let $featureSchemaHash: string
+  let $labels: readonly string[]
+  let $temperature: number
+  let $minimumConfidence: number
+  let $minimumMargin: number
+  let $metrics: Readonly<Record<string, number>>
+  let $lineage: Readonly<Record<string, string>>
+  let $sha256: string
+  let $size: number
+  let $onnx: Buffer | null
+  let $location: string | null
+  let $probeFeatures: readonly number[]
+  let $probeProbabilities: readonly number[]
+  let $publishedAt: number
+  let $signature: Buffer | null
+  const { bytes, view, base, end } = input
+  let at = input.at
+  input.at = at; $name = input.string(); at = input.at
+  input.at = at; $version = input.string(); at = input.at
+  input.at = at; $status = input.symbol(symbols$1); at = input.at
+  input.at = at; $featureSchemaHash = input.string(); at = input.at
+  input.at = at; $labels = readArray$2(); at = input.at
+  if (at + 8 <= end) { $temperature = view.getFloat64(base + at, true); at += 8 } else { input.at = at; $temperature = input.double(); at = input.at }
+  if (at + 8 <= end) { $minimumConfidence = view.getFloat64(base + at, true); at += 8 } else { input.at = at; $minimumConfidence = input.double(); at = input.at }
+  if (at + 8 <= end) { $minimumMargin = view.getFloat64(base + at, true); at += 8 } else { input.at = at; $minimumMargin = input.double(); at = input.at }
+  input.at = at; $metrics = readMap$3(); at = input.at
+  input.at = at; $lineage = readMap$4(); at = input.at
+  input.at = at; $sha256 = input.string(); at = input.at
+  input.at = at; $size = input.int(); at = input.at
+  if (bytes[at] === 0) { $onnx = null; at++ } else { input.at = at; $onnx = (input.index(2) === 0 ? null : input.byteString()); at = input.at }
+  if (bytes[at] === 0) { $location = null; at++ } else { input.at = at; $location = (input.index(2) === 0 ? null : input.string()); at = input.at }
+  input.at = at; $probeFeatures = readArray$5(); at = input.at
+  input.at = at; $probeProbabilities = readArray$5(); at = input.at
+  input.at = at; $publishedAt = input.long(); at = input.at
+  if (bytes[at] === 0) { $signature = null; at++ } else { input.at = at; $signature = (input.index(2) === 0 ? null : input.byteString()); at = input.at }
+  input.at = at
   return {
     name: $name,
     version: $version,

@@ -61,18 +61,33 @@ function readArray$1(): number[] {
 const symbols$2: readonly Route[] = ['sure', 'unsure']
 
 function readPrediction(): Prediction {
-  const $deviceId = input.string()
-  const $windowStart = input.long()
-  const $windowEnd = input.long()
-  const $samples = input.int()
-  const $label = input.string()
-  const $confidence = input.double()
-  const $margin = input.double()
-  const $probabilities = readArray$1()
-  const $route = input.symbol(symbols$2)
-  const $modelName = input.string()
-  const $modelVersion = input.string()
-  const $featureSchemaHash = input.string()
+  let $deviceId: string
+  let $windowStart: number
+  let $windowEnd: number
+  let $samples: number
+  let $label: string
+  let $confidence: number
+  let $margin: number
+  let $probabilities: readonly number[]
+  let $route: Route
+  let $modelName: string
+  let $modelVersion: string
+  let $featureSchemaHash: string
+  const { bytes, view, base, end } = input
+  let at = input.at
+  input.at = at; $deviceId = input.string(); at = input.at
+  input.at = at; $windowStart = input.long(); at = input.at
+  input.at = at; $windowEnd = input.long(); at = input.at
+  input.at = at; $samples = input.int(); at = input.at
+  input.at = at; $label = input.string(); at = input.at
+  if (at + 8 <= end) { $confidence = view.getFloat64(base + at, true); at += 8 } else { input.at = at; $confidence = input.double(); at = input.at }
+  if (at + 8 <= end) { $margin = view.getFloat64(base + at, true); at += 8 } else { input.at = at; $margin = input.double(); at = input.at }
+  input.at = at; $probabilities = readArray$1(); at = input.at
+  input.at = at; $route = input.symbol(symbols$2); at = input.at
+  input.at = at; $modelName = input.string(); at = input.at
+  input.at = at; $modelVersion = input.string(); at = input.at
+  input.at = at; $featureSchemaHash = input.string(); at = input.at
+  input.at = at
   return {
     deviceId: $deviceId,
     windowStart: $windowStart,

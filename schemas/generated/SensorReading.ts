@@ -67,27 +67,51 @@ export const SensorReading: AvroType<SensorReading> = {
 }
 
 function readSensorReading(): SensorReading {
-  const $deviceId = input.string()
-  const $stamp = input.long()
-  const $yaw = (input.index(2) === 0 ? null : input.double())
-  const $pitch = (input.index(2) === 0 ? null : input.double())
-  const $roll = (input.index(2) === 0 ? null : input.double())
-  const $rotationRateX = (input.index(2) === 0 ? null : input.double())
-  const $rotationRateY = (input.index(2) === 0 ? null : input.double())
-  const $rotationRateZ = (input.index(2) === 0 ? null : input.double())
-  const $userAccelerationX = (input.index(2) === 0 ? null : input.double())
-  const $userAccelerationY = (input.index(2) === 0 ? null : input.double())
-  const $userAccelerationZ = (input.index(2) === 0 ? null : input.double())
-  const $locationType = (input.index(2) === 0 ? null : input.string())
-  const $latitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double())
-  const $longitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double())
-  const $altitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double())
-  const $course = (input.index(2) === 0 ? null : input.double())
-  const $speed = (input.index(2) === 0 ? null : input.double())
-  const $horizontalAccuracy = (input.index(2) === 0 ? null : input.double())
-  const $verticalAccuracy = (input.index(2) === 0 ? null : input.double())
-  const $batteryState = (input.index(2) === 0 ? null : input.string())
-  const $userActivityLabel = (input.index(2) === 0 ? null : input.string())
+  let $deviceId: string
+  let $stamp: number
+  let $yaw: number | null
+  let $pitch: number | null
+  let $roll: number | null
+  let $rotationRateX: number | null
+  let $rotationRateY: number | null
+  let $rotationRateZ: number | null
+  let $userAccelerationX: number | null
+  let $userAccelerationY: number | null
+  let $userAccelerationZ: number | null
+  let $locationType: string | null
+  let $latitudeDistanceFromMean: number | null
+  let $longitudeDistanceFromMean: number | null
+  let $altitudeDistanceFromMean: number | null
+  let $course: number | null
+  let $speed: number | null
+  let $horizontalAccuracy: number | null
+  let $verticalAccuracy: number | null
+  let $batteryState: string | null
+  let $userActivityLabel: string | null
+  const { bytes, view, base, end } = input
+  let at = input.at
+  input.at = at; $deviceId = input.string(); at = input.at
+  input.at = at; $stamp = input.long(); at = input.at
+  if (bytes[at] === 2 && at + 9 <= end) { $yaw = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $yaw = null; at++ } else { input.at = at; $yaw = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $pitch = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $pitch = null; at++ } else { input.at = at; $pitch = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $roll = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $roll = null; at++ } else { input.at = at; $roll = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $rotationRateX = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $rotationRateX = null; at++ } else { input.at = at; $rotationRateX = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $rotationRateY = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $rotationRateY = null; at++ } else { input.at = at; $rotationRateY = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $rotationRateZ = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $rotationRateZ = null; at++ } else { input.at = at; $rotationRateZ = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $userAccelerationX = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $userAccelerationX = null; at++ } else { input.at = at; $userAccelerationX = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $userAccelerationY = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $userAccelerationY = null; at++ } else { input.at = at; $userAccelerationY = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $userAccelerationZ = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $userAccelerationZ = null; at++ } else { input.at = at; $userAccelerationZ = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 0) { $locationType = null; at++ } else { input.at = at; $locationType = (input.index(2) === 0 ? null : input.string()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $latitudeDistanceFromMean = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $latitudeDistanceFromMean = null; at++ } else { input.at = at; $latitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $longitudeDistanceFromMean = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $longitudeDistanceFromMean = null; at++ } else { input.at = at; $longitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $altitudeDistanceFromMean = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $altitudeDistanceFromMean = null; at++ } else { input.at = at; $altitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $course = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $course = null; at++ } else { input.at = at; $course = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $speed = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $speed = null; at++ } else { input.at = at; $speed = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $horizontalAccuracy = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $horizontalAccuracy = null; at++ } else { input.at = at; $horizontalAccuracy = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $verticalAccuracy = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $verticalAccuracy = null; at++ } else { input.at = at; $verticalAccuracy = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 0) { $batteryState = null; at++ } else { input.at = at; $batteryState = (input.index(2) === 0 ? null : input.string()); at = input.at }
+  if (bytes[at] === 0) { $userActivityLabel = null; at++ } else { input.at = at; $userActivityLabel = (input.index(2) === 0 ? null : input.string()); at = input.at }
+  input.at = at
   return {
     deviceId: $deviceId,
     stamp: $stamp,
