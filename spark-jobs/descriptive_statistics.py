@@ -2,10 +2,10 @@
 Descriptive statistics of labelled recordings, as the *generator profile* from which processors/generator makes new
 watch data.
 
-    spark-submit spark-jobs/descriptive_statistics.py --input DIR --output watch.json --name watch --source "..."
+    spark-submit spark-jobs/descriptive_statistics.py --recordings DIR --profile watch.json --name watch --source "…"
 
 DIR holds recordings in the CASAS smartwatch format (.csv or .csv.gz, one device per file) with an activity label on
-their rows; both it and the output may be any address Hadoop knows (file:, s3:). The profile holds, of the people and
+their rows; it and the profile may be at any address Hadoop knows (file:, s3:). The profile holds, of the people and
 activities asked for, the mean and covariance of each motion channel and a few *templates*; of everybody, dwell times,
 the probabilities of going from one activity to another, and the share of missing cells.
 
@@ -27,12 +27,11 @@ import zlib
 from collections import Counter, defaultdict
 
 import numpy as np
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-COLUMNS = (
-    "stamp yaw pitch roll rotation_rate_x rotation_rate_y rotation_rate_z user_acceleration_x user_acceleration_y "
-    "user_acceleration_z location_type latitude_distance_from_mean longitude_distance_from_mean "
-    "altitude_distance_from_mean course speed horizontal_accuracy vertical_accuracy battery_state user_activity_label"
-).split()
+from recordings import COLUMNS
+
 TEXTS = ("location_type", "battery_state")
 MOTION = tuple(COLUMNS[4:10])
 CHANNELS = (
@@ -173,13 +172,13 @@ def root(matrix, power):
 def transport(source, target):
     """
     The linear map nearest to the identity that turns covariance `source` into `target` (optimal transport between
-    Gaussians), held between 1/2 and 2 so that directions the source hardly has are not blown up.
+    Gaussians), held between 1/4 and 4 so that directions the source hardly has are not blown up.
     """
     ridge = 1e-5 * np.trace(target) / len(target) * np.eye(len(target))
     source, target = source + ridge, target + ridge
     half, inverse = root(source, 0.5), root(source, -0.5)
     values, vectors = np.linalg.eigh(inverse @ root(half @ target @ half, 0.5) @ inverse)
-    return (vectors * np.clip(values, 0.5, 2)) @ vectors.T
+    return (vectors * np.clip(values, 0.25, 4)) @ vectors.T
 
 
 def templates(activity, count):
@@ -315,26 +314,20 @@ def assemble(name, summaries, missing, texts, *, block, people, seed, lineage):
 
 def read(spark, address):
     """The rows of all files, typed; the two header rows have no stamp and fall out."""
-    from pyspark.sql import functions as f
-
     raw = spark.read.csv(address, schema=", ".join(f"{column} string" for column in COLUMNS))
-    device = f.regexp_extract(f.input_file_name(), r"([^/]+?)\.csv(\.gz)?$", 1).alias("device")
+    device = F.regexp_extract(F.input_file_name(), r"([^/]+?)\.csv(\.gz)?$", 1).alias("device")
     numbers = [column for column in COLUMNS if column not in (*TEXTS, "stamp", "user_activity_label")]
-    typed = [f.when(~f.isnan(f.col(c).cast("double")), f.col(c).cast("double")).alias(c) for c in numbers]
-    stamp = f.to_timestamp("stamp").cast("double").alias("stamp")
+    typed = [F.when(~F.isnan(F.col(c).cast("double")), F.col(c).cast("double")).alias(c) for c in numbers]
+    stamp = F.to_timestamp("stamp").cast("double").alias("stamp")
     return raw.select(device, stamp, *typed, *TEXTS, "user_activity_label").where("stamp is not null")
 
 
 def main():
-    from pyspark.sql import SparkSession
-    from pyspark.sql import functions as f
-
     parser = argparse.ArgumentParser(description="Make a generator profile of labelled recordings.")
-    parser.add_argument("--input", required=True, help="directory of recordings")
-    parser.add_argument("--output", required=True, help="the profile, a JSON file")
+    parser.add_argument("--recordings", required=True, help="directory of CASAS recordings, any Hadoop address")
+    parser.add_argument("--source", required=True, help="what they are and their licence, for the lineage")
     parser.add_argument("--name", required=True, help="what the profile is of, such as watch")
-    parser.add_argument("--source", required=True, help="the data set, for the lineage")
-    parser.add_argument("--licence", required=True, help="its licence, for the lineage")
+    parser.add_argument("--profile", required=True, help="the JSON file to write, any Hadoop address")
     parser.add_argument("--people", type=int, default=10, help="how many people to keep")
     parser.add_argument("--templates", type=int, default=3, help="how many templates per person and activity")
     parser.add_argument("--block", type=int, default=64, help="samples in a template, even")
@@ -347,14 +340,14 @@ def main():
         .config("spark.sql.session.timeZone", "UTC")
         .getOrCreate()
     )
-    rows = read(spark, options.input).cache()
+    rows = read(spark, options.recordings).cache()
     cells = [column for column in COLUMNS if column not in ("stamp", "user_activity_label")]
-    shares = rows.agg(f.count("*").alias("rows"), *[f.avg(f.col(c).isNull().cast("int")).alias(c) for c in cells]).first()
+    shares = rows.agg(F.count("*").alias("rows"), *[F.avg(F.col(c).isNull().cast("int")).alias(c) for c in cells]).first()
     if shares["rows"] == 0:
-        raise SystemExit(f"{options.input} holds no rows of recordings")
+        raise SystemExit(f"{options.recordings} holds no rows of recordings")
     texts = {}
     for column in TEXTS:
-        counts = rows.where(f.col(column).isNotNull()).groupBy(column).count().orderBy(f.desc("count"), column).take(20)
+        counts = rows.where(F.col(column).isNotNull()).groupBy(column).count().orderBy(F.desc("count"), column).take(20)
         total = sum(row["count"] for row in counts)
         texts[field(column)] = {row[column]: round(row["count"] / total, 4) for row in counts}
     summaries = (
@@ -372,14 +365,9 @@ def main():
         block=block,
         people=options.people,
         seed=seed,
-        lineage={
-            "source": options.source,
-            "licence": options.licence,
-            "people": str(len(summaries)),
-            "rows": str(shares["rows"]),
-        },
+        lineage={"source": options.source, "people": str(len(summaries)), "rows": str(shares["rows"])},
     )
-    write(spark, options.output, profile)
+    write(spark, options.profile, profile)
     spark.stop()
 
 

@@ -142,9 +142,9 @@ export class Watch {
     return this.#profile.rate * mean * Math.exp(Math.sqrt(variance) * normal(this.#random) - variance / 2)
   }
 
-  /** To four decimals, as recordings are. */
+  /** To four decimals, as recordings are; + 0 makes 0 of -0. */
   #cell(column: string, value: number): number | null {
-    return this.#isMissing(column) ? null : Math.round(value * 10_000) / 10_000
+    return this.#isMissing(column) ? null : Math.round(value * 10_000) / 10_000 + 0
   }
 
   #isMissing(column: string): boolean {
