@@ -1,6 +1,6 @@
 /** Windows of samples to feature vectors, as the feature schema lists them. */
 import { type ChannelPrimitive, channelPrimitives } from './channels.ts'
-import type { Channel, FeatureSchema, Parameters } from './schema.ts'
+import type { FeatureSchema, Parameters } from './schema.ts'
 import { Series } from './series.ts'
 import {
   type PairPrimitive,
@@ -33,24 +33,30 @@ export interface FeatureExtractor {
 
 /** Buffers are kept between windows, so each thread needs an extractor of its own. Throws on an unknown primitive. */
 export function featureExtractor(schema: FeatureSchema): FeatureExtractor {
-  const plan = new Plan(schema)
   const width = schema.features.length
+  let plan = new Plan(schema, 64)
+
+  function doubles(window: SampleWindow): Float64Array {
+    if (window.count > plan.capacity) plan = new Plan(schema, 2 * window.count)
+    return plan.run(window)
+  }
+
   return {
     schema,
     width,
-    doubles: window => plan.run(window),
+    doubles,
     features(window, out = new Float32Array(width), offset = 0) {
-      out.set(plan.run(window), offset)
+      out.set(doubles(window), offset)
       return out
     },
   }
 }
 
 interface ChannelStep {
-  readonly name: string
   readonly apply: ChannelPrimitive
-  readonly inputs: readonly string[]
   readonly parameters: Parameters
+  readonly inputs: readonly Float64Array[]
+  readonly out: Float64Array
 }
 
 interface StatisticStep {
@@ -59,97 +65,82 @@ interface StatisticStep {
   readonly column: number
 }
 
-interface PairStep {
+interface PairStep extends Omit<StatisticStep, 'apply'> {
   readonly apply: PairPrimitive
-  readonly first: string
-  readonly second: string
-  readonly parameters: Parameters
-  readonly column: number
+  readonly first: Float64Array
+  readonly second: Float64Array
 }
 
-/** The schema, resolved: channels in order, then for each channel its statistics, then the pairs. */
+/** The schema, resolved to functions and buffers for windows of at most `capacity` samples. */
 class Plan {
+  readonly capacity: number
   readonly #schema: FeatureSchema
-  readonly #channels: readonly ChannelStep[]
-  readonly #statistics = new Map<string, StatisticStep[]>()
-  readonly #pairs: PairStep[] = []
-  /** By field or channel name. */
-  readonly #samples = new Map<string, Float64Array>()
+  readonly #fields: { readonly name: string; readonly own: Float64Array }[]
+  readonly #channels: ChannelStep[]
+  readonly #single: { readonly samples: Float64Array; readonly steps: StatisticStep[] }[]
+  readonly #pairs: PairStep[]
   readonly #series: Series
   readonly #result: Float64Array
-  #capacity = 0
 
-  constructor(schema: FeatureSchema) {
+  constructor(schema: FeatureSchema, capacity: number) {
+    const names = [...schema.fields, ...schema.channels.map(channel => channel.name)]
+    const samples = new Map(names.map(name => [name, new Float64Array(capacity)]))
+    const single = new Map<string, StatisticStep[]>(names.map(name => [name, []]))
+    this.capacity = capacity
     this.#schema = schema
-    this.#series = new Series(schema)
+    this.#series = new Series(schema, capacity)
     this.#result = new Float64Array(schema.features.length)
-    this.#channels = schema.channels.map(channelStep)
+    this.#fields = schema.fields.map(name => ({ name, own: samples.get(name)! }))
+    this.#channels = schema.channels.map(({ name, primitive, inputs, parameters }) => ({
+      apply: named(channelPrimitives, primitive),
+      parameters,
+      inputs: inputs.map(input => samples.get(input)!),
+      out: samples.get(name)!,
+    }))
+    this.#pairs = []
     for (const [column, { channels, primitive, parameters }] of schema.features.entries()) {
-      const [first, second] = channels
-      if (second === undefined) {
-        const steps = this.#statistics.get(first!) ?? []
-        steps.push({ apply: named(statisticPrimitives, primitive), parameters, column })
-        this.#statistics.set(first!, steps)
-      } else {
+      const [first, second] = channels.map(name => samples.get(name)!)
+      if (second) {
         this.#pairs.push({
           apply: named(pairPrimitives, primitive),
-          first: first!,
-          second,
           parameters,
           column,
+          first: first!,
+          second,
         })
+      } else {
+        single.get(channels[0]!)!.push({ apply: named(statisticPrimitives, primitive), parameters, column })
       }
     }
+    this.#single = [...single]
+      .filter(([, steps]) => steps.length > 0)
+      .map(([name, steps]) => ({ samples: samples.get(name)!, steps }))
   }
 
   run(window: SampleWindow): Float64Array {
-    const { count } = window
-    this.#reserve(count)
+    const { count, start, timestamps } = window
     const { limit } = this.#schema
-    for (const field of this.#schema.fields) {
-      const column = window.column(field)
-      const own = this.#samples.get(field)!
+    for (const { name, own } of this.#fields) {
+      const column = window.column(name)
       for (let i = 0; i < count; i++) {
         const value = column[i]!
         own[i] = value >= -limit && value <= limit ? value : Number.NaN
       }
     }
-    for (const { name, apply, inputs, parameters } of this.#channels) {
-      const columns = inputs.map(input => this.#samples.get(input)!)
-      apply(columns, count, this.#samples.get(name)!, parameters)
-    }
+    for (const { apply, inputs, out, parameters } of this.#channels) apply(inputs, count, out, parameters)
     const series = this.#series
     const result = this.#result
-    for (const [name, steps] of this.#statistics) {
-      series.load(this.#samples.get(name)!, window.timestamps, window.start, count)
+    for (const { samples, steps } of this.#single) {
+      series.load(samples, timestamps, start, count)
       for (const { apply, parameters, column } of steps) {
         result[column] = series.count === 0 ? 0 : apply(series, parameters)
       }
     }
-    for (const { apply, first, second, parameters, column } of this.#pairs) {
-      const value = apply(
-        this.#schema,
-        this.#samples.get(first)!,
-        this.#samples.get(second)!,
-        count,
-        parameters,
-      )
-      result[column] = value
+    for (const { apply, parameters, column, first, second } of this.#pairs) {
+      result[column] = apply(this.#schema, first, second, count, parameters)
     }
     return result
   }
-
-  #reserve(count: number): void {
-    if (count <= this.#capacity) return
-    this.#capacity = Math.max(64, 2 * count)
-    for (const name of [...this.#schema.fields, ...this.#schema.channels.map(channel => channel.name)]) {
-      this.#samples.set(name, new Float64Array(this.#capacity))
-    }
-  }
-}
-
-function channelStep({ name, primitive, inputs, parameters }: Channel): ChannelStep {
-  return { name, apply: named(channelPrimitives, primitive), inputs, parameters }
 }
 
 function named<Primitive>(table: Readonly<Record<string, Primitive>>, name: string): Primitive {

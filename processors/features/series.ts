@@ -1,6 +1,13 @@
 import type { FeatureSchema } from './schema.ts'
 import { spectrum } from './spectrum.ts'
 
+interface Autocorrelation {
+  readonly values: Float64Array
+  count: number
+  firstLag: number
+  lastLag: number
+}
+
 /**
  * One channel of one window: its samples present, its moments, its grid and its spectrum (their rules: features.json).
  *
@@ -11,9 +18,9 @@ export class Series {
   readonly schema: FeatureSchema
   /** Samples present. */
   count = 0
-  values = new Float64Array(64)
+  readonly values: Float64Array
   /** Of those samples, ms since the start of the window. */
-  times = new Float64Array(64)
+  readonly times: Float64Array
   mean = 0
   /** Central moments, divided by n. */
   variance = 0
@@ -28,18 +35,22 @@ export class Series {
 
   /** Hz, of the spectrum's bins. */
   readonly frequencies: Float64Array
+  readonly #sorted: Float64Array
   readonly #grid: Float64Array
   readonly #gridDeviations: Float64Array
   readonly #power: Float64Array
-  readonly #correlation: { values: Float64Array; count: number; firstLag: number }
+  readonly #correlation: Autocorrelation
   readonly #transform: ReturnType<typeof spectrum>
-  #sorted = new Float64Array(64)
   #sortedReady = false
   #gridReady = false
   #powerReady = false
 
-  constructor(schema: FeatureSchema) {
+  /** For windows of at most `capacity` samples. */
+  constructor(schema: FeatureSchema, capacity: number) {
     this.schema = schema
+    this.values = new Float64Array(capacity)
+    this.times = new Float64Array(capacity)
+    this.#sorted = new Float64Array(capacity)
     const points = Math.round(schema.seconds * schema.hertz)
     const bins = schema.transformLength / 2
     this.frequencies = Float64Array.from(
@@ -49,17 +60,12 @@ export class Series {
     this.#grid = new Float64Array(points)
     this.#gridDeviations = new Float64Array(points)
     this.#power = new Float64Array(bins)
-    this.#correlation = { values: new Float64Array(points), count: 0, firstLag: 0 }
+    this.#correlation = { values: new Float64Array(points), count: 0, firstLag: 0, lastLag: 0 }
     this.#transform = spectrum(schema.transformLength)
   }
 
   /** Takes the samples of `column` that are present; `timestamps` and `start` in ms since the epoch. */
   load(column: Float64Array, timestamps: Float64Array, start: number, count: number): void {
-    if (this.values.length < count) {
-      this.values = new Float64Array(2 * count)
-      this.times = new Float64Array(2 * count)
-      this.#sorted = new Float64Array(2 * count)
-    }
     const { values, times } = this
     let present = 0
     let sum = 0
@@ -98,12 +104,12 @@ export class Series {
     this.#sortedReady = true
     const { count, values } = this
     const sorted = this.#sorted
-    // By insertion: for the 50 samples of a usual window faster than a call of sort, and without a subarray.
     if (count > 128) {
-      sorted.set(values.subarray(0, count))
+      sorted.set(values)
       sorted.subarray(0, count).sort()
       return sorted
     }
+    // By insertion: for the 50 samples of a usual window faster than the built-in sort, and nothing is allocated.
     for (let i = 0; i < count; i++) {
       const value = values[i]!
       let j = i - 1
@@ -143,14 +149,16 @@ export class Series {
 
   /**
    * Autocorrelation at the lags from … to (seconds): `count` values, as many as the grid is long enough for, none
-   * where it is constant. Overwritten by the next call.
+   * where it is constant. Kept until other lags are asked for: its peak and the lag of it are two statistics.
    */
-  autocorrelation(from: number, to: number): { values: Float64Array; count: number; firstLag: number } {
+  autocorrelation(from: number, to: number): Readonly<Autocorrelation> {
     const deviations = this.gridDeviations
     const firstLag = Math.floor(from * this.schema.hertz + 0.5)
     const lastLag = Math.min(Math.floor(to * this.schema.hertz + 0.5), this.gridCount - 1)
     const result = this.#correlation
+    if (result.firstLag === firstLag && result.lastLag === lastLag) return result
     result.firstLag = firstLag
+    result.lastLag = lastLag
     result.count = 0
     if (this.gridConstant) return result
     for (let lag = firstLag; lag <= lastLag; lag++) {
@@ -189,6 +197,7 @@ export class Series {
       deviations[k] = deviation
       energy += deviation * deviation
     }
+    this.#correlation.firstLag = this.#correlation.lastLag = 0
     this.gridCount = points
     this.gridEnergy = energy
     this.gridConstant = isConstant(this.schema, mean, energy / points)

@@ -81,7 +81,8 @@ const bandPower: StatisticPrimitive = ({ power, frequencies }, { from, to }) => 
   let sum = 0
   for (let k = 0; k < power.length; k++) {
     const frequency = frequencies[k]!
-    if (frequency >= low && frequency < high) sum += power[k]!
+    if (frequency >= high) break
+    if (frequency >= low) sum += power[k]!
   }
   return sum
 }
