@@ -53,14 +53,18 @@ export interface Admin {
   /** Undefined for a topic that does not exist. */
   describeTopic(topic: string): Promise<TopicDescription | undefined>
   listTopics(): Promise<readonly string[]>
+  /** Deletes the topics that exist, with their groups' positions; a broker may still show them for a moment. */
   deleteTopics(topics: readonly string[]): Promise<void>
   /**
    * Per partition: the first offset still there and the end a read_committed reader can reach (the last stable
    * offset; beyond it lie open transactions).
    */
-  offsets(topic: string): Promise<readonly { readonly partition: number; readonly start: number; readonly end: number }[]>
+  offsets(
+    topic: string,
+  ): Promise<readonly { readonly partition: number; readonly start: number; readonly end: number }[]>
   /** The group's committed positions; a partition without one is absent. */
   committed(group: string, topics: readonly string[]): Promise<readonly CommittedOffset[]>
+  /** Forgets the group's positions. @throws TickerError LOG_FAILED while it has members */
   deleteGroup(group: string): Promise<void>
 }
 
@@ -121,6 +125,7 @@ export interface Consumer {
   poll(maxWait: number): Promise<readonly RecordBatch[]>
   /** The next poll delivers from `position`. Batches already fetched of this partition are dropped. */
   seek(tp: TopicPartition, position: number): void
+  /** As `seek` and `resume`, does nothing for a partition that this member does not own (any more). */
   pause(partitions: readonly TopicPartition[]): void
   resume(partitions: readonly TopicPartition[]): void
   /** Commits positions for the group (at-least-once). @throws TickerError LOG_REBALANCED when no longer the owner. */
