@@ -41,7 +41,7 @@ test.each<[string, Record<string, unknown>, string]>([
   ['bytes that are not base64', { onnx: '%%%' }, 'onnx:'],
   ['a metric that is text', { metrics: { accuracy: 'high' } }, 'metrics.accuracy:'],
 ])('refuses %s in one line that names it', (_what, changes, text) => {
-  const wrong = JSON.parse(JSON.stringify({ ...json(), ...changes }))
+  const wrong = JSON.stringify({ ...json(), ...changes })
   expect(() => parseRelease(wrong, 'x.json')).toThrow(raised('MODEL_FILE_INVALID', text))
   expect(() => parseRelease(wrong, 'x.json')).toThrow(/^x\.json is no release file: .+$/)
 })

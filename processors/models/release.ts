@@ -50,19 +50,19 @@ export async function readRelease(path: string): Promise<UnpublishedRelease> {
       cause,
     })
   }
+  return parseRelease(text, path)
+}
+
+/** `origin` names the text in errors. @throws ApplicationError MODEL_FILE_INVALID */
+export function parseRelease(text: string, origin: string): UnpublishedRelease {
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch (cause) {
-    throw new ApplicationError('MODEL_FILE_INVALID', `${path} is no release file: ${messageOf(cause)}`, {
+    throw new ApplicationError('MODEL_FILE_INVALID', `${origin} is no release file: ${messageOf(cause)}`, {
       cause,
     })
   }
-  return parseRelease(json, path)
-}
-
-/** `origin` names the JSON in errors. @throws ApplicationError MODEL_FILE_INVALID */
-export function parseRelease(json: unknown, origin: string): UnpublishedRelease {
   const parsed = releaseFile.safeParse(json)
   if (parsed.success) return parsed.data
   const [first] = parsed.error.issues
