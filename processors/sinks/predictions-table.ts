@@ -1,6 +1,6 @@
 /** The table `predictions`: one row for each record of the topic, unique by (log identity, partition, offset). */
 import type { Prediction } from '../../schemas/index.ts'
-import { TickerError } from '../../topology/errors.ts'
+import { TickerError } from '../../topology/index.ts'
 import type { SqlSession, SqlValue } from './sql.ts'
 
 /** Where a record stands in the log; `logId` is the topic's identity. */

@@ -1,14 +1,21 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { Prediction } from '../../schemas/index.ts'
 import type { Log } from '../../topology/log/log.ts'
-import { memoryLog } from '../../topology/log/memory/memory-log.ts'
 import type { DeadLetter } from '../../topology/partition-group.ts'
 import { ApplicationError } from '../errors.ts'
 import { openPglite } from './pglite.ts'
 import type { Sql } from './sql.ts'
 import { type SqlSink, type SqlSinkOptions, startSqlSink } from './sql-sink.ts'
+import {
+  dropTables,
+  expectedRows,
+  logWithTopic,
+  prediction,
+  produce,
+  topic,
+  writtenRows,
+} from './testing/predictions.ts'
 
-const topic = 'activity-predictions'
 const until = { timeout: 20_000, interval: 10 }
 let sql: Sql
 
@@ -18,81 +25,8 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => sql.close())
 beforeEach(async () => {
-  await sql.query('drop table if exists predictions')
-  await sql.query('drop table if exists sink_offsets')
+  await dropTables(sql)
 })
-
-function prediction(n: number): Prediction {
-  return {
-    deviceId: `watch-${n % 7}`,
-    windowStart: 1_600_000_000_000 + n * 2_500,
-    windowEnd: 1_600_000_005_000 + n * 2_500,
-    samples: 50,
-    label: 'walking',
-    confidence: 0.75,
-    margin: 0.5,
-    probabilities: [0.75, 0.25, Math.fround(0.1)],
-    route: n % 5 === 0 ? 'unsure' : 'sure',
-    modelName: 'watch',
-    modelVersion: '1.0.0',
-    featureSchemaHash: 'abc',
-  }
-}
-
-async function logWithTopic(partitions = 1): Promise<Log> {
-  const log = memoryLog()
-  await log.admin.createTopics([{ topic, partitions }])
-  return log
-}
-
-/** Sends predictions `from` to `to`, in transactions, so that markers take offsets as well. */
-async function produce(log: Log, from: number, to: number, partitions = 1): Promise<void> {
-  const producer = await log.producer({ clientId: 'test', transactionalId: 'test' })
-  await producer.init()
-  for (let first = from; first < to; first += 100) {
-    producer.begin()
-    const numbers = Array.from({ length: Math.min(100, to - first) }, (_, i) => first + i)
-    await producer.send(
-      numbers.map(n => ({
-        topic,
-        partition: n % partitions,
-        key: null,
-        value: Prediction.encode(prediction(n)),
-        timestamp: n,
-      })),
-    )
-    if (first % 300 === 200) await producer.abort()
-    else await producer.commit()
-  }
-  await producer.close()
-}
-
-/** What a reader of the log sees: the rows there must be, no more and no fewer. */
-async function expected(log: Log): Promise<string[]> {
-  const { RecordCursor } = await import('../../topology/log/record-batch.ts')
-  const reader = await log.reader({ clientId: 'oracle' })
-  const cursor = new RecordCursor()
-  const rows: string[] = []
-  for (const { partition, start, end } of await log.admin.offsets(topic)) {
-    const one = await log.reader({ clientId: 'oracle' })
-    one.seek({ topic, partition }, start)
-    for (let next = start; next < end; ) {
-      for (const batch of await one.poll(100)) {
-        for (cursor.reset(batch, next); cursor.next(); )
-          rows.push(`${partition} ${cursor.offset} ${Prediction.decode(cursor.value!).windowStart}`)
-        next = batch.lastOffset + 1
-      }
-    }
-    await one.close()
-  }
-  await reader.close()
-  return rows.sort()
-}
-
-async function written(): Promise<string[]> {
-  const { rows } = await sql.query('select "partition", "offset", window_start from predictions')
-  return rows.map(row => `${row.partition} ${row.offset} ${Number(row.window_start)}`).sort()
-}
 
 const silent = { info: () => {}, warn: () => {} }
 
@@ -115,12 +49,12 @@ test('each prediction of the log has one row, and a restart goes on where it was
   const sink = start(log)
   await sink.drained()
   expect(sink.status()).toMatchObject({
-    rows: (await expected(log)).length,
+    rows: (await expectedRows(log)).length,
     deadLettered: 0,
     paused: undefined,
   })
   await sink.close()
-  expect(await written()).toEqual(await expected(log))
+  expect(await writtenRows(sql)).toEqual(await expectedRows(log))
   expect(
     (await sql.query('select * from predictions where "partition" = 0 order by "offset" limit 1')).rows[0],
   ).toEqual({
@@ -148,7 +82,7 @@ test('each prediction of the log has one row, and a restart goes on where it was
   expect(next.status().rows).toBe(100)
   await vi.waitFor(() => expect(next.status().lag).toBe(0), until)
   await next.close()
-  expect(await written()).toEqual(await expected(log))
+  expect(await writtenRows(sql)).toEqual(await expectedRows(log))
 })
 
 test('sinks that share a partition, or take it from one another, write each record once', async () => {
@@ -159,8 +93,8 @@ test('sinks that share a partition, or take it from one another, write each reco
   await rivals[1]?.close()
   await produce(log, 6_000, 8_000, 3)
   await rivals[2]?.drained()
-  expect(await written()).toEqual(await expected(log))
-  expect(rivals.reduce((sum, sink) => sum + sink.status().rows, 0)).toBe((await expected(log)).length)
+  expect(await writtenRows(sql)).toEqual(await expectedRows(log))
+  expect(rivals.reduce((sum, sink) => sum + sink.status().rows, 0)).toBe((await expectedRows(log)).length)
   await Promise.all(rivals.map(sink => sink.close()))
 })
 
@@ -178,7 +112,7 @@ test('another log starts anew and says so; the first one can go on later', async
   await other.drained()
   await other.close()
   expect(warnings).toEqual([expect.stringContaining('another log')])
-  expect(await written()).toHaveLength(80)
+  expect(await writtenRows(sql)).toHaveLength(80)
 
   await produce(first, 50, 60)
   const again = start(first)
@@ -274,7 +208,7 @@ test('a database that is away, or goes away around a commit, costs nothing but t
   await sink.drained()
   await vi.waitFor(() => expect(sink.status().paused).toBeUndefined(), until)
   await sink.close()
-  expect(await written()).toEqual(await expected(log))
+  expect(await writtenRows(sql)).toEqual(await expectedRows(log))
   expect(notes.filter(text => text.includes('written again'))).toHaveLength(
     notes.filter(text => text.includes('wait')).length,
   )

@@ -9,11 +9,17 @@
 import type { BaseLogger } from 'pino'
 import type { Prediction } from '../../schemas/index.ts'
 import { stickyAssignor } from '../../topology/assignor.ts'
-import { TickerError } from '../../topology/errors.ts'
-import type { Consumer, Log } from '../../topology/log/log.ts'
-import { type RecordBatch, RecordCursor } from '../../topology/log/record-batch.ts'
-import type { DeadLetter } from '../../topology/partition-group.ts'
-import { systemTimers, type Timers } from '../../topology/timers.ts'
+import {
+  type Consumer,
+  type DeadLetter,
+  type Log,
+  type RecordBatch,
+  RecordCursor,
+  readyOf,
+  systemTimers,
+  TickerError,
+  type Timers,
+} from '../../topology/index.ts'
 import { postgresDialect, type SqlDialect } from './dialect.ts'
 import {
   insertPredictions,
@@ -402,8 +408,8 @@ async function decoded(value: Buffer | null, decode: SqlSinkOptions['decode']): 
     try {
       return decode(value)
     } catch (error) {
-      const ready = error instanceof Error && 'ready' in error ? error.ready : undefined
-      if (!(ready instanceof Promise)) {
+      const ready = readyOf(error)
+      if (ready === undefined) {
         const message = error instanceof Error ? error.message : String(error)
         throw new TickerError('RECORD_UNDECODABLE', message, { cause: error })
       }
