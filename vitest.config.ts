@@ -14,6 +14,7 @@ export default defineConfig({
   test: {
     // RocksDB and the ONNX runtime are native and do not survive the end of a worker thread, so each file has a process.
     pool: 'forks',
+    maxWorkers: '100%',
     projects: [
       {
         test: {

@@ -33,7 +33,7 @@ export async function runCheck(): Promise<Outcome> {
   })
 }
 
-export async function runVitest(project: string): Promise<Outcome> {
+export async function runVitest(project: string, extra: Record<string, string> = {}): Promise<Outcome> {
   return withScratch(async scratch => {
     const report = join(scratch, 'report.json')
     const words = [
@@ -44,10 +44,16 @@ export async function runVitest(project: string): Promise<Outcome> {
       '--reporter=test/reporter.ts',
     ]
     const code = await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...words], {
+      ...extra,
       TICKERWATCH_TEST_REPORT: report,
     })
     return outcome(report, code)
   })
+}
+
+/** Tests that compare what two languages compute. */
+export async function runParity(): Promise<Outcome> {
+  return runVitest('parity', { PYSPARK_PYTHON: await environment() })
 }
 
 export async function runPytest(): Promise<Outcome> {
