@@ -23,7 +23,11 @@ export function topicSpecs(partitions: number): readonly TopicSpec[] {
   const divided = [topics.readings, topics.lateReadings, topics.predictions, topics.annotationRequests]
   return [
     ...divided.map(topic => ({ topic, partitions, config: historical })),
-    // Every event counts (a rollback publishes an old version again), so it is not compacted; models may exceed 1 MB.
-    { topic: topics.models, partitions: 1, config: { ...historical, 'max.message.bytes': '4194304' } },
+    // Every event counts (a rollback publishes an old version again), so nothing of it is compacted or dropped.
+    {
+      topic: topics.models,
+      partitions: 1,
+      config: { ...historical, 'retention.bytes': '-1', 'max.message.bytes': '4194304' },
+    },
   ]
 }
