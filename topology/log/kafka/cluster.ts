@@ -12,11 +12,12 @@ import type { KafkaConfig, SASLOptions } from 'kafkajs'
 import KafkaCluster, { type Broker } from 'kafkajs/src/cluster/index.js'
 import { createLogger } from 'kafkajs/src/loggers/index.js'
 import { TickerError } from '../../errors.ts'
-import { isBusy, isConnectionError, isTemporary, toTickerError } from './errors.ts'
+import { isBusy, isConnectionError, isTemporary, reasonOf, toTickerError } from './errors.ts'
 import type { Request } from './protocol/request.ts'
 
 /** Milliseconds. */
 const CONNECTION_TIMEOUT = 3_000
+const ANSWER_TIMEOUT = 10_000
 const REQUEST_TIMEOUT = 30_000
 const METADATA_MAX_AGE = 60_000
 const FIRST_BACKOFF = 2
@@ -59,6 +60,8 @@ export class Cluster {
       // Every failure reaches the caller as an error; kafkajs would log it, and each of its retries, besides.
       logger: createLogger({ level: 0, logCreator: () => () => {} }),
       socketFactory: ({ host, port, ssl, onConnect }) => {
+        // kafkajs goes on trying after the connections were broken off.
+        if (this.#closed) throw new Error('closed')
         const socket =
           Object.keys(ssl ?? {}).length > 0
             ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
@@ -84,15 +87,26 @@ export class Cluster {
     return this.#options.clientId
   }
 
-  /** @throws TickerError LOG_UNREACHABLE after a few attempts */
+  /** @throws TickerError LOG_UNREACHABLE when nobody answers after a few attempts or 10 s */
   async connect(): Promise<void> {
     const addresses = this.#options.brokers.join(',')
+    // What accepts connections but is no broker would be waited for much longer.
+    const silence = setTimeout(() => void this.close(), ANSWER_TIMEOUT)
     try {
       await this.#kafka.connect()
       await this.#kafka.refreshMetadata()
     } catch (error) {
+      const silent = this.#closed
       await this.close()
-      throw toTickerError(error, `no Kafka broker answers at ${addresses}`)
+      if (silent || isConnectionError(error)) {
+        const reason = silent ? `not within ${ANSWER_TIMEOUT / 1000} s` : reasonOf(error)
+        throw new TickerError('LOG_UNREACHABLE', `no Kafka broker answers at ${addresses}: ${reason}`, {
+          cause: error,
+        })
+      }
+      throw toTickerError(error, `the Kafka broker at ${addresses} refuses`)
+    } finally {
+      clearTimeout(silence)
     }
   }
 

@@ -73,13 +73,17 @@ export function isBusy(error: unknown): boolean {
   return answer === 'CONCURRENT_TRANSACTIONS' || answer === 'UNSTABLE_OFFSET_COMMIT'
 }
 
+/** The innermost cause, in words. */
+export function reasonOf(error: unknown): string {
+  return causes(error).at(-1)?.message ?? String(error)
+}
+
 /** @param doing what was tried, to begin the message with */
 export function toTickerError(error: unknown, doing: string): TickerError {
   if (error instanceof TickerError) return error
   const answer = answerOf(error)
   const code = answer === undefined ? undefined : codes[answer]
-  const reason = causes(error).at(-1)?.message ?? String(error)
-  const message = `${doing}: ${answer === undefined ? reason : `${answer}, ${reason}`}`
+  const message = `${doing}: ${answer === undefined ? '' : `${answer}, `}${reasonOf(error)}`
   return new TickerError(code ?? (isConnectionError(error) ? 'LOG_UNREACHABLE' : 'LOG_FAILED'), message, {
     cause: error,
   })

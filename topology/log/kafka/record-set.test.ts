@@ -96,6 +96,23 @@ describe('aborted records', () => {
     expect(seen).toEqual(['4:d'])
   })
 
+  test('of several transactions that began before what was fetched', async () => {
+    const { seen } = await read(
+      [
+        { base: 5, values: ['a'], producer: 3 },
+        { base: 6, values: ['b'], producer: 1 },
+        { base: 7, values: ['c'], producer: 2 },
+        { base: 8, values: ['d'] },
+      ],
+      [
+        { producerId: 3, firstOffset: 2 },
+        { producerId: 2, firstOffset: 1 },
+        { producerId: 1, firstOffset: 0 },
+      ],
+    )
+    expect(seen).toEqual(['8:d'])
+  })
+
   test('end at their own marker, and a commit marker ends nothing', async () => {
     const { seen } = await read(
       [
