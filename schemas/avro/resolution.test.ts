@@ -127,6 +127,12 @@ describe('unions', () => {
     expect(() => decode(written(['null', 'int'], null))).toThrow(raised('AVRO_MALFORMED'))
   })
 
+  test('a double is not read as a float, also where only null is common', () => {
+    const decode = reading(['null', 'double'], ['null', 'float'])
+    expect(decode(written(['null', 'double'], null))).toEqual({ x: null })
+    expect(() => decode(written(['null', 'double'], 7))).toThrow(raised('AVRO_MALFORMED'))
+  })
+
   test('without a branch in common are refused at once', () => {
     expect(() => reading(['null', 'string'], 'double')).toThrow(raised('SCHEMA_INCOMPATIBLE'))
   })
