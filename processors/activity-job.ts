@@ -113,7 +113,7 @@ export async function startActivityJob(options: ActivityJobOptions): Promise<Act
   await serving.whenReady(READY_WITHIN)
 
   const switches: ModelSwitch[] = []
-  let version: string | undefined
+  let { version } = serving.inForce()
   const node = new StreamsNode({
     topology,
     applicationId,
@@ -126,11 +126,9 @@ export async function startActivityJob(options: ActivityJobOptions): Promise<Act
     onDeadLetter: letter => logger.debug({ code: letter.code, offset: letter.offset }, letter.message),
     // Every task takes a release by itself; the first one to do so makes the switch.
     onDecision: (_task, _store, { value }) => {
-      if (!isReleaseId(value)) return
-      if (version !== undefined && version !== value.version) {
-        switches.push({ version: value.version, at: timers.now() })
-      }
+      if (!isReleaseId(value) || value.version === version) return
       version = value.version
+      switches.push({ version, at: timers.now() })
     },
   })
   const monitor = new PredictionMonitor({ log, value: predictions })

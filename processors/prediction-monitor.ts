@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Prediction } from '../schemas/index.ts'
-import { type Log, readyOf, RecordCursor, type Serde } from '../topology/index.ts'
+import { type Log, RecordCursor, readyOf, type Serde } from '../topology/index.ts'
 import { topics } from './topics.ts'
 
 /** How many of the last predictions are kept. */
@@ -66,7 +66,8 @@ export class PredictionMonitor {
     const reader = await this.#log.reader({ clientId: 'prediction-monitor' })
     const cursor = new RecordCursor()
     try {
-      for (const [partition, position] of this.#positions) reader.seek({ topic: topics.predictions, partition }, position)
+      for (const [partition, position] of this.#positions)
+        reader.seek({ topic: topics.predictions, partition }, position)
       while (!(this.#stopping && (await this.#atEnd()))) {
         for (const batch of await reader.poll(POLL_WAIT)) {
           cursor.reset(batch, this.#positions.get(batch.partition) ?? 0)

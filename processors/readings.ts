@@ -9,7 +9,8 @@ const AHEAD = 86_400_000
 
 /** One sentence, or nothing if the reading is usable. */
 export function faultOf(reading: SensorReading, record: StreamRecord, now: number): string | undefined {
-  if (record.key !== reading.deviceId) return `the key ${JSON.stringify(record.key)} is not the device ${reading.deviceId}`
+  if (record.key !== reading.deviceId)
+    return `the key ${JSON.stringify(record.key)} is not the device ${reading.deviceId}`
   if (reading.stamp < EARLIEST || reading.stamp > now + AHEAD) return `the stamp ${reading.stamp} is absurd`
   if (hasNonFinite(reading)) return `${nonFiniteField(reading)} is not a finite number`
   return undefined
@@ -39,5 +40,8 @@ function hasNonFinite(r: SensorReading): boolean {
 
 function nonFiniteField(reading: SensorReading): string {
   const entries = Object.entries(reading)
-  return entries.find(([, value]) => typeof value === 'number' && !Number.isFinite(value))?.[0] ?? 'a sum of its fields'
+  return (
+    entries.find(([, value]) => typeof value === 'number' && !Number.isFinite(value))?.[0] ??
+    'a sum of its fields'
+  )
 }

@@ -55,6 +55,7 @@ def main() -> None:
     options = arguments()
     schema = load_schema(options.schema)
     spark = SparkSession.builder.appName(f"train {options.name} {options.version}").getOrCreate()
+    spark.sparkContext.setLogLevel("WARN")
     spark.conf.set("spark.sql.session.timeZone", "UTC")
 
     samples = read_recordings(spark, options.recordings, schema)

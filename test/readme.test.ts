@@ -8,7 +8,7 @@ import { ended, plainEnvironment } from './tickerwatch.ts'
 
 test('the first topology of the README prints what it says', async () => {
   const readme = await readFile(join(root, 'README.md'), 'utf8')
-  const [, code] = /```ts\n([^]*?)```/.exec(readme) ?? []
+  const [, code] = /```ts\n([\s\S]*?)```/.exec(readme) ?? []
   const [, promised] = /prints `([^`]*)`/.exec(readme) ?? []
   // Within the project, where `tickerwatch` is its own name.
   await mkdir(join(root, '.tickerwatch'), { recursive: true })

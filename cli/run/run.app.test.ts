@@ -94,7 +94,7 @@ describe('a run on embedded parts', () => {
     expect(refused.stderr[0]).toMatch(/MODEL_INTERFACE_WRONG/)
 
     const list = await tickerwatch('models', 'list', '--state', state)
-    expect(list.stdout.join('\n')).toMatch(/watch@1\.1\.0 +promoted[^]*watch@1\.0\.0 +promoted/)
+    expect(list.stdout.join('\n')).toMatch(/watch@1\.1\.0 +promoted[\s\S]*watch@1\.0\.0 +promoted/)
     child.kill('SIGINT')
     expect(await exit).toEqual([0, null])
     expect(text()).toContain('lag at the end      0')

@@ -3,7 +3,7 @@ import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
 import { TickerError } from '../../errors.ts'
 import type { Admin, CommittedOffset, TopicDescription, TopicPartition, TopicSpec } from '../log.ts'
 import type { Cluster } from './cluster.ts'
-import { answerOf, toTickerError } from './errors.ts'
+import { answerOf, isUnknownTopic, toTickerError } from './errors.ts'
 import { metadataRequest, type TopicMetadata } from './protocol/metadata.ts'
 import { offsetFetchRequest } from './protocol/offset-fetch.ts'
 
@@ -53,7 +53,7 @@ export class KafkaAdmin implements Admin {
           await this.#listOffsets(topic)
           return true
         } catch (error) {
-          if (answerOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return false
+          if (isUnknownTopic(error)) return false
           throw error
         }
       })
@@ -80,14 +80,12 @@ export class KafkaAdmin implements Admin {
   }
 
   async deleteTopics(topics: readonly string[]): Promise<void> {
-    if (topics.length === 0) return
-    this.#cluster.forget(topics)
     for (const topic of topics) {
       await this.#cluster.retrying(`cannot delete topic ${topic}`, async () => {
         try {
           await (await this.#cluster.controller()).deleteTopics({ topics: [topic], timeout: TIMEOUT })
         } catch (error) {
-          if (answerOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+          if (!isUnknownTopic(error)) throw error
         }
       })
       await this.#until(
@@ -144,18 +142,12 @@ export class KafkaAdmin implements Admin {
   }
 
   async #listOffsets(topic: string) {
-    try {
-      await this.#cluster.know([topic])
-      const starts = await this.#cluster.listOffsets(topic, 'start')
-      const ends = await this.#cluster.listOffsets(topic, 'end')
-      return [...ends]
-        .sort(([a], [b]) => a - b)
-        .map(([partition, end]) => ({ partition, start: starts.get(partition) ?? 0, end }))
-    } catch (error) {
-      // Or it would fail all that this connection asks of other topics.
-      if (answerOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') this.#cluster.forget([topic])
-      throw error
-    }
+    await this.#cluster.know([topic])
+    const starts = await this.#cluster.listOffsets(topic, 'start')
+    const ends = await this.#cluster.listOffsets(topic, 'end')
+    return [...ends]
+      .sort(([a], [b]) => a - b)
+      .map(([partition, end]) => ({ partition, start: starts.get(partition) ?? 0, end }))
   }
 
   async #metadata(topic: string): Promise<TopicMetadata | undefined> {

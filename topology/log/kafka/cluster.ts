@@ -12,7 +12,7 @@ import type { KafkaConfig, SASLOptions } from 'kafkajs'
 import KafkaCluster, { type Broker } from 'kafkajs/src/cluster/index.js'
 import { createLogger } from 'kafkajs/src/loggers/index.js'
 import { TickerError } from '../../errors.ts'
-import { isBusy, isConnectionError, isTemporary, reasonOf, toTickerError } from './errors.ts'
+import { isBusy, isConnectionError, isTemporary, isUnknownTopic, reasonOf, toTickerError } from './errors.ts'
 import type { Request } from './protocol/request.ts'
 
 /** Milliseconds. */
@@ -62,10 +62,9 @@ export class Cluster {
       socketFactory: ({ host, port, ssl, onConnect }) => {
         // kafkajs goes on trying after the connections were broken off.
         if (this.#closed) throw new Error('closed')
-        const socket =
-          Object.keys(ssl ?? {}).length > 0
-            ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
-            : connectTcp({ host, port, noDelay: true }, onConnect)
+        const socket = ssl
+          ? connectTls({ host, port, ...serverName(host), ...ssl }, onConnect)
+          : connectTcp({ host, port, noDelay: true }, onConnect)
         this.#sockets.add(socket)
         return socket.once('close', () => this.#sockets.delete(socket))
       },
@@ -114,7 +113,12 @@ export class Cluster {
   async recover(): Promise<void> {
     this.#coordinators.clear()
     await this.#kafka.connect()
-    await this.#kafka.refreshMetadata()
+    try {
+      await this.#kafka.refreshMetadata()
+    } catch (error) {
+      if (isUnknownTopic(error)) this.#kafka.targetTopics.clear()
+      throw error
+    }
   }
 
   /** Breaks the connections off: a request under way fails. */
@@ -126,12 +130,14 @@ export class Cluster {
 
   /** Loads the metadata of topics, if it is not there. */
   async know(topics: readonly string[]): Promise<void> {
-    await this.#kafka.addMultipleTargetTopics(topics)
-  }
-
-  /** Forgets topics, which may be gone: metadata cannot be loaded for any topic while one of them is missing. */
-  forget(topics: readonly string[]): void {
-    for (const topic of topics) this.#kafka.targetTopics.delete(topic)
+    try {
+      await this.#kafka.addMultipleTargetTopics(topics)
+    } catch (error) {
+      if (!isUnknownTopic(error)) throw error
+      // It may be another topic that is gone: kafkajs loads the metadata of all it was ever asked for, or of none.
+      this.#kafka.targetTopics.clear()
+      await this.#kafka.addMultipleTargetTopics(topics)
+    }
   }
 
   partitions(topic: string): number[] {
@@ -226,4 +232,9 @@ export class Cluster {
       }
     }
   }
+}
+
+/** A server is only asked for a certificate by name where it has one (SNI). */
+function serverName(host: string): { servername?: string } {
+  return isIP(host) ? {} : { servername: host }
 }

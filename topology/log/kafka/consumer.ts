@@ -79,7 +79,7 @@ export class KafkaConsumer implements Consumer {
         `${foreign.topic}/${foreign.partition} of group ${this.#group} belongs to another member`,
       )
     }
-    await this.#membership.commit(offsets)
+    if (offsets.length > 0) await this.#membership.commit(offsets)
   }
 
   async heartbeat(): Promise<void> {

@@ -67,6 +67,10 @@ export function isTemporary(error: unknown): boolean {
   return answer === undefined ? isConnectionError(error) : temporaryAnswers.has(answer)
 }
 
+export function isUnknownTopic(error: unknown): boolean {
+  return answerOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION'
+}
+
 /** Whether the broker is still ending a transaction. */
 export function isBusy(error: unknown): boolean {
   const answer = answerOf(error)

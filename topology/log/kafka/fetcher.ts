@@ -7,7 +7,7 @@ import { TickerError } from '../../errors.ts'
 import type { CommittedOffset, TopicPartition } from '../log.ts'
 import type { RecordBatch } from '../record-batch.ts'
 import type { Cluster } from './cluster.ts'
-import { answerOf, isTemporary, toTickerError } from './errors.ts'
+import { answerOf, isTemporary, isUnknownTopic, toTickerError } from './errors.ts'
 import { type FetchedPartition, fetchRequest } from './protocol/fetch.ts'
 import { emptyBatch, readRecordSet } from './record-set.ts'
 
@@ -174,7 +174,7 @@ export class Fetcher {
   #failed(error: unknown): void {
     if (this.#closed) return
     this.#failingSince ??= Date.now()
-    const topicGone = answerOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION'
+    const topicGone = isUnknownTopic(error)
     const patience = topicGone ? TOPIC_PATIENCE : PATIENCE
     if ((!topicGone && !isTemporary(error)) || Date.now() - this.#failingSince > patience) {
       this.#failure = toTickerError(error, `cannot read ${[...this.#partitions.keys()].join(', ')}`)
@@ -232,6 +232,11 @@ export class Fetcher {
     if (last === undefined) return
     partition.position = last.lastOffset + 1
     partition.batches = batches
+    // It has had its turn: a broker fills its answer in the order in which it is asked.
+    const name = nameOf(partition)
+    if (this.#partitions.get(name) !== partition) return
+    this.#partitions.delete(name)
+    this.#partitions.set(name, partition)
   }
 
   /** Retention has taken what lay at the position: go on with the first record still there. */

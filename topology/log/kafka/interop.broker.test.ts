@@ -104,6 +104,26 @@ describe.skipIf(reason !== undefined)(`kafka, with other clients ${reason ?? ''}
     ])
   })
 
+  test('each partition has its turn, also where there is more than an answer holds', async () => {
+    const [partitions, megabytes] = [12, 3]
+    await log.admin.createTopics([{ topic: 'wide', partitions }])
+    const producer = await log.producer({ clientId: 'wide' })
+    await producer.init()
+    const value = Buffer.alloc(250_000)
+    for (let partition = 0; partition < partitions; partition++) {
+      const records = Array.from({ length: 4 * megabytes }, () => ({ key: null, value, timestamp: 1 }))
+      await producer.send(records.map(each => ({ topic: 'wide', partition, ...each })))
+    }
+    const reader = await log.reader({ clientId: 'wide' })
+    for (let partition = 0; partition < partitions; partition++) reader.seek({ topic: 'wide', partition }, 0)
+    const read = new Map<number, number>()
+    while (Math.max(0, ...read.values()) < 4 * megabytes) {
+      for (const batch of await reader.poll(1_000)) read.set(batch.partition, batch.lastOffset + 1)
+    }
+    await reader.close()
+    expect(read.size).toBe(partitions)
+  })
+
   test('compaction leaves gaps, and batches with nothing in them: a reader passes over them from anywhere', async () => {
     const topic = 'compacted'
     const config = {

@@ -138,7 +138,6 @@ export class KafkaProducer implements Producer {
     if (this.#identity === undefined) await this.#initialise()
     const queues = divide(records)
     const ends = new Map<string, CommittedOffset>()
-    await this.#know([...new Set(records.map(each => each.topic))])
     while (queues.size > 0) {
       const round = nextRound(queues)
       if (this.#transactionalId !== undefined) await this.#enlist(round)
@@ -155,15 +154,6 @@ export class KafkaProducer implements Producer {
       }
     }
     return [...ends.values()]
-  }
-
-  async #know(topics: readonly string[]): Promise<void> {
-    try {
-      await this.#cluster.retrying(`cannot write to ${topics.join(', ')}`, () => this.#cluster.know(topics))
-    } catch (error) {
-      this.#cluster.forget(topics)
-      throw error
-    }
   }
 
   /** Tells the coordinator which partitions the transaction writes to, before it does. */
@@ -194,7 +184,9 @@ export class KafkaProducer implements Producer {
       return { pending, topic: pending.topic, partition: pending.partition, sequence, batch }
     })
     const done: { pending: Pending; baseOffset: number | 'too large' }[] = []
+    const topics = [...new Set(round.map(each => each.topic))]
     const step = async (): Promise<void> => {
+      await this.#cluster.know(topics)
       const failures: unknown[] = []
       for (const answer of await this.#sendToLeaders(unanswered, failures)) {
         const sent = unanswered.find(each => nameOf(each) === nameOf(answer))
@@ -212,7 +204,7 @@ export class KafkaProducer implements Producer {
       }
       if (failures.length > 0) throw failures[0]
     }
-    const doing = `cannot write to ${[...new Set(round.map(each => each.topic))].join(', ')}`
+    const doing = `cannot write to ${topics.join(', ')}`
     await (transactional ? this.#once(doing, step) : this.#cluster.retrying(doing, step))
     return done
   }
