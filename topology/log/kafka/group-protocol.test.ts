@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import {
+  assign,
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from './group-protocol.ts'
+
+const owned = [
+  { topic: 'a', partition: 0 },
+  { topic: 'a', partition: 2 },
+  { topic: 'b', partition: 1 },
+]
+
+test('a subscription and an assignment come back as they were', () => {
+  const subscription = { clientId: 'node-1', topics: ['a', 'b'], owned }
+  expect(decodeSubscription(encodeSubscription(subscription))).toEqual(subscription)
+  expect(decodeAssignment(encodeAssignment(owned))).toEqual(owned)
+  expect(decodeAssignment(encodeAssignment([]))).toEqual([])
+})
+
+test('a stranger in the group is refused', () => {
+  const stranger = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 123, 125])
+  expect(() => decodeSubscription(stranger)).toThrow()
+})
+
+const member = (memberId: string) => ({
+  memberId,
+  subscription: { clientId: memberId, topics: ['a'], owned: [] },
+})
+const both = [member('2'), member('1')]
+const topics = new Map([['a', 2]])
+
+test('members come sorted, and who gets nothing is told so', () => {
+  const seen: string[][] = []
+  const shares = assign(both, topics, members => {
+    seen.push(members.map(each => each.memberId))
+    return new Map([['2', [0, 1].map(partition => ({ topic: 'a', partition }))]])
+  })
+  expect(seen).toEqual([['1', '2']])
+  expect(shares.map(each => [each.memberId, decodeAssignment(each.memberAssignment).length])).toEqual([
+    ['1', 0],
+    ['2', 2],
+  ])
+})
+
+test('a partition given twice or not at all is refused', () => {
+  const share = (...partitions: number[]) => partitions.map(partition => ({ topic: 'a', partition }))
+  expect(() => assign(both, topics, () => new Map([['1', share(0)]]))).toThrow('a/1 was given to no member')
+  const doubled = new Map([
+    ['1', share(0, 1)],
+    ['2', share(1)],
+  ])
+  expect(() => assign(both, topics, () => doubled)).toThrow('a/1 was given to two members')
+})
