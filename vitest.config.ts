@@ -44,10 +44,10 @@ export default defineConfig({
           name: suite,
           include: [`**/*.${suite}.test.ts`],
           exclude,
-          // Each starts a broker, a database or a browser: one at a time.
+          // Each starts a broker, a database or a browser, so one at a time; a shared machine may be ten times slower.
           fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
         },
       })),
     ],
