@@ -147,7 +147,8 @@ test('a bad release is refused, counted and reported, and the old one serves on'
   await sendUnverified(await release('1.2.0', { featureSchemaHash: 'f'.repeat(16) }))
   await send(Buffer.from('{"not":"avro"}'))
   await sendUnverified({ ...(await release('1.0.0')), ...(await modelOf('7.7.7')) })
-  await until(serving, () => serving.releases().refusals === 4)
+  await sendUnverified(await release('1.0.0', { minimumMargin: 0.3 }))
+  await until(serving, () => serving.releases().refusals === 5)
 
   expect(serving.inForce().version).toBe('1.0.0')
   expect((await serving.get('1.0.0')).release.version).toBe('1.0.0')
@@ -156,9 +157,10 @@ test('a bad release is refused, counted and reported, and the old one serves on'
     'MODEL_DAMAGED',
     'MODEL_FEATURES_FOREIGN',
     'MODEL_VERSION_TAKEN',
+    'MODEL_VERSION_TAKEN',
     'WIRE_MAGIC',
   ])
-  expect(warnings).toHaveLength(4)
+  expect(warnings).toHaveLength(5)
   await expect(serving.get('1.1.0')).rejects.toThrow(raised('MODEL_DAMAGED'))
 
   await publish(await release('1.3.0'), 'promoted')

@@ -7,6 +7,7 @@ import type { BaseLogger } from 'pino'
 import { type AvroSerdes, ModelRelease } from '../../schemas/index.ts'
 import {
   type Log,
+  type RecordBatch,
   RecordCursor,
   readyOf,
   type Serde,
@@ -188,55 +189,49 @@ export class ModelServing {
 
   /** A log that fails is asked again: the model in force serves on meanwhile. */
   async #follow(): Promise<void> {
-    const { log, timers, clientId, logger } = this.#options
+    const { timers, logger } = this.#options
     const signal = this.#stop.signal
     while (!signal.aborted) {
       try {
-        const end = await this.#end()
-        const reader = await log.reader({ clientId })
-        const close = (): void => void reader.close()
-        signal.addEventListener('abort', close)
-        try {
-          reader.seek(partition, this.#position)
-          while (!signal.aborted) {
-            const batches = await reader.poll(POLL)
-            const cursor = new RecordCursor()
-            for (const batch of batches) {
-              for (cursor.reset(batch, this.#position); cursor.next(); ) {
-                await this.#take(cursor.value, cursor.offset)
-                this.#position = cursor.offset + 1
-              }
-              this.#position = batch.lastOffset + 1
-            }
-            // What was promoted and superseded long ago need not be loaded: first all history, then the choice.
-            if (batches.length === 0 || this.#position >= end) this.#settle()
-          }
-        } finally {
-          signal.removeEventListener('abort', close)
-          await reader.close()
-        }
+        await this.#read(signal)
       } catch (error) {
         if (signal.aborted) return
         logger.warn(`the releases cannot be read at present: ${messageOf(error)}`)
-        await this.#pause(timers, signal)
+        await pause(RETRY, timers, signal)
       }
     }
   }
 
-  async #end(): Promise<number> {
-    const offsets = await this.#options.log.admin.offsets(topics.models)
-    return offsets.find(each => each.partition === partition.partition)?.end ?? 0
+  /** Takes every event from the position on, until the signal is aborted. */
+  async #read(signal: AbortSignal): Promise<void> {
+    const { log, clientId } = this.#options
+    const end = (await log.admin.offsets(topics.models))[partition.partition]?.end ?? 0
+    const reader = await log.reader({ clientId })
+    // Ends a poll that waits.
+    const close = (): void => void reader.close().catch(() => {})
+    signal.addEventListener('abort', close)
+    try {
+      reader.seek(partition, this.#position)
+      while (!signal.aborted) {
+        const batches = await reader.poll(POLL)
+        for (const batch of batches) await this.#takeAll(batch)
+        // What was promoted and superseded long ago need not be loaded: first all history, then the choice. Markers
+        // of transactions may lie between the last event and the end; then silence tells that there is no more.
+        if (batches.length === 0 || this.#position >= end) this.#settle()
+      }
+    } finally {
+      signal.removeEventListener('abort', close)
+      await reader.close()
+    }
   }
 
-  async #pause(timers: Timers, signal: AbortSignal): Promise<void> {
-    await new Promise<void>(resolve => {
-      const cancel = timers.after(RETRY, resolve)
-      const stop = (): void => {
-        cancel()
-        resolve()
-      }
-      signal.addEventListener('abort', stop, { once: true })
-    })
+  async #takeAll(batch: RecordBatch): Promise<void> {
+    const cursor = new RecordCursor().reset(batch, this.#position)
+    while (cursor.next()) {
+      await this.#take(cursor.value, cursor.offset)
+      this.#position = cursor.offset + 1
+    }
+    this.#position = batch.lastOffset + 1
   }
 
   async #take(bytes: Buffer | null, offset: number): Promise<void> {
@@ -252,8 +247,8 @@ export class ModelServing {
     const { name, version, status } = release
     if (name !== this.#options.name) return
     const before = this.#known.get(version)?.release
-    if (before !== undefined && before.sha256 !== release.sha256) {
-      const what = `${name}@${version} is published with another model than before`
+    if (before !== undefined && scoring(before) !== scoring(release)) {
+      const what = `${name}@${version} was published before with another model, calibration or threshold`
       return this.#refuse(version, new ApplicationError('MODEL_VERSION_TAKEN', what))
     }
     this.#known.delete(version)
@@ -357,10 +352,8 @@ export class ModelServing {
       if (this.#loaded.size <= LOADED) return
       if (version === this.#inForce) continue
       this.#loaded.delete(version)
-      classifier.then(
-        unused => unused.close(),
-        () => {},
-      )
+      // One that could not be loaded has told whoever asked for it.
+      classifier.then(unused => unused.close()).catch(() => {})
     }
   }
 
@@ -388,6 +381,27 @@ export class ModelServing {
   }
 }
 
+/** All of a release that scores depend on. */
+function scoring(release: KnownRelease): string {
+  const { sha256, featureSchemaHash, labels, temperature, minimumConfidence, minimumMargin } = release
+  return JSON.stringify([sha256, featureSchemaHash, labels, temperature, minimumConfidence, minimumMargin])
+}
+
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** Waits so many milliseconds, or until the signal is aborted. */
+function pause(delay: number, timers: Timers, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const stop = (): void => {
+      cancel()
+      resolve()
+    }
+    const cancel = timers.after(delay, () => {
+      signal.removeEventListener('abort', stop)
+      resolve()
+    })
+    signal.addEventListener('abort', stop, { once: true })
+  })
 }
