@@ -142,8 +142,8 @@ describe('statistics', () => {
   const share = (chosen: Deviation[], within: (deviation: Deviation) => boolean): number =>
     chosen.filter(within).length / chosen.length
 
-  it('keep the means: 95 % within 0.25 standard deviations', () => {
-    expect(share(deviations, ({ mean }) => Math.abs(mean) < 0.25)).toBeGreaterThan(0.95)
+  it('keep the means: 90 % within 0.25 standard deviations', () => {
+    expect(share(deviations, ({ mean }) => Math.abs(mean) < 0.25)).toBeGreaterThan(0.9)
   })
 
   it('keep the variances: of motion 90 % within 25 %, of gravity 70 % within 40 %', () => {
