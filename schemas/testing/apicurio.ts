@@ -17,7 +17,10 @@ const run = promisify(execFile)
 
 /** Why no registry can be started here; undefined if it can. */
 export function registryUnavailable(): string | undefined {
-  if (spawnSync('java', ['-version']).status !== 0) return 'no Java'
+  const java = spawnSync('java', ['-version'], { encoding: 'utf8' })
+  if (java.status !== 0) return 'no Java'
+  const major = Number(/version "(\d+)/.exec(java.stderr)?.[1])
+  if (major < 17) return `Java ${major}, not 17 or newer`
   if (spawnSync('mvn', ['-version']).status !== 0) return 'no Maven'
   return undefined
 }
