@@ -4,11 +4,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type Service, startService } from './server.ts'
 import { type MovingSource, movingSource } from './testing/moving-source.ts'
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
+const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+const executablePath = process.env.CHROMIUM ?? places.find(existsSync)
 
 /** Why the page cannot be tried in a browser here; undefined when it can. */
 export function chromiumUnavailable(): string | undefined {
-  return existsSync(executablePath) ? undefined : `no Chromium at ${executablePath} (set CHROMIUM)`
+  if (executablePath === undefined) return `no Chromium at ${places.join(', ')} (set CHROMIUM)`
+  return existsSync(executablePath) ? undefined : `no Chromium at ${executablePath}`
 }
 
 /** What runs in the page is given as text: it knows a DOM, and this program does not. */

@@ -12,7 +12,7 @@ afterAll(() => rm(dataDir, { recursive: true }))
 
 test(
   'PGlite keeps the port: types, transactions, errors, closing; a directory outlives it',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const sql = openPglite({ dataDir })
     await sql.query('create table t (id bigint primary key, at timestamptz, name text)')

@@ -16,7 +16,9 @@ import {
   writtenRows,
 } from './testing/predictions.ts'
 
-const until = { timeout: 20_000, interval: 10 }
+/** PGlite takes its time on a busy machine. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
+const until = { timeout: 60_000, interval: 10 }
 let sql: Sql
 
 beforeAll(async () => {

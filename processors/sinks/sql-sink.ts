@@ -37,6 +37,8 @@ const batchAge = 200
 const firstRetry = 100
 const slowestRetry = 5_000
 const reportInterval = 1_000
+/** Milliseconds a poll may take while nothing is assigned. */
+const assignmentWait = 20
 
 export interface SqlSinkOptions {
   readonly log: Log
@@ -394,6 +396,8 @@ class RunningSink implements SqlSink {
   /** How long a poll may wait. */
   #patience(): number {
     if (this.#batchBegan !== undefined) return Math.max(0, this.#batchBegan + batchAge - this.#timers.now())
+    // An assignment comes during a poll, which then goes on for as long as it may.
+    if (this.#partitions.size === 0) return assignmentWait
     return Math.min(batchAge, this.#retryIn() || batchAge)
   }
 
