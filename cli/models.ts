@@ -108,7 +108,7 @@ async function list({ state, json }: NodeOptions): Promise<void> {
     idOf(release),
     inForce && idOf(inForce) === idOf(release) ? 'in force' : release.status,
     new Date(release.publishedAt).toISOString(),
-    inWords(release.metrics),
+    inWords(headline(release.metrics)),
   ])
   for (const line of columns([['RELEASE', 'STATUS', 'PUBLISHED', 'ON UNSEEN PEOPLE'], ...rows]))
     console.log(line)
@@ -143,6 +143,11 @@ function releaseId(text: string): string {
 
 function print(value: unknown): void {
   console.log(JSON.stringify(value, null, 2))
+}
+
+/** Those that compare releases; `show` has all. */
+function headline({ accuracy, macroF1 }: Readonly<Record<string, number>>): Record<string, number> {
+  return { ...(accuracy !== undefined && { accuracy }), ...(macroF1 !== undefined && { macroF1 }) }
 }
 
 function inWords(metrics: Readonly<Record<string, number>>): string {
