@@ -42,7 +42,8 @@ export class KafkaAdmin implements Admin {
           await (await this.#cluster.controller()).createTopics({ topics: [wanted], timeout: TIMEOUT })
         } catch (error) {
           // Somebody else was faster, or an answer was lost.
-          if (reasons(error).some(each => answerOf(each) !== 'TOPIC_ALREADY_EXISTS')) throw reasons(error)[0]
+          const reason = firstOf(error)
+          if (answerOf(reason) !== 'TOPIC_ALREADY_EXISTS') throw reason
         }
       })
     }
@@ -124,11 +125,9 @@ export class KafkaAdmin implements Admin {
 
   async deleteGroup(group: string): Promise<void> {
     await this.#cluster.retrying(`cannot delete group ${group}`, async () => {
-      try {
-        await (await this.#cluster.groupCoordinator(group)).deleteGroups([group])
-      } catch (error) {
-        if (answerOf(error) !== 'GROUP_ID_NOT_FOUND') throw error
-      }
+      const { results } = await (await this.#cluster.groupCoordinator(group)).deleteGroups([group])
+      const error = results[0]?.error
+      if (error !== undefined && answerOf(error) !== 'GROUP_ID_NOT_FOUND') throw error
     })
   }
 
@@ -174,7 +173,7 @@ export class KafkaAdmin implements Admin {
   }
 }
 
-/** kafkajs collects the errors of several topics. */
-function reasons(error: unknown): unknown[] {
-  return error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [error]
+/** kafkajs collects the errors of several topics, where one was asked for. */
+function firstOf(error: unknown): unknown {
+  return error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : error
 }

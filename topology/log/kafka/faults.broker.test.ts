@@ -103,6 +103,19 @@ describe.skipIf(reason !== undefined)(`kafka, when things fail ${reason ?? ''}`,
     await doomed.close()
   })
 
+  test('a group that has members cannot be deleted; one that never was can', async () => {
+    await log.admin.createTopics([{ topic: 'grouped', partitions: 1 }])
+    const { consumer, assignments } = await join('alive', 'grouped', 'alive')
+    await until('the assignment', () => assignments.length > 0)
+    await expect(log.admin.deleteGroup('alive')).rejects.toMatchObject({
+      code: 'LOG_FAILED',
+      message: expect.stringContaining('cannot delete group alive: NON_EMPTY_GROUP'),
+    })
+    await consumer.close()
+    await log.admin.deleteGroup('alive')
+    await log.admin.deleteGroup('never-was')
+  })
+
   test('an assignor that leaves a partition out ends the consumer with the reason', async () => {
     await log.admin.createTopics([{ topic: 'left-out', partitions: 2 }])
     const consumer = await log.consumer({

@@ -66,7 +66,8 @@ declare module 'kafkajs/src/cluster/index.js' {
     describeGroups(request: {
       groupIds: readonly string[]
     }): Promise<{ groups: readonly { members: readonly { memberId: string; clientId: string }[] }[] }>
-    deleteGroups(groups: readonly string[]): Promise<void>
+    /** Does not throw what a group's result says. */
+    deleteGroups(groups: readonly string[]): Promise<{ results: readonly { error?: Error }[] }>
     offsetCommit(request: {
       groupId: string
       groupGenerationId: number

@@ -67,18 +67,21 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
   })
   closeSync(log)
   const brokers = `${HOST}:${port}`
+  const pid = child.pid!
+  writeFileSync(join(dataDir, 'broker.json'), JSON.stringify({ pid, brokers }))
   const kill = () => child.kill('SIGKILL')
-  // Tests that end by an error must not leave a broker behind.
-  if (!detached) process.once('exit', kill)
+  // Tests that end by an error must not leave a broker behind, nor a start that is given up.
+  process.once('exit', kill)
   try {
     await ready(child, brokers, dataDir)
   } catch (error) {
     kill()
     throw error
   }
-  const pid = child.pid!
-  writeFileSync(join(dataDir, 'broker.json'), JSON.stringify({ pid, brokers }))
-  if (detached) child.unref()
+  if (detached) {
+    process.off('exit', kill)
+    child.unref()
+  }
   return {
     brokers,
     pid,
