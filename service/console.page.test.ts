@@ -104,7 +104,7 @@ describe.skipIf(reason !== undefined)(
       await shows('#annotation-requests', /^1\d$/)
       await shows('#late', /^5$/)
       expect(await page.locator('#last-predictions tr').count()).toBe(50)
-      expect(await text('#last-predictions tr:first-child')).toMatch(/walking\s+5\d%/)
+      expect(await text('#last-predictions tr:first-child')).toMatch(/walking\s+5\d\.\d%/)
 
       expect(await page.locator('#topology .node').count()).toBe(10)
       expect(await page.locator('#topology .edge title').first().textContent()).toBe('2,025 records in total')

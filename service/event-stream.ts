@@ -13,7 +13,8 @@ export function eventStream(server: FastifyInstance, sampler: Sampler): void {
     for (const end of clients) end()
   })
 
-  server.get('/api/events', (request, reply) => {
+  // A HEAD request would hold a stream open that nobody reads.
+  server.get('/api/events', { exposeHeadRoute: false }, (request, reply) => {
     if (clients.size >= maximumClients) {
       reply.code(503).header('retry-after', 5)
       return reply.send({

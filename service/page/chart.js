@@ -4,7 +4,7 @@ import { byId } from './elements.js'
 import * as format from './format.js'
 import uPlot from './uplot/uPlot.esm.js'
 
-const height = 170
+const height = 186
 let plot
 let swaps = []
 

@@ -25,6 +25,8 @@ export const rate = finite(value => {
 
 /** 81 % as `81%` */
 export const share = finite(value => percent.format(value))
+
+/** 81.4% */
 export const fineShare = finite(value => finePercent.format(value))
 
 /** 0.42 */

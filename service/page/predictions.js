@@ -18,7 +18,7 @@ function row(prediction) {
     {},
     element('td', { class: 'time' }, time),
     element('td', { class: 'label' }, label),
-    element('td', { class: 'number' }, format.share(confidence)),
+    element('td', { class: 'number' }, format.fineShare(confidence)),
     element('td', {}, bars(prediction)),
     element('td', { class: 'number' }, format.decimal(margin)),
     element('td', {}, element('span', { class: `chip ${route}` }, route)),
