@@ -40,7 +40,7 @@ describe.skipIf(reason !== undefined)(`kafka, when things fail ${reason ?? ''}`,
     await broker?.stop()
   })
 
-  async function join(group: string, topic: string, clientId: string) {
+  async function join(group: string, topic: string, clientId: string, sessionTimeout?: number) {
     const assignments: Assignment[] = []
     let lost = 0
     const consumer = await log.consumer({
@@ -48,6 +48,7 @@ describe.skipIf(reason !== undefined)(`kafka, when things fail ${reason ?? ''}`,
       clientId,
       topics: [topic],
       assignor: toFirst,
+      sessionTimeout,
       onAssigned: assignment => {
         assignments.push(assignment)
       },
@@ -101,6 +102,20 @@ describe.skipIf(reason !== undefined)(`kafka, when things fail ${reason ?? ''}`,
     expect(heir.assignments[0]!.generation).toBeGreaterThan(dead[0]!.generation)
     await heir.consumer.close()
     await doomed.close()
+  })
+
+  test('a member that was silent for longer than its session is told so, and joins again', async () => {
+    await log.admin.createTopics([{ topic: 'silenced', partitions: 1 }])
+    const { consumer, assignments, lost } = await join('silencing', 'silenced', 'sleeper', 1_000)
+    await until('the assignment', () => assignments.length > 0)
+    // The event loop stands still, as after SIGSTOP.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_000)
+    await until('the next assignment', () => assignments.length > 1)
+    expect(lost()).toBe(1)
+    expect(assignments[1]!.memberId).not.toBe(assignments[0]!.memberId)
+    expect(assignments[1]!.generation).toBeGreaterThan(assignments[0]!.generation)
+    await consumer.heartbeat()
+    await consumer.close()
   })
 
   test('a group that has members cannot be deleted; one that never was can', async () => {
@@ -162,6 +177,12 @@ describe.skipIf(reason !== undefined)(`kafka, when things fail ${reason ?? ''}`,
 
     await broker.kill()
     const sent = send('during')
+    const lost = { ...tp, key: null, value: Buffer.from('lost'), timestamp: 1 }
+    await expect(transactional.send([lost])).rejects.toMatchObject({
+      code: 'LOG_FAILED',
+      message: expect.stringContaining('whether it was done is not known'),
+    })
+    const opening = log.producer({ clientId: 'transactional', transactionalId: 'restarted' })
     await broker.restart()
     await sent
     await send('after')
@@ -172,7 +193,6 @@ describe.skipIf(reason !== undefined)(`kafka, when things fail ${reason ?? ''}`,
         consumer.resume([tp])
       }
       seen.push(...(await valuesOf(consumer)))
-      await transactional.abort().catch(() => {})
       return seen.includes('after')
     })
     const firstSeen = [...new Set(seen)]
@@ -180,7 +200,7 @@ describe.skipIf(reason !== undefined)(`kafka, when things fail ${reason ?? ''}`,
     await consumer.heartbeat()
     await consumer.commit([{ ...tp, position: 3 }])
     expect(await log.admin.committed('restarting', ['restarted'])).toEqual([{ ...tp, position: 3 }])
-    const successor = await log.producer({ clientId: 'transactional', transactionalId: 'restarted' })
+    const successor = await opening
     await successor.init()
     successor.begin()
     await successor.send([{ ...tp, key: null, value: Buffer.from('committed'), timestamp: 1 }])

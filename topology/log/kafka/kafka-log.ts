@@ -27,8 +27,9 @@ export async function kafkaLog(options: KafkaLogOptions): Promise<Log> {
   ): Promise<Client> => {
     if (closed) throw new TickerError('LOG_MISUSED', 'the log is closed')
     const own = new Cluster({ ...options, clientId })
-    await own.connect()
     try {
+      // The log was reachable once: a broker that is away now is waited for.
+      await own.retrying(`cannot connect ${clientId}`, () => own.recover())
       await own.retrying(`cannot read ${topics.join(', ')}`, () => own.know(topics))
     } catch (error) {
       await own.close()

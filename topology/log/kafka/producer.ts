@@ -258,7 +258,14 @@ export class KafkaProducer implements Producer {
    * a later transaction (jepsen.io/analyses/bufstream-0.1.0). Who initialises the id again is safe.
    */
   async #once(doing: string, step: () => Promise<void>): Promise<void> {
-    await this.#cluster.retrying(doing, step, { repeatable: false })
+    try {
+      await this.#cluster.retrying(doing, step, { repeatable: false })
+    } catch (error) {
+      if (!(error instanceof TickerError) || error.code !== 'LOG_UNREACHABLE') throw error
+      throw new TickerError('LOG_FAILED', `${error.message}; whether it was done is not known`, {
+        cause: error,
+      })
+    }
   }
 
   #coordinator(): Promise<Broker> {
