@@ -59,7 +59,7 @@ export interface SqlSinkOptions {
 }
 
 export interface SqlSinkStatus {
-  /** Written by this sink since it started. */
+  /** Written by this sink since it started; a commit whose answer was lost is not among them. */
   readonly rows: number
   readonly deadLettered: number
   /** Those assigned to this sink; `position` is the one in SQL, absent until it was asked for. */
