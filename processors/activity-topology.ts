@@ -46,7 +46,7 @@ export function activityTopology({ avro, extractor, release, score, now }: Activ
     .stream(topics.readings, {
       key: string,
       value: avro.value(topics.readings, SensorReading),
-      timestamp: reading => reading.stamp,
+      timestamp: (reading, record) => reading?.stamp ?? record.timestamp,
       validate: (reading, record) => faultOf(reading, record, now()),
     })
     .groupByKey()

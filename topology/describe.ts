@@ -1,13 +1,13 @@
 /** A topology in words and as a drawing. */
 import { type Graph, type GraphNode, outputsOf, storeOf } from './graph.ts'
-import { plan } from './plan.ts'
+import { connectedParts } from './plan.ts'
 
 /** As text, after Kafka Streams' Topology.describe(). */
 export function describe(graph: Graph): string {
   const lines = ['Topologies:']
-  for (const part of plan(graph).subTopologies) {
-    lines.push(`   Sub-topology: ${part.id}`)
-    for (const node of part.nodes) {
+  for (const [id, nodes] of connectedParts(graph).entries()) {
+    lines.push(`   Sub-topology: ${id}`)
+    for (const node of nodes) {
       lines.push(`    ${title(node)}`)
       for (const output of outputsOf(node)) {
         const followers = followersOf(graph, node, output)
@@ -26,9 +26,15 @@ export function describe(graph: Graph): string {
 export function mermaid(graph: Graph): string {
   const lines = ['flowchart LR']
   const id = new Map(graph.nodes.map((node, i) => [node.name, `n${i}`]))
-  for (const part of plan(graph).subTopologies) {
-    lines.push(`  subgraph s${part.id}["Sub-topology ${part.id}"]`)
-    for (const node of part.nodes) lines.push(`    ${id.get(node.name)}${shape(node)}`)
+  const drawn = new Set<string>()
+  for (const [part, nodes] of connectedParts(graph).entries()) {
+    lines.push(`  subgraph s${part}["Sub-topology ${part}"]`)
+    for (const node of nodes) {
+      // A repartition topic lies between two of them; it is drawn where it is written.
+      if (drawn.has(node.name)) continue
+      drawn.add(node.name)
+      lines.push(`    ${id.get(node.name)}${shape(node)}`)
+    }
     lines.push('  end')
   }
   for (const node of graph.nodes) {
@@ -47,13 +53,14 @@ function followersOf(graph: Graph, node: GraphNode, output: string): string[] {
 }
 
 function title(node: GraphNode): string {
-  if (node.kind === 'source') return `Source: ${node.name} (topics: [${node.topic}])`
-  if (node.kind === 'sink') return `Sink: ${node.name} (topic: ${node.topic})`
+  if (node.kind === 'source') return `Source: ${node.name} (topics: [${node.topics.join(', ')}])`
+  if (node.kind === 'sink') return `Sink: ${node.name} (topic: ${node.topics.join(', ')})`
   const store = storeOf(node)
   return `Processor: ${node.name} (${node.kind}, stores: [${store ?? ''}])`
 }
 
 function shape(node: GraphNode): string {
-  if (node.kind === 'source' || node.kind === 'sink') return `[("${node.topic}")]`
+  if (node.kind === 'repartition') return `[("${node.name}")]`
+  if (node.kind === 'source' || node.kind === 'sink') return `[("${node.topics.join(', ')}")]`
   return storeOf(node) === undefined ? `["${node.name}"]` : `[["${node.name}"]]`
 }

@@ -25,6 +25,9 @@ const table = {
   TOPOLOGY_SOURCE_TAKEN: 'A topic is read by one source; use its stream twice instead of declaring it twice.',
   TOPOLOGY_NOT_COPARTITIONED:
     'Topics that are joined or merged into one state need the same number of partitions.',
+  TOPOLOGY_SERDE_MISSING:
+    'Say how key and value are serialized: give { key, value } to the operator, or to the map before it.',
+  TOPOLOGY_PARTITIONS_INVALID: 'A topic has at least one partition.',
   TOPOLOGY_EMPTY: 'Add at least one source.',
   TOPOLOGY_UNKNOWN_STORE: 'Name a store that the topology declares.',
   TOPIC_WRONG_PARTITIONS: 'Delete the topic (tickerwatch reset), or give it the number of partitions named.',

@@ -6,6 +6,7 @@
  * one over `unknown`. The DSL (`stream.ts`) holds the types; below it values are opaque.
  */
 import { TickerError } from './errors.ts'
+import type { Headers } from './log/log.ts'
 import type { StreamRecord } from './record.ts'
 import type { RecordedInput } from './recorded.ts'
 import type { Serde } from './serde.ts'
@@ -25,10 +26,10 @@ interface NodeBase {
 
 export interface SourceNode extends NodeBase {
   readonly kind: 'source'
-  readonly topic: string
+  readonly topics: readonly string[]
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
-  timestamp?(value: unknown, record: StreamRecord): number
+  timestamp?(value: unknown, record: StreamRecord, partitionTime: number): number
   validate?(value: unknown, record: StreamRecord): string | undefined
 }
 
@@ -42,9 +43,19 @@ export interface MapValuesNode extends NodeBase {
   mapper(value: unknown, key: unknown): unknown
 }
 
+export interface FlatMapNode extends NodeBase {
+  readonly kind: 'flatMap'
+  mapper(value: unknown, key: unknown): Iterable<readonly [key: unknown, value: unknown]>
+}
+
+export interface FlatMapValuesNode extends NodeBase {
+  readonly kind: 'flatMapValues'
+  mapper(value: unknown, key: unknown): Iterable<unknown>
+}
+
 export interface PeekNode extends NodeBase {
   readonly kind: 'peek'
-  action(value: unknown, key: unknown, timestamp: number): void
+  action(value: unknown, key: unknown, timestamp: number, headers: Headers): void
 }
 
 export interface MergeNode extends NodeBase {
@@ -81,9 +92,20 @@ export interface MapBatchNode extends NodeBase {
   mapper(values: readonly unknown[], context: { readonly recorded: unknown }): Promise<readonly unknown[]>
 }
 
+/** A sink and a source in one: its input belongs to one sub-topology, what follows it to another. */
+export interface RepartitionNode extends NodeBase {
+  readonly kind: 'repartition'
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  /** Of its topic; as many as its sub-topology has tasks, if absent. */
+  readonly partitions: number | undefined
+}
+
 export interface SinkNode extends NodeBase {
   readonly kind: 'sink'
-  readonly topic: string
+  /** Where it may write to; the only one, unless `topic` chooses. */
+  readonly topics: readonly string[]
+  topic?(value: unknown, key: unknown): string
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
 }
@@ -92,11 +114,14 @@ export type GraphNode =
   | SourceNode
   | FilterNode
   | MapValuesNode
+  | FlatMapNode
+  | FlatMapValuesNode
   | PeekNode
   | MergeNode
   | SplitNode
   | CollectNode
   | MapBatchNode
+  | RepartitionNode
   | SinkNode
 
 export interface Graph {
@@ -143,10 +168,11 @@ export function validate(graph: Graph): void {
   const topics = new Set<string>()
   for (const node of graph.nodes) {
     if (node.kind === 'source') {
-      if (topics.has(node.topic)) {
-        throw new TickerError('TOPOLOGY_SOURCE_TAKEN', `the topic ${node.topic} has two sources`)
+      for (const topic of node.topics) {
+        if (topics.has(topic))
+          throw new TickerError('TOPOLOGY_SOURCE_TAKEN', `the topic ${topic} has two sources`)
+        topics.add(topic)
       }
-      topics.add(node.topic)
     }
     checkName(node.name, node.kind)
     if (names.has(node.name))

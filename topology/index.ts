@@ -2,12 +2,15 @@
  * The public API of the engine: build a topology (`TopologyBuilder`), run it (`StreamsNode`) on a log (`memoryLog`; the
  * Kafka log is in `topology/log/kafka`), try it in a test (`testing/test-driver.ts`), look at it (`describe`, `mermaid`).
  */
+
+export { type SourceOptions, TopologyBuilder } from './builder.ts'
 export type { ProcessingGuarantee } from './commit.ts'
 export { deadLetterHeaders, deadLetterRecord } from './dead-letters.ts'
 export { describe, mermaid } from './describe.ts'
 export { type Duration, milliseconds } from './duration.ts'
 export { type ErrorCode, remedy, TickerError } from './errors.ts'
 export { type Graph, type GraphNode, storeOf } from './graph.ts'
+export { CollectedStream, GroupedStream, WindowedStream } from './grouped.ts'
 export type {
   Admin,
   CommittedOffset,
@@ -29,13 +32,6 @@ export { changelogTopic, deadLetterTopic, plan } from './plan.ts'
 export type { StreamRecord } from './record.ts'
 export type { Decision, RecordedInput } from './recorded.ts'
 export { bytes, double, json, long, readyOf, type Serde, string } from './serde.ts'
-export {
-  CollectedStream,
-  GroupedStream,
-  KStream,
-  type SourceOptions,
-  TopologyBuilder,
-  WindowedStream,
-} from './stream.ts'
+export { KStream } from './stream.ts'
 export { systemTimers, type Timers } from './timers.ts'
 export { hopping, type TimeWindows, tumbling, type Windowed, type WindowSamples } from './windows.ts'

@@ -38,7 +38,7 @@ suite('dead letters', () => {
       .stream('in', {
         key: string,
         value: long,
-        timestamp: value => (value === 7 ? -1 : value),
+        timestamp: (value, record) => (value === 7 ? -1 : (value ?? record.timestamp)),
         validate: value => (value === 13 ? 'thirteen is refused' : undefined),
       })
       .to('out', { value: long })

@@ -8,7 +8,16 @@ import { TickerError } from './errors.ts'
 import type { Graph } from './graph.ts'
 import type { Log } from './log/log.ts'
 import type { DeadLetter } from './partition-group.ts'
-import { changelogTopic, deadLetterTopic, type Plan, plan, taskCount } from './plan.ts'
+import {
+  changelogTopic,
+  deadLetterTopic,
+  externalTopics,
+  type Plan,
+  partitionCounts,
+  plan,
+  repartitionTopic,
+  taskCount,
+} from './plan.ts'
 import type { Decision } from './recorded.ts'
 import { StreamThread } from './thread.ts'
 import { systemTimers, type Timers } from './timers.ts'
@@ -18,8 +27,10 @@ const IDLE_WAIT = 20
 
 export interface NodeOptions {
   readonly topology: Graph
-  /** Names the consumer group, the changelog topics and the transactional ids: the same for all nodes of an application. */
+  /** Names the consumer group, the internal topics and the transactional ids: the same for all nodes of an application. */
   readonly applicationId: string
+  /** Everything in one task, with one stream time, as in Kafka Streams' test driver: for tests. */
+  readonly oneTask?: boolean
   /** Unique per node; the application id if there is only one. */
   readonly clientId?: string
   readonly log: Log
@@ -61,7 +72,7 @@ export class StreamsNode {
   constructor(options: NodeOptions) {
     this.#options = options
     this.#timers = options.timers ?? systemTimers
-    this.plan = plan(options.topology)
+    this.plan = plan(options.topology, options.applicationId, options)
   }
 
   /**
@@ -69,13 +80,13 @@ export class StreamsNode {
    * @throws TickerError LOG_UNKNOWN_TOPIC, TOPIC_WRONG_PARTITIONS, TOPOLOGY_NOT_COPARTITIONED
    */
   async start(): Promise<void> {
-    const { log, applicationId, state } = this.#options
+    const { log, state } = this.#options
+    const { applicationId } = this.plan
     const partitions = await this.#partitions()
     await this.#createInternalTopics(partitions)
     this.#thread = new StreamThread({
       log,
       plan: this.plan,
-      applicationId,
       clientId: this.#options.clientId ?? applicationId,
       guarantee: this.#options.guarantee ?? 'exactly_once',
       commitInterval: this.#options.commitInterval ?? 100,
@@ -136,7 +147,8 @@ export class StreamsNode {
 
   /** Per input partition: the end that can be read, and the committed position. */
   async lag(): Promise<readonly { topic: string; partition: number; end: number; position: number }[]> {
-    const { log, applicationId } = this.#options
+    const { log } = this.#options
+    const { applicationId } = this.plan
     const topics = this.plan.subTopologies.flatMap(part => part.sourceTopics)
     const committed = await log.admin.committed(applicationId, topics)
     const lags = await Promise.all(
@@ -169,42 +181,45 @@ export class StreamsNode {
     }
   }
 
-  /** Partitions of every topic the topology reads and writes. */
-  async #partitions(): Promise<Map<string, number>> {
-    const topics = this.plan.subTopologies.flatMap(part => [...part.sourceTopics, ...part.sinkTopics])
-    const partitions = new Map<string, number>()
-    for (const topic of topics) {
+  /** Partitions of every topic the topology reads and writes, the internal ones included. */
+  async #partitions(): Promise<ReadonlyMap<string, number>> {
+    const external = new Map<string, number>()
+    for (const topic of externalTopics(this.plan)) {
       const description = await this.#options.log.admin.describeTopic(topic)
       if (description === undefined)
         throw new TickerError('LOG_UNKNOWN_TOPIC', `the topic ${topic} does not exist`)
-      partitions.set(topic, description.partitions)
+      external.set(topic, description.partitions)
     }
-    return partitions
+    return partitionCounts(this.plan, external)
   }
 
   async #createInternalTopics(partitions: ReadonlyMap<string, number>): Promise<void> {
-    const { log, applicationId } = this.#options
-    const wanted = this.plan.subTopologies.flatMap(part =>
+    const { admin } = this.#options.log
+    const { applicationId, subTopologies } = this.plan
+    const changelogs = subTopologies.flatMap(part =>
       part.stores.map(store => ({
         topic: changelogTopic(applicationId, store),
         partitions: taskCount(part, partitions),
         config: { 'cleanup.policy': 'compact' },
       })),
     )
-    // Dead letters keep the event time of their records, which may be long ago: they must not expire by it.
-    const deadLetters = {
-      topic: deadLetterTopic(applicationId),
-      partitions: 1,
-      config: { 'retention.ms': '-1' },
-    }
-    await log.admin.createTopics([...wanted, deadLetters])
+    // Records keep their event time, which may be long ago: they must not expire by it.
+    const historical = { 'retention.ms': '-1' }
+    const repartitions = subTopologies.flatMap(part =>
+      part.sources.flatMap(node => {
+        if (node.kind !== 'repartition') return []
+        const topic = repartitionTopic(applicationId, node)
+        return [{ topic, partitions: partitions.get(topic) ?? 1, config: historical }]
+      }),
+    )
+    const deadLetters = { topic: deadLetterTopic(applicationId), partitions: 1, config: historical }
+    const wanted = [...changelogs, ...repartitions, deadLetters]
+    await admin.createTopics(wanted)
     for (const { topic, partitions: count } of wanted) {
-      const found = await log.admin.describeTopic(topic)
+      const found = await admin.describeTopic(topic)
       if (found !== undefined && found.partitions !== count) {
-        throw new TickerError(
-          'TOPIC_WRONG_PARTITIONS',
-          `${topic} has ${found.partitions} partitions instead of ${count}`,
-        )
+        const message = `${topic} has ${found.partitions} partitions instead of ${count}`
+        throw new TickerError('TOPIC_WRONG_PARTITIONS', message)
       }
     }
   }

@@ -3,7 +3,7 @@
  * (Kafka Streams' PartitionGroup). A head record is decoded when it becomes the head, since its event time decides.
  */
 import type { ErrorCode } from './errors.ts'
-import type { SourceNode } from './graph.ts'
+import type { RepartitionNode, SourceNode } from './graph.ts'
 import type { Headers, TopicPartition } from './log/log.ts'
 import { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 import type { OutputPort } from './operators/operator.ts'
@@ -36,16 +36,18 @@ export class PartitionQueue {
   /** Batches held. */
   readonly #batches: RecordBatch[] = []
   readonly #cursor = new RecordCursor()
-  readonly #source: SourceNode
+  readonly #source: SourceNode | RepartitionNode
   readonly #onDeadLetter: (letter: DeadLetter) => void
   #open: RecordBatch | undefined
+  /** The greatest event time processed; -1 before the first. */
+  #partitionTime = -1
   /** The cursor's record is to be decoded again: a schema was missing. */
   #retry = false
 
   constructor(
     tp: TopicPartition,
     options: {
-      source: SourceNode
+      source: SourceNode | RepartitionNode
       out: OutputPort
       position: number
       onDeadLetter: (letter: DeadLetter) => void
@@ -99,6 +101,7 @@ export class PartitionQueue {
   consume(): void {
     this.position = this.#cursor.offset + 1
     this.ready = false
+    if (this.record.timestamp > this.#partitionTime) this.#partitionTime = this.record.timestamp
   }
 
   /** Moves the cursor to the next record at or beyond the position, dropping batches that are done. */
@@ -131,9 +134,11 @@ export class PartitionQueue {
     }
     record.timestamp = cursor.timestamp
     record.headers = cursor.hasHeaders() ? cursor.headers() : noHeaders
-    if (record.value !== null) {
-      if (source.timestamp !== undefined) record.timestamp = source.timestamp(record.value, record)
-      const fault = source.validate?.(record.value, record)
+    if (source.kind === 'source') {
+      if (source.timestamp !== undefined) {
+        record.timestamp = source.timestamp(record.value, record, this.#partitionTime)
+      }
+      const fault = record.value === null ? undefined : source.validate?.(record.value, record)
       if (fault !== undefined) return this.#giveUp('RECORD_INVALID', fault)
     }
     if (!(Number.isSafeInteger(record.timestamp) && record.timestamp >= 0)) {

@@ -1,17 +1,30 @@
 /** From the graph to what runs: sub-topologies, their topics, stores and tasks. */
 import { TickerError } from './errors.ts'
-import { type Graph, type GraphNode, type SinkNode, type SourceNode, storeOf } from './graph.ts'
+import {
+  type Graph,
+  type GraphNode,
+  type RepartitionNode,
+  type SinkNode,
+  type SourceNode,
+  storeOf,
+} from './graph.ts'
 
-/** Nodes that must run together, because records or state pass between them. One task of it per input partition. */
+/**
+ * Nodes that must run together, because records or state pass between them. One task of it per input partition. A
+ * repartition node is a sink of one sub-topology and a source of another.
+ */
 export interface SubTopology {
   readonly id: number
   readonly nodes: readonly GraphNode[]
+  readonly sources: readonly (SourceNode | RepartitionNode)[]
+  readonly sinks: readonly (SinkNode | RepartitionNode)[]
   readonly sourceTopics: readonly string[]
   readonly sinkTopics: readonly string[]
   readonly stores: readonly string[]
 }
 
 export interface Plan {
+  readonly applicationId: string
   readonly subTopologies: readonly SubTopology[]
 }
 
@@ -30,42 +43,115 @@ export function changelogTopic(applicationId: string, store: string): string {
   return `${applicationId}-${store}-changelog`
 }
 
+/** Its node is named after it. */
+export function repartitionTopic(applicationId: string, node: RepartitionNode): string {
+  return `${applicationId}-${node.name}`
+}
+
 export function deadLetterTopic(applicationId: string): string {
   return `${applicationId}-dead-letters`
 }
 
-/** Connected parts of the graph, in the order in which their first source was declared. */
-export function plan(graph: Graph): Plan {
-  const part = new Map<string, string>()
+/** @param options.oneTask runs everything in one sub-topology, as Kafka Streams' test driver does */
+export function plan(graph: Graph, applicationId: string, options: { oneTask?: boolean } = {}): Plan {
+  const parts = options.oneTask ? [graph.nodes] : connectedParts(graph)
+  const subTopologies = parts.map((nodes, id) => subTopology(nodes, id, applicationId))
+  return { applicationId, subTopologies }
+}
+
+/** Connected parts of the graph, cut at repartition topics, in the order in which their first node was declared. */
+export function connectedParts(graph: Graph): GraphNode[][] {
+  const parents = new Map<string, string>()
   const rootOf = (name: string): string => {
     let root = name
-    while (part.get(root) !== undefined && part.get(root) !== root) root = part.get(root)!
+    while (parents.get(root) !== undefined && parents.get(root) !== root) root = parents.get(root)!
     return root
   }
   for (const node of graph.nodes) {
-    part.set(node.name, node.name)
-    for (const input of node.inputs) part.set(rootOf(input.node), rootOf(node.name))
+    parents.set(node.name, node.name)
+    if (node.kind === 'repartition') continue
+    for (const input of node.inputs) parents.set(rootOf(input.node), rootOf(node.name))
   }
-  const groups = new Map<string, GraphNode[]>()
+  const parts = new Map<string, GraphNode[]>()
+  const put = (root: string, node: GraphNode): void => {
+    const part = parts.get(root)
+    if (part === undefined) parts.set(root, [node])
+    else if (!part.includes(node)) part.push(node)
+  }
   for (const node of graph.nodes) {
-    const root = rootOf(node.name)
-    const group = groups.get(root)
-    if (group === undefined) groups.set(root, [node])
-    else group.push(node)
+    if (node.kind === 'repartition') for (const input of node.inputs) put(rootOf(input.node), node)
+    put(rootOf(node.name), node)
   }
-  return { subTopologies: [...groups.values()].map(subTopology) }
+  return [...parts.values()]
 }
 
-function subTopology(nodes: readonly GraphNode[], id: number): SubTopology {
-  const sources = nodes.filter((node): node is SourceNode => node.kind === 'source')
-  const sinks = nodes.filter((node): node is SinkNode => node.kind === 'sink')
+function subTopology(nodes: readonly GraphNode[], id: number, applicationId: string): SubTopology {
+  const names = new Set(nodes.map(node => node.name))
+  const isFollowed = (node: RepartitionNode): boolean =>
+    nodes.some(other => other.inputs.some(input => input.node === node.name))
+  const isFed = (node: RepartitionNode): boolean => node.inputs.some(input => names.has(input.node))
+  const sources = nodes.filter(
+    (node): node is SourceNode | RepartitionNode =>
+      node.kind === 'source' || (node.kind === 'repartition' && isFollowed(node)),
+  )
+  const sinks = nodes.filter(
+    (node): node is SinkNode | RepartitionNode =>
+      node.kind === 'sink' || (node.kind === 'repartition' && isFed(node)),
+  )
+  const topicsOf = (node: SourceNode | SinkNode | RepartitionNode): readonly string[] =>
+    node.kind === 'repartition' ? [repartitionTopic(applicationId, node)] : node.topics
   return {
     id,
     nodes,
-    sourceTopics: sources.map(node => node.topic),
-    sinkTopics: [...new Set(sinks.map(node => node.topic))],
+    sources,
+    sinks,
+    sourceTopics: sources.flatMap(topicsOf),
+    sinkTopics: [...new Set(sinks.flatMap(topicsOf))],
     stores: nodes.flatMap(node => storeOf(node) ?? []),
   }
+}
+
+/** Topics that the application's user makes: all that is read or written but internal ones. */
+export function externalTopics(plan: Plan): readonly string[] {
+  const internal = new Set(repartitionNodes(plan).map(node => repartitionTopic(plan.applicationId, node)))
+  const all = plan.subTopologies.flatMap(part => [...part.sourceTopics, ...part.sinkTopics])
+  return [...new Set(all)].filter(topic => !internal.has(topic))
+}
+
+function repartitionNodes(plan: Plan): readonly RepartitionNode[] {
+  return plan.subTopologies.flatMap(part => part.sources.filter(node => node.kind === 'repartition'))
+}
+
+/**
+ * Partitions of every topic, internal ones included: a repartition topic has as many as it was given, else as many as the
+ * other topics it is processed with, else as many as the widest sub-topology that writes it.
+ * @param external partitions of the topics that exist already
+ * @throws TickerError TOPOLOGY_NOT_COPARTITIONED
+ */
+export function partitionCounts(
+  plan: Plan,
+  external: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
+  const counts = new Map(external)
+  const nodes = repartitionNodes(plan)
+  for (const node of nodes) {
+    if (node.partitions !== undefined) counts.set(repartitionTopic(plan.applicationId, node), node.partitions)
+  }
+  // Each round settles at least one topic; a topic that only feeds itself has one partition.
+  for (let open = nodes.length; open > 0; open--) {
+    for (const node of nodes) {
+      const topic = repartitionTopic(plan.applicationId, node)
+      if (counts.has(topic)) continue
+      const widest = (part: SubTopology): number =>
+        Math.max(0, ...part.sourceTopics.map(each => counts.get(each) ?? 0))
+      const readers = plan.subTopologies.filter(part => part.sourceTopics.includes(topic))
+      const writers = plan.subTopologies.filter(part => part.sinkTopics.includes(topic))
+      const count = Math.max(0, ...readers.map(widest)) || Math.max(0, ...writers.map(widest))
+      if (count > 0) counts.set(topic, count)
+    }
+  }
+  for (const part of plan.subTopologies) taskCount(part, counts)
+  return counts
 }
 
 /**
@@ -73,7 +159,7 @@ function subTopology(nodes: readonly GraphNode[], id: number): SubTopology {
  * goes to task n. @throws TickerError TOPOLOGY_NOT_COPARTITIONED
  */
 export function taskCount(part: SubTopology, partitions: ReadonlyMap<string, number>): number {
-  const counts = part.sourceTopics.map(topic => partitions.get(topic) ?? 0)
+  const counts = part.sourceTopics.map(topic => partitions.get(topic) ?? 1)
   if (new Set(counts).size > 1) {
     const list = part.sourceTopics.map((topic, i) => `${topic} ${counts[i]}`).join(', ')
     throw new TickerError(

@@ -11,13 +11,19 @@ declare const reading: Serde<Reading>
 declare const release: RecordedInput<{ version: string }>
 
 const windows = hopping({ size: '5 s', advance: '2.5 s', grace: '1 s' })
-const readings = (): KStream<string, Reading> =>
-  new TopologyBuilder().stream('in', { key: string, value: reading })
+const source = () => new TopologyBuilder().stream('in', { key: string, value: reading })
+const readings = () => source().filter(value => value !== null)
 
 describe('the DSL', () => {
+  it('tells that a source may hold records without key or value', () => {
+    expectTypeOf(source()).toEqualTypeOf<KStream<string | null, Reading | null>>()
+    // @ts-expect-error the value may be null
+    source().mapValues(value => value.pulse)
+  })
+
   it('carries the value type from the serde to the sink', () => {
     const pulses = readings().mapValues(value => value.pulse)
-    expectTypeOf(pulses).toEqualTypeOf<KStream<string, number | null>>()
+    expectTypeOf(pulses).toEqualTypeOf<KStream<string | null, number | null>>()
     // @ts-expect-error a reading has no field `puls`
     readings().mapValues(value => value.puls)
     // @ts-expect-error the sink's serde is of another type
@@ -29,7 +35,7 @@ describe('the DSL', () => {
     const grouped = readings().groupByKey().window('w', windows, { clock: 'perKey' })
     // @ts-expect-error text cannot be collected
     grouped.collect(['device'])
-    const collected = grouped.collect(['pulse', 'steps'], { endsKey: value => value?.pulse === null })
+    const collected = grouped.collect(['pulse', 'steps'], { endsKey: value => value.pulse === null })
     collected.mapWindows('means', (samples, window) => {
       expectTypeOf(samples.column('pulse')).toEqualTypeOf<Float64Array>()
       expectTypeOf(window.key).toEqualTypeOf<string>()
@@ -41,8 +47,8 @@ describe('the DSL', () => {
 
   it('names the branches of a split', () => {
     const { high, low } = readings().split('pulse', { high: value => value.steps > 3, low: () => true })
-    expectTypeOf(high).toEqualTypeOf<KStream<string, Reading>>()
-    expectTypeOf(low).toEqualTypeOf<KStream<string, Reading>>()
+    expectTypeOf(high).toEqualTypeOf<KStream<string | null, Reading>>()
+    expectTypeOf(low).toEqualTypeOf<KStream<string | null, Reading>>()
     // @ts-expect-error no such branch
     readings().split('pulse', { high: () => true }).none
   })
@@ -55,7 +61,7 @@ describe('the DSL', () => {
         recorded: release,
       },
     )
-    expectTypeOf(scored).toEqualTypeOf<KStream<string, string>>()
+    expectTypeOf(scored).toEqualTypeOf<KStream<string | null, string>>()
   })
 
   it('takes durations with their unit', () => {

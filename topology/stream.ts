@@ -5,128 +5,104 @@
  * Stateful operators take a name, because a state directory and a changelog topic must not depend on how many operators
  * were declared before. Stateless ones are numbered.
  */
+import type { Known, Serdes, TopologyBuilder } from './builder.ts'
 import { type Duration, milliseconds } from './duration.ts'
-import { checkName, type Graph, type GraphNode, type Output, validate } from './graph.ts'
-import type { StreamRecord } from './record.ts'
+import { TickerError } from './errors.ts'
+import { checkName, type GraphNode, type Output } from './graph.ts'
+import { GroupedStream } from './grouped.ts'
+import type { Headers } from './log/log.ts'
 import type { RecordedInput } from './recorded.ts'
-import type { Serde } from './serde.ts'
-import type { TimeWindows, Windowed, WindowSamples } from './windows.ts'
 
-export interface SourceOptions<K, V> {
-  readonly key: Serde<K>
-  readonly value: Serde<V>
-  /**
-   * Event time of a record, milliseconds since the epoch; the record's own timestamp if absent. Not called for a record
-   * without a value, which keeps its own.
-   */
-  readonly timestamp?: (value: V, record: StreamRecord) => number
-  /**
-   * Says what is wrong with a decoded record, if anything is: it then goes to the dead-letter topic. Not called for a
-   * record without a value.
-   */
-  readonly validate?: (value: V, record: StreamRecord) => string | undefined
-}
-
-/** The fields of `V` that hold numbers: those a window can collect. */
-export type NumericField<V> = {
-  [F in keyof V & string]: NonNullable<V[F]> extends number ? F : never
-}[keyof V & string]
-
-/** Names, or nothing: `null` stands for the record's missing value (a tombstone). */
-type Nullable<V> = V | null
-
-/** Collects the nodes. One builder makes one topology. */
-export class TopologyBuilder {
-  readonly #nodes: GraphNode[] = []
-
-  /**
-   * Reads a topic. Records that cannot be decoded, that `validate` finds wrong, or that have no usable event time go to
-   * the dead-letter topic with the reason in their headers; they never stop the job.
-   * @throws TickerError TOPOLOGY_SOURCE_TAKEN when built, if the topic is read already
-   */
-  stream<K, V>(topic: string, options: SourceOptions<K, V>): KStream<K, V> {
-    checkName(topic, 'topic')
-    const { timestamp, validate: check } = options
-    return new KStream(
-      this,
-      this.add({
-        kind: 'source',
-        name: `source-${topic}`,
-        inputs: [],
-        topic,
-        key: options.key,
-        value: options.value,
-        timestamp,
-        validate: check,
-      }),
-      { key: options.key },
-    )
-  }
-
-  /** The topology as plain data, checked. @throws TickerError with a TOPOLOGY_ code */
-  build(): Graph {
-    const graph = { nodes: [...this.#nodes] }
-    validate(graph)
-    return graph
-  }
-
-  /** For the handles: adds a node and answers with its main output. */
-  add(node: GraphNode): Output {
-    this.#nodes.push(node)
-    return { node: node.name, output: 'out' }
-  }
-
-  /** For the handles: a name for a sink; a topic may be written to from several places. */
-  sinkName(topic: string): string {
-    const others = this.#nodes.filter(node => node.kind === 'sink' && node.topic === topic).length
-    return others === 0 ? `sink-${topic}` : `sink-${topic}-${others + 1}`
-  }
-
-  /** For the handles: a name for a stateless node. */
-  nextName(kind: string): string {
-    return `${kind}-${this.#nodes.filter(node => node.kind === kind).length + 1}`
-  }
-}
-
-/** What is known of a stream's key: its serde, as long as no operator gave it another type. */
-interface KeyKnown<K> {
-  readonly key: Serde<K>
-}
-
-/** A stream of records with key `K` and value `V`. Values of the source's records may be null (see `SourceOptions`). */
+/**
+ * A stream of records with key `K` and value `V`; both are null where a record has none. Timestamp and headers travel with
+ * the record.
+ */
 export class KStream<K, V> {
   readonly #builder: TopologyBuilder
   readonly #from: Output
-  readonly #known: KeyKnown<K>
+  readonly #known: Known<K, V>
 
-  constructor(builder: TopologyBuilder, from: Output, known: KeyKnown<K>) {
+  constructor(builder: TopologyBuilder, from: Output, known: Known<K, V>) {
     this.#builder = builder
     this.#from = from
     this.#known = known
   }
 
-  /** Hands on the records for which the predicate holds; those without a value are dropped. Key, time and headers stay. */
+  /** Hands on the records for which the predicate holds. */
+  filter<R extends V>(predicate: (value: V, key: K) => value is R): KStream<K, R>
+  filter(predicate: (value: V, key: K) => boolean): KStream<K, V>
   filter(predicate: (value: V, key: K) => boolean): KStream<K, V> {
-    const name = this.#builder.nextName('filter')
-    return this.#follow<V>({ kind: 'filter', name, inputs: [this.#from], predicate })
+    return this.#follow(
+      { kind: 'filter', name: this.#name('filter'), inputs: [this.#from], predicate },
+      this.#known,
+    )
   }
 
-  /** Another value for each record; key, time and headers stay. A record without a value stays without one. */
+  /** Hands on the records for which the predicate does not hold. */
+  filterNot(predicate: (value: V, key: K) => boolean): KStream<K, V> {
+    return this.filter((value, key) => !predicate(value, key))
+  }
+
+  /** Another value for each record. The key stays, so what was partitioned stays partitioned. */
   mapValues<R>(mapper: (value: V, key: K) => R, options: { name?: string } = {}): KStream<K, R> {
-    const name = options.name ?? this.#builder.nextName('mapValues')
-    return this.#follow<R>({ kind: 'mapValues', name, inputs: [this.#from], mapper })
+    const name = options.name ?? this.#name('mapValues')
+    const { key, keyChanged } = this.#known
+    return this.#follow<K, R>({ kind: 'mapValues', name, inputs: [this.#from], mapper }, { key, keyChanged })
+  }
+
+  /** Another key and value for each record: grouping or joining what comes out repartitions it. */
+  map<L, R>(
+    mapper: (value: V, key: K) => readonly [key: L, value: R],
+    serdes: Serdes<L, R> = {},
+  ): KStream<L, R> {
+    return this.flatMap((value, key) => [mapper(value, key)], serdes)
+  }
+
+  /** Another key for each record: grouping or joining what comes out repartitions it. */
+  selectKey<L>(mapper: (value: V, key: K) => L, serdes: { key?: Serdes<L, V>['key'] } = {}): KStream<L, V> {
+    return this.map((value, key) => [mapper(value, key), value], {
+      key: serdes.key,
+      value: this.#known.value,
+    })
+  }
+
+  /** Any number of records for each one, with other keys: grouping or joining what comes out repartitions it. */
+  flatMap<L, R>(
+    mapper: (value: V, key: K) => Iterable<readonly [key: L, value: R]>,
+    serdes: Serdes<L, R> = {},
+  ): KStream<L, R> {
+    return this.#follow<L, R>(
+      { kind: 'flatMap', name: this.#name('flatMap'), inputs: [this.#from], mapper },
+      { ...serdes, keyChanged: true },
+    )
+  }
+
+  /** Any number of values for each record; the key stays. */
+  flatMapValues<R>(mapper: (value: V, key: K) => Iterable<R>): KStream<K, R> {
+    const { key, keyChanged } = this.#known
+    return this.#follow<K, R>(
+      { kind: 'flatMapValues', name: this.#name('flatMapValues'), inputs: [this.#from], mapper },
+      { key, keyChanged },
+    )
   }
 
   /** Looks at each record and hands it on unchanged. The action must not keep or change the value. */
-  peek(action: (value: Nullable<V>, key: K, timestamp: number) => void): KStream<K, V> {
-    const name = this.#builder.nextName('peek')
-    return this.#follow<V>({ kind: 'peek', name, inputs: [this.#from], action })
+  peek(action: (value: V, key: K, timestamp: number, headers: Headers) => void): KStream<K, V> {
+    return this.#follow({ kind: 'peek', name: this.#name('peek'), inputs: [this.#from], action }, this.#known)
+  }
+
+  /** Ends here: each record is looked at. */
+  forEach(action: (value: V, key: K, timestamp: number, headers: Headers) => void): void {
+    this.peek(action)
   }
 
   /** Both streams' records, each in its own order. */
   merge(other: KStream<K, V>): KStream<K, V> {
-    const name = this.#builder.nextName('merge')
-    return this.#follow<V>({ kind: 'merge', name, inputs: [this.#from, other.#from] })
+    const keyChanged = this.#known.keyChanged || other.#known.keyChanged
+    return this.#follow(
+      { kind: 'merge', name: this.#name('merge'), inputs: [this.#from, other.#from] },
+      { ...this.#known, keyChanged },
+    )
   }
 
   /**
@@ -150,173 +126,121 @@ export class KStream<K, V> {
     return Object.fromEntries(streams) as Record<B, KStream<K, V>> // as above
   }
 
+  /**
+   * Writes the stream to an internal topic (`<application>-<name>-repartition`) and reads it again, so that records are
+   * where their key belongs. Records without a key are dropped, unless a left or outer join follows.
+   * @param options.partitions of the topic; as many as the topics this stream comes from, if absent
+   */
+  repartition(name: string, options: Serdes<K, V> & { partitions?: number } = {}): KStream<K, V> {
+    checkName(name, 'repartition topic')
+    if (
+      options.partitions !== undefined &&
+      !(Number.isInteger(options.partitions) && options.partitions > 0)
+    ) {
+      throw new TickerError('TOPOLOGY_PARTITIONS_INVALID', `${name}: ${options.partitions} partitions`)
+    }
+    const { key, value } = this.#serdes(name, options)
+    return this.#follow<K, V>(
+      {
+        kind: 'repartition',
+        name: `${name}-repartition`,
+        inputs: [this.#from],
+        key,
+        value,
+        partitions: options.partitions,
+      },
+      { key, value, keyChanged: false },
+    )
+  }
+
   /** Groups by the key the records have. Records without a key are dropped by what follows. */
-  groupByKey(): GroupedStream<K, V> {
-    return new GroupedStream(this.#builder, this.#from, this.#known)
+  groupByKey(serdes: Serdes<K, V> = {}): GroupedStream<NonNullable<K>, V> {
+    return new GroupedStream<NonNullable<K>, V>(this.#builder, name => this.#partitioned(name, serdes))
+  }
+
+  /** Groups by another key, which always repartitions. Records whose new key is null are dropped. */
+  groupBy<L>(mapper: (value: V, key: K) => L, serdes: Serdes<L, V> = {}): GroupedStream<NonNullable<L>, V> {
+    return this.selectKey(mapper, { key: serdes.key }).groupByKey(serdes)
   }
 
   /**
    * Calls an asynchronous function with batches of values and hands on its results, one for each value, in order. The
-   * values must be the caller's to keep (not a view). Every record is taken through exactly once per commit: a commit
-   * waits for the calls under way. An error or a time-out ends the task, which starts again from its last commit.
+   * values must be the caller's to keep (not a view); records without one are dropped. Every record is taken through
+   * exactly once per commit: a commit waits for the calls under way. An error or a time-out ends the task, which starts
+   * again from its last commit.
    *
    * With `recorded`, the function is told the decision in force (recorded.ts), and the decision is committed with the
    * first results that rest on it.
    */
   mapBatch<R, D = undefined>(
     name: string,
-    mapper: (values: readonly V[], context: { readonly recorded: D }) => Promise<readonly R[]>,
+    mapper: (values: readonly NonNullable<V>[], context: { readonly recorded: D }) => Promise<readonly R[]>,
     options: { maxBatch?: number; timeout?: Duration; recorded?: RecordedInput<D> } = {},
   ): KStream<K, R> {
-    return this.#follow<R>({
-      kind: 'mapBatch',
-      name,
-      inputs: [this.#from],
-      maxBatch: options.maxBatch ?? 64,
-      timeout: milliseconds(options.timeout ?? '30 s'),
-      recorded: options.recorded,
-      mapper,
-    })
-  }
-
-  /** Writes to a topic, partitioned by the key as Kafka's own clients do (murmur2). The topic must exist. */
-  to(topic: string, options: { value: Serde<V>; key?: Serde<K> }): void {
-    checkName(topic, 'topic')
-    this.#builder.add({
-      kind: 'sink',
-      name: this.#builder.sinkName(topic),
-      inputs: [this.#from],
-      topic,
-      key: options.key ?? this.#known.key,
-      value: options.value,
-    })
-  }
-
-  #follow<R>(node: GraphNode): KStream<K, R> {
-    return new KStream<K, R>(this.#builder, this.#builder.add(node), this.#known)
-  }
-}
-
-/** A stream whose records are taken by key. */
-export class GroupedStream<K, V> {
-  readonly #builder: TopologyBuilder
-  readonly #from: Output
-  readonly #known: KeyKnown<K>
-
-  constructor(builder: TopologyBuilder, from: Output, known: KeyKnown<K>) {
-    this.#builder = builder
-    this.#from = from
-    this.#known = known
-  }
-
-  /**
-   * Windows per key. A record belongs to every window that contains its timestamp and takes records while
-   * end + grace > time, where time is, with `clock: 'operator'` (Kafka Streams' rule), the greatest timestamp this operator
-   * has seen in its partition, and with `clock: 'perKey'` the greatest one of the record's own key: then a device that
-   * was offline does not find all its records late.
-   * @param name of the store, its state directory and its changelog topic
-   */
-  window(
-    name: string,
-    windows: TimeWindows,
-    options: { clock?: 'operator' | 'perKey' } = {},
-  ): WindowedStream<K, V> {
-    checkName(name, 'window')
-    return new WindowedStream(
-      this.#builder,
-      this.#from,
-      this.#known,
-      name,
-      windows,
-      options.clock ?? 'operator',
+    const { key, keyChanged } = this.#known
+    return this.#follow<K, R>(
+      {
+        kind: 'mapBatch',
+        name,
+        inputs: [this.#from],
+        maxBatch: options.maxBatch ?? 64,
+        timeout: milliseconds(options.timeout ?? '30 s'),
+        recorded: options.recorded,
+        mapper,
+      },
+      { key, keyChanged },
     )
   }
-}
 
-/** A stream grouped by key and window. */
-export class WindowedStream<K, V> {
-  readonly #builder: TopologyBuilder
-  readonly #from: Output
-  readonly #known: KeyKnown<K>
-  readonly #name: string
-  readonly #windows: TimeWindows
-  readonly #clock: 'operator' | 'perKey'
+  /**
+   * Writes to a topic, partitioned by the key as Kafka's own clients do (murmur2). The topic must exist. Where `topic` is a
+   * function of the record, name the topics it may answer with.
+   */
+  to(topic: string, serdes?: Serdes<K, V>): void
+  to(topic: (value: V, key: K) => string, serdes: Serdes<K, V> & { topics: readonly string[] }): void
+  to(
+    topic: string | ((value: V, key: K) => string),
+    options: Serdes<K, V> & { topics?: readonly string[] } = {},
+  ): void {
+    const topics = typeof topic === 'string' ? [topic] : (options.topics ?? [])
+    for (const each of topics) checkName(each, 'topic')
+    const name = this.#builder.sinkName(topics)
+    const { key, value } = this.#serdes(name, options)
+    const chosen = typeof topic === 'string' ? undefined : topic
+    this.#builder.add({ kind: 'sink', name, inputs: [this.#from], topics, topic: chosen, key, value })
+  }
 
-  constructor(
-    builder: TopologyBuilder,
-    from: Output,
-    known: KeyKnown<K>,
+  /** Where this stream's records are partitioned by the key they have: here, or behind a repartition topic of this name. */
+  #partitioned(name: string, serdes: Serdes<K, V>): { from: Output; known: Known<NonNullable<K>, V> } {
+    const stream = this.#known.keyChanged ? this.repartition(name, serdes) : this
+    return { from: stream.#from, known: { ...stream.#known, ...withoutUndefined(serdes) } }
+  }
+
+  #serdes(
     name: string,
-    windows: TimeWindows,
-    clock: 'operator' | 'perKey',
-  ) {
-    this.#builder = builder
-    this.#from = from
-    this.#known = known
-    this.#name = name
-    this.#windows = windows
-    this.#clock = clock
+    given: Serdes<K, V>,
+  ): { key: NonNullable<Known<K, V>['key']>; value: NonNullable<Known<K, V>['value']> } {
+    const key = given.key ?? this.#known.key
+    const value = given.value ?? this.#known.value
+    if (key === undefined || value === undefined) {
+      const missing = key === undefined ? 'key' : 'value'
+      throw new TickerError(
+        'TOPOLOGY_SERDE_MISSING',
+        `${name}: it is not known how the ${missing} is serialized here`,
+      )
+    }
+    return { key, value }
   }
 
-  /**
-   * Keeps the named fields of each record once, in panes of gcd(size, advance), and hands on each window's samples when it
-   * closes: once, in order of its start (then of key bytes), with the greatest timestamp of its samples. Emits only
-   * windows that hold a sample. Creates the store `name` and its changelog topic.
-   *
-   * A record that came too late for at least one of its windows is also in the stream `late`, once; a record without a key
-   * is dropped; one without a value is not a sample.
-   *
-   * @param options.endsKey says of a value (null for a record without one) that its key's records end here: the record is
-   *   no sample; the key's open windows close as if its clock had passed them, and what comes for them afterwards is late.
-   *   Needs `clock: 'perKey'`.
-   */
-  collect<F extends NumericField<V>>(
-    fields: readonly F[],
-    options: { endsKey?: (value: Nullable<V>) => boolean } = {},
-  ): CollectedStream<K, V, F> {
-    const { endsKey } = options
-    const out = this.#builder.add({
-      kind: 'collect',
-      name: this.#name,
-      inputs: [this.#from],
-      store: this.#name,
-      key: this.#known.key,
-      windows: this.#windows,
-      clock: this.#clock,
-      fields,
-      endsKey,
-    })
-    return new CollectedStream(this.#builder, out, this.#known)
+  #name(kind: string): string {
+    return this.#builder.nextName(kind)
+  }
+
+  #follow<L, R>(node: GraphNode, known: Known<L, R>): KStream<L, R> {
+    return new KStream<L, R>(this.#builder, this.#builder.add(node), known)
   }
 }
 
-/** Closed windows, and the records that came too late for them. */
-export class CollectedStream<K, V, F extends string> {
-  /** Records that came too late for at least one of their windows. */
-  readonly late: KStream<K, V>
-  readonly #builder: TopologyBuilder
-  readonly #from: Output
-  readonly #known: KeyKnown<K>
-
-  constructor(builder: TopologyBuilder, from: Output, known: KeyKnown<K>) {
-    this.#builder = builder
-    this.#from = from
-    this.#known = known
-    this.late = new KStream(builder, { node: from.node, output: 'late' }, known)
-  }
-
-  /**
-   * Makes a value of each closed window. The samples are a view, valid during the call; the key stays the record's own.
-   * `window` tells key, start and end.
-   */
-  mapWindows<R>(name: string, mapper: (samples: WindowSamples<F>, window: Windowed<K>) => R): KStream<K, R> {
-    // The view knows its own bounds; the key is the record's.
-    const apply = (samples: WindowSamples<F>, key: K): R =>
-      mapper(samples, { key, start: samples.start, end: samples.end })
-    return new KStream<K, R>(
-      this.#builder,
-      this.#builder.add({ kind: 'mapValues', name, inputs: [this.#from], mapper: apply }),
-      this.#known,
-    )
-  }
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T // a part of T's optional fields
 }

@@ -64,7 +64,11 @@ export class Task {
     this.id = options.id
     this.name = taskName(options.id)
     this.#collector = new RecordCollector(options.partitions, options.id.partition)
-    this.operators = buildOperators(options.part, { collector: this.#collector, timers: options.timers })
+    this.operators = buildOperators(options.part, {
+      applicationId: options.applicationId,
+      collector: this.#collector,
+      timers: options.timers,
+    })
   }
 
   /** The partitions it reads. */

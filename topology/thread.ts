@@ -27,7 +27,6 @@ const TURN = 1000
 export interface ThreadOptions {
   readonly log: Log
   readonly plan: Plan
-  readonly applicationId: string
   /** Unique among the members of the group. */
   readonly clientId: string
   readonly guarantee: ProcessingGuarantee
@@ -73,7 +72,8 @@ export class StreamThread {
 
   /** Joins the group. */
   async start(): Promise<void> {
-    const { log, plan, applicationId, clientId } = this.#options
+    const { log, plan, clientId } = this.#options
+    const { applicationId } = plan
     const groups = plan.subTopologies.map(part => part.sourceTopics)
     this.#consumer = await log.consumer({
       group: applicationId,
@@ -248,7 +248,8 @@ export class StreamThread {
   }
 
   async #startTask(task: Task, wanted: () => boolean): Promise<void> {
-    const { log, applicationId, clientId, guarantee, timers, state, listener } = this.#options
+    const { log, plan, clientId, guarantee, timers, state, listener } = this.#options
+    const { applicationId } = plan
     const transactionalId = guarantee === 'exactly_once' ? `${applicationId}-${task.name}` : undefined
     const producer: Producer = await log.producer({ clientId, transactionalId })
     let database: TaskStore | undefined
@@ -295,12 +296,12 @@ export class StreamThread {
   }
 
   #newTask(id: TaskId): Task {
-    const { plan, applicationId, partitions, timers, listener } = this.#options
+    const { plan, partitions, timers, listener } = this.#options
     const part: SubTopology = plan.subTopologies[id.subTopology]!
     return new Task({
       id,
       part,
-      applicationId,
+      applicationId: plan.applicationId,
       partitions,
       timers,
       onDeadLetter: letter => listener.onDeadLetter(letter),

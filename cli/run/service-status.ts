@@ -57,12 +57,12 @@ function shown(
 }
 
 function nodesOf(graph: Graph): TopologyStatus['nodes'] {
-  return plan(graph).subTopologies.flatMap(part =>
+  return plan(graph, applicationId).subTopologies.flatMap(part =>
     part.nodes.map(node => ({
       name: node.name,
       kind: node.kind,
       subTopology: part.id,
-      topic: node.kind === 'source' || node.kind === 'sink' ? node.topic : undefined,
+      topic: node.kind === 'source' || node.kind === 'sink' ? node.topics.join(', ') : undefined,
       store: storeOf(node),
     })),
   )

@@ -1,15 +1,15 @@
 /** Makes the operators of one task from the nodes of its sub-topology, connected as the graph says. */
 import type { PaneStore } from '../../state/pane-store.ts'
-import type { GraphNode, SourceNode } from '../graph.ts'
+import type { GraphNode, RepartitionNode, SourceNode } from '../graph.ts'
 import { outputsOf } from '../graph.ts'
-import type { SubTopology } from '../plan.ts'
+import { repartitionTopic, type SubTopology } from '../plan.ts'
 import { DecisionStore } from '../recorded.ts'
 import type { Timers } from '../timers.ts'
 import { type CollectCounts, collect, keyIdOfBytes, paneStore } from './collect.ts'
 import { mapBatch } from './map-batch.ts'
 import { type AsyncOperator, type Collector, type Operator, OutputPort } from './operator.ts'
-import { sink } from './sink.ts'
-import { filter, mapValues, merge, peek, split } from './stateless.ts'
+import { repartition, sink } from './sink.ts'
+import { filter, flatMap, flatMapValues, mapValues, merge, peek, split } from './stateless.ts'
 
 /** A store as the task sees it: filled entry by entry on restore, and giving up its changes at a commit. */
 export interface TaskStateStore {
@@ -19,9 +19,15 @@ export interface TaskStateStore {
   takeChanges(): { readonly key: Buffer; readonly value: Buffer | null }[]
 }
 
+/** Where an input topic's records enter. */
+export interface InputNode {
+  readonly node: SourceNode | RepartitionNode
+  readonly out: OutputPort
+}
+
 export interface Operators {
   /** By topic. */
-  readonly sources: ReadonlyMap<string, { readonly node: SourceNode; readonly out: OutputPort }>
+  readonly sources: ReadonlyMap<string, InputNode>
   /** Parents before children: draining them in this order empties them all. */
   readonly asynchronous: readonly AsyncOperator[]
   readonly stores: readonly TaskStateStore[]
@@ -32,10 +38,10 @@ export interface Operators {
 
 export function buildOperators(
   part: SubTopology,
-  options: { collector: Collector; timers: Timers },
+  options: { applicationId: string; collector: Collector; timers: Timers },
 ): Operators {
   const ports = new Map<string, Map<string, OutputPort>>()
-  const sources = new Map<string, { node: SourceNode; out: OutputPort }>()
+  const sources = new Map<string, InputNode>()
   const asynchronous: AsyncOperator[] = []
   const stores: TaskStateStore[] = []
   const decisions: DecisionStore<unknown>[] = []
@@ -45,12 +51,16 @@ export function buildOperators(
     const port = (name: string): OutputPort => outputs.get(name)!
     switch (node.kind) {
       case 'source':
-        sources.set(node.topic, { node, out: port('out') })
+        for (const topic of node.topics) sources.set(topic, { node, out: port('out') })
         return undefined
       case 'filter':
         return filter(node, port('out'))
       case 'mapValues':
         return mapValues(node, port('out'))
+      case 'flatMap':
+        return flatMap(node, port('out'))
+      case 'flatMapValues':
+        return flatMapValues(node, port('out'))
       case 'peek':
         return peek(node, port('out'))
       case 'merge':
@@ -75,6 +85,12 @@ export function buildOperators(
         })
         asynchronous.push(operator)
         return operator
+      }
+      case 'repartition': {
+        const topic = repartitionTopic(options.applicationId, node)
+        if (part.sources.includes(node)) sources.set(topic, { node, out: port('out') })
+        if (!part.sinks.includes(node)) return undefined
+        return repartition(node, { collector: options.collector, topic, keepsNullKeys: false })
       }
       case 'sink':
         return sink(node, options.collector)

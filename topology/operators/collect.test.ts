@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { hopping, json, string, TopologyBuilder, type TimeWindows } from '../index.ts'
+import { hopping, json, string, type TimeWindows, TopologyBuilder } from '../index.ts'
 import { memoryLog } from '../log/memory/memory-log.ts'
 import { ManualTimers } from '../testing/manual-timers.ts'
 import { TopologyTestDriver } from '../testing/test-driver.ts'

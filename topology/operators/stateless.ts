@@ -1,11 +1,19 @@
 /** The operators that keep nothing: each is a function of the record at hand. */
-import type { FilterNode, MapValuesNode, MergeNode, PeekNode, SplitNode } from '../graph.ts'
+import type {
+  FilterNode,
+  FlatMapNode,
+  FlatMapValuesNode,
+  MapValuesNode,
+  MergeNode,
+  PeekNode,
+  SplitNode,
+} from '../graph.ts'
 import type { Operator, OutputPort } from './operator.ts'
 
 export function filter(node: FilterNode, out: OutputPort): Operator {
   return {
     process(record) {
-      if (record.value !== null && node.predicate(record.value, record.key)) out.forward(record)
+      if (node.predicate(record.value, record.key)) out.forward(record)
     },
   }
 }
@@ -14,8 +22,36 @@ export function mapValues(node: MapValuesNode, out: OutputPort): Operator {
   return {
     process(record) {
       const value = record.value
-      if (value !== null) record.value = node.mapper(value, record.key)
+      record.value = node.mapper(value, record.key)
       out.forward(record)
+      record.value = value
+    },
+  }
+}
+
+export function flatMap(node: FlatMapNode, out: OutputPort): Operator {
+  return {
+    process(record) {
+      const { key, value } = record
+      for (const [newKey, newValue] of node.mapper(value, key)) {
+        record.key = newKey
+        record.value = newValue
+        out.forward(record)
+      }
+      record.key = key
+      record.value = value
+    },
+  }
+}
+
+export function flatMapValues(node: FlatMapValuesNode, out: OutputPort): Operator {
+  return {
+    process(record) {
+      const { value } = record
+      for (const newValue of node.mapper(value, record.key)) {
+        record.value = newValue
+        out.forward(record)
+      }
       record.value = value
     },
   }
@@ -24,7 +60,7 @@ export function mapValues(node: MapValuesNode, out: OutputPort): Operator {
 export function peek(node: PeekNode, out: OutputPort): Operator {
   return {
     process(record) {
-      node.action(record.value, record.key, record.timestamp)
+      node.action(record.value, record.key, record.timestamp, record.headers)
       out.forward(record)
     },
   }
@@ -38,7 +74,6 @@ export function split(node: SplitNode, outputs: ReadonlyMap<string, OutputPort>)
   const branches = node.branches.map(branch => ({ branch, out: outputs.get(branch.output)! }))
   return {
     process(record) {
-      if (record.value === null) return
       for (const { branch, out } of branches) {
         if (branch.predicate(record.value, record.key)) return out.forward(record)
       }

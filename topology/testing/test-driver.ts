@@ -13,7 +13,7 @@ import type { Serde } from '../serde.ts'
 import { ManualTimers } from './manual-timers.ts'
 
 export interface TestDriverOptions
-  extends Partial<Pick<NodeOptions, 'guarantee' | 'state' | 'onDecision' | 'applicationId'>> {
+  extends Partial<Pick<NodeOptions, 'guarantee' | 'state' | 'onDecision' | 'applicationId' | 'oneTask'>> {
   /** A commit after every so many records. Default 1; Infinity: only when asked. */
   readonly commitEvery?: number
   /** Of every topic. Default 1. */
@@ -50,6 +50,7 @@ export class TopologyTestDriver {
     this.node = new StreamsNode({
       topology: graph,
       applicationId: options.applicationId ?? 'test',
+      oneTask: options.oneTask,
       log: this.log,
       state: options.state ?? memoryBackend(),
       guarantee: options.guarantee,
@@ -63,7 +64,7 @@ export class TopologyTestDriver {
   static async start(graph: Graph, options: TestDriverOptions = {}): Promise<TopologyTestDriver> {
     const driver = new TopologyTestDriver(graph, options)
     const topics = graph.nodes.flatMap(node =>
-      node.kind === 'source' || node.kind === 'sink' ? [node.topic] : [],
+      node.kind === 'source' || node.kind === 'sink' ? node.topics : [],
     )
     await driver.log.admin.createTopics(
       [...new Set(topics)].map(topic => ({ topic, partitions: driver.#partitions })),
@@ -78,7 +79,7 @@ export class TopologyTestDriver {
     topic: string,
     record: { key: unknown; value: unknown; timestamp: number; headers?: Headers },
   ): Promise<void> {
-    const source = this.#graph.nodes.find(node => node.kind === 'source' && node.topic === topic)
+    const source = this.#graph.nodes.find(node => node.kind === 'source' && node.topics.includes(topic))
     if (source?.kind !== 'source') throw new Error(`the topology does not read ${topic}`)
     const key = record.key === null ? null : source.key.serialize(record.key)
     const value = record.value === null ? null : source.value.serialize(record.value)

@@ -1,0 +1,90 @@
+/** Where a topology begins: sources, and the list of nodes that the handles add to. */
+import { checkName, type Graph, type GraphNode, type Output, validate } from './graph.ts'
+import type { StreamRecord } from './record.ts'
+import type { Serde } from './serde.ts'
+import { KStream } from './stream.ts'
+
+export interface SourceOptions<K, V> {
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+  /**
+   * Event time of a record, milliseconds since the epoch; the record's own timestamp if absent. `partitionTime` is the
+   * greatest event time of its partition so far, -1 before the first.
+   */
+  readonly timestamp?: (value: V | null, record: StreamRecord, partitionTime: number) => number
+  /**
+   * Says what is wrong with a decoded record, if anything is: it then goes to the dead-letter topic. Not called for a
+   * record without a value.
+   */
+  readonly validate?: (value: V, record: StreamRecord) => string | undefined
+}
+
+/** How what is grouped, joined or written to an internal topic is serialized, where a stream no longer knows it. */
+export interface Serdes<K, V> {
+  readonly key?: Serde<NonNullable<K>>
+  readonly value?: Serde<NonNullable<V>>
+}
+
+/** What a handle knows of its stream's records. */
+export interface Known<K, V> extends Serdes<K, V> {
+  /** Records may have another key than the one they are partitioned by: grouping and joining repartitions them first. */
+  readonly keyChanged: boolean
+}
+
+/** Collects the nodes. One builder makes one topology. */
+export class TopologyBuilder {
+  readonly #nodes: GraphNode[] = []
+
+  /**
+   * Reads one topic or several. Records without a key or a value are handed on, as in Kafka Streams. Records that cannot be
+   * decoded, that `validate` finds wrong, or that have no usable event time go to the dead-letter topic with the reason in
+   * their headers; they never stop the job.
+   * @throws TickerError TOPOLOGY_SOURCE_TAKEN when built, if a topic is read already
+   */
+  stream<K extends NonNullable<unknown>, V extends NonNullable<unknown>>(
+    topic: string | readonly string[],
+    options: SourceOptions<K, V>,
+  ): KStream<K | null, V | null> {
+    const topics = typeof topic === 'string' ? [topic] : topic
+    for (const each of topics) checkName(each, 'topic')
+    const { key, value, timestamp, validate: check } = options
+    const out = this.add({
+      kind: 'source',
+      name: `source-${topics.join('+')}`,
+      inputs: [],
+      topics,
+      key,
+      value,
+      timestamp,
+      validate: check,
+    })
+    return new KStream<K | null, V | null>(this, out, { key, value, keyChanged: false })
+  }
+
+  /** The topology as plain data, checked. @throws TickerError with a TOPOLOGY_ code */
+  build(): Graph {
+    const graph = { nodes: [...this.#nodes] }
+    validate(graph)
+    return graph
+  }
+
+  /** For the handles: adds a node and answers with its main output. */
+  add(node: GraphNode): Output {
+    this.#nodes.push(node)
+    return { node: node.name, output: 'out' }
+  }
+
+  /** For the handles: a name for a sink; a topic may be written to from several places. */
+  sinkName(topics: readonly string[]): string {
+    const name = `sink-${topics.join('+')}`
+    const others = this.#nodes.filter(
+      node => node.kind === 'sink' && node.topics.join('+') === topics.join('+'),
+    ).length
+    return others === 0 ? name : `${name}-${others + 1}`
+  }
+
+  /** For the handles: a name for a stateless node. */
+  nextName(kind: string): string {
+    return `${kind}-${this.#nodes.filter(node => node.kind === kind).length + 1}`
+  }
+}
