@@ -22,7 +22,9 @@ PROBABILITY_TOLERANCE = 1e-5
 def to_onnx(booster: xgboost.Booster, width: int) -> bytes:
     """Input features [n, width] float32; outputs label [n] int64 and probabilities [n, classes] float32."""
     booster.feature_names = None
-    model = convert_xgboost(booster, initial_types=[("features", FloatTensorType([None, width]))], target_opset=15)
+    inputs = [("features", FloatTensorType([None, width]))]
+    # A graph without a name is given a random one, and the same training would have another sha256.
+    model = convert_xgboost(booster, name="classifier", initial_types=inputs, target_opset=15)
     outputs = [output.name for output in model.graph.output]
     if outputs != ["label", "probabilities"]:
         raise RuntimeError(f"The exported model has the outputs {outputs}.")
