@@ -14,7 +14,7 @@ const owned = [
 ]
 
 test('a subscription and an assignment come back as they were', () => {
-  const subscription = { clientId: 'node-1', topics: ['a', 'b'], owned }
+  const subscription = { clientId: 'node-1', topics: ['a', 'b'], owned, generation: 7 }
   expect(decodeSubscription(encodeSubscription(subscription))).toEqual(subscription)
   expect(decodeAssignment(encodeAssignment(owned))).toEqual(owned)
   expect(decodeAssignment(encodeAssignment([]))).toEqual([])
@@ -27,7 +27,7 @@ test('a stranger in the group is refused', () => {
 
 const member = (memberId: string) => ({
   memberId,
-  subscription: { clientId: memberId, topics: ['a'], owned: [] },
+  subscription: { clientId: memberId, topics: ['a'], owned: [], generation: -1 },
 })
 const both = [member('2'), member('1')]
 const topics = new Map([['a', 2]])
@@ -53,4 +53,25 @@ test('a partition given twice or not at all is refused', () => {
     ['2', share(1)],
   ])
   expect(() => assign(both, topics, () => doubled)).toThrow('a/1 was given to two members')
+})
+
+test('of two members that claim a partition, the one of the later generation had it', () => {
+  const claim = (memberId: string, generation: number, ...partitions: number[]) => ({
+    memberId,
+    subscription: {
+      clientId: memberId,
+      topics: ['a'],
+      owned: partitions.map(partition => ({ topic: 'a', partition })),
+      generation,
+    },
+  })
+  const seen: unknown[] = []
+  assign([claim('1', 4, 0, 1), claim('2', 5, 1)], topics, members => {
+    seen.push(...members.map(each => [each.memberId, each.owned.map(tp => tp.partition)]))
+    return new Map([['1', [0, 1].map(partition => ({ topic: 'a', partition }))]])
+  })
+  expect(seen).toEqual([
+    ['1', [0]],
+    ['2', [1]],
+  ])
 })

@@ -9,16 +9,22 @@ import type { Assignor, GroupMember, TopicPartition } from '../log.ts'
 /** Members of a group must agree on it. */
 export const PROTOCOL_NAME = 'tickerwatch'
 
-const userData = z.object({ clientId: z.string(), owned: z.record(z.string(), z.array(z.number())) })
+const userData = z.object({
+  clientId: z.string(),
+  owned: z.record(z.string(), z.array(z.number())),
+  generation: z.number(),
+})
 
 export interface Subscription {
   readonly clientId: string
   readonly topics: readonly string[]
   readonly owned: readonly TopicPartition[]
+  /** In which it owned them; -1 for a newcomer. */
+  readonly generation: number
 }
 
-export function encodeSubscription({ clientId, topics, owned }: Subscription): Buffer {
-  const data = JSON.stringify({ clientId, owned: byTopic(owned) })
+export function encodeSubscription({ clientId, topics, owned, generation }: Subscription): Buffer {
+  const data = JSON.stringify({ clientId, owned: byTopic(owned), generation })
   return AssignerProtocol.MemberMetadata.encode({
     version: 0,
     topics: [...topics],
@@ -29,8 +35,8 @@ export function encodeSubscription({ clientId, topics, owned }: Subscription): B
 export function decodeSubscription(metadata: Buffer): Subscription {
   const decoded = AssignerProtocol.MemberMetadata.decode(metadata)
   if (decoded === null) throw new Error('a member of the group says nothing about itself')
-  const { clientId, owned } = userData.parse(JSON.parse(decoded.userData.toString()))
-  return { clientId, topics: decoded.topics, owned: flat(owned) }
+  const { clientId, owned, generation } = userData.parse(JSON.parse(decoded.userData.toString()))
+  return { clientId, topics: decoded.topics, owned: flat(owned), generation }
 }
 
 export function encodeAssignment(partitions: readonly TopicPartition[]): Buffer {
@@ -52,7 +58,9 @@ export function assign(
   assignor: Assignor,
 ): { memberId: string; memberAssignment: Buffer }[] {
   const sorted = members
-    .map(({ memberId, subscription: { clientId, owned } }): GroupMember => ({ memberId, clientId, owned }))
+    .map(({ memberId, subscription: { clientId, owned, generation } }): GroupMember => {
+      return { memberId, clientId, owned: owned.filter(tp => !isOwnedSince(tp, generation, members)) }
+    })
     .sort((a, b) => (a.memberId < b.memberId ? -1 : 1))
   const shares = assignor(sorted, topics)
   const given = [...shares.values()].flat().map(tp => `${tp.topic}/${tp.partition}`)
@@ -67,6 +75,19 @@ export function assign(
     memberId,
     memberAssignment: encodeAssignment(shares.get(memberId) ?? []),
   }))
+}
+
+/** Whether another member owned it in a later generation, of which this one has not heard. */
+function isOwnedSince(
+  { topic, partition }: TopicPartition,
+  generation: number,
+  members: readonly { readonly subscription: Subscription }[],
+): boolean {
+  return members.some(
+    ({ subscription }) =>
+      subscription.generation > generation &&
+      subscription.owned.some(tp => tp.topic === topic && tp.partition === partition),
+  )
 }
 
 function byTopic(partitions: readonly TopicPartition[]): Record<string, number[]> {

@@ -7,7 +7,6 @@
  *
  * It does not depend on polling: a member that is busy or paused stays one as long as its event loop turns.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Broker } from 'kafkajs/src/cluster/index.js'
 import { TickerError } from '../../errors.ts'
 import type { Assignment, CommittedOffset, ConsumerOptions, TopicPartition } from '../log.ts'
@@ -50,9 +49,11 @@ export class Membership {
   #owned: readonly TopicPartition[] = []
   /** A predecessor with this client id, or a join whose answer was lost, may have left a member that nobody is. */
   #mayHaveGhost = true
-  #closing = new AbortController()
+  /** The last one in which this member was assigned anything. */
+  #generation: number | undefined
+  #closed = false
   /** Cuts the wait for the next heartbeat short. */
-  #hurry = new AbortController()
+  #hurry: () => void = () => {}
   #running: Promise<void> | undefined
 
   constructor(options: MembershipOptions) {
@@ -97,15 +98,18 @@ export class Membership {
 
   /** Leaves the group, so that the others need not wait for the session to expire. */
   async close(): Promise<void> {
-    this.#closing.abort()
+    this.#closed = true
+    this.#hurry()
     const { group, cluster, joining } = this.#options
-    if (this.#memberId !== NO_MEMBER) {
-      const memberId = this.#memberId
-      const leave = async () =>
-        (await cluster.groupCoordinator(group)).leaveGroup({ groupId: group, memberId })
-      // The group may have forgotten this member, or be gone: then there is nothing to leave.
-      await leave().catch(() => {})
+    const memberId = this.#memberId
+    const leave = async (): Promise<void> => {
+      const coordinator = await cluster.groupCoordinator(group)
+      // A first join under way has no answer yet that says who this member is.
+      if (memberId === NO_MEMBER) await this.#evict(coordinator)
+      else await coordinator.leaveGroup({ groupId: group, memberId })
     }
+    // The group may have forgotten this member, or be gone: then there is nothing to leave.
+    await leave().catch(() => {})
     await joining.close()
     await this.#running
   }
@@ -122,20 +126,20 @@ export class Membership {
       await this.#options.cluster.retrying(doing, request)
     } catch (error) {
       const failed = toTickerError(error, doing)
-      if (failed.code === 'LOG_REBALANCED' && this.#assignment === assignment) this.#hurry.abort()
+      if (failed.code === 'LOG_REBALANCED' && this.#assignment === assignment) this.#hurry()
       throw failed
     }
   }
 
   async #run(): Promise<void> {
     let failingSince: number | undefined
-    while (!this.#closing.signal.aborted) {
+    while (!this.#closed) {
       try {
         if (this.#assignment === undefined) await this.#join()
         else await this.#beat(this.#assignment)
         failingSince = undefined
       } catch (error) {
-        if (this.#closing.signal.aborted) return
+        if (this.#closed) return
         if (this.#takeAnswer(error)) continue
         failingSince ??= Date.now()
         if (!isTemporary(error) || Date.now() - failingSince > PATIENCE) {
@@ -158,6 +162,7 @@ export class Membership {
     if (answer === 'UNKNOWN_MEMBER_ID') {
       const wasMember = this.#assignment !== undefined || this.#owned.length > 0
       this.#memberId = NO_MEMBER
+      this.#generation = undefined
       this.#assignment = undefined
       this.#owned = []
       if (wasMember) this.#options.onLost?.()
@@ -169,7 +174,7 @@ export class Membership {
   async #beat({ generation, memberId }: Assignment): Promise<void> {
     const { group, joining, sessionTimeout = SESSION_TIMEOUT } = this.#options
     await this.#pause(Math.min(LONGEST_HEARTBEAT, Math.max(SHORTEST_HEARTBEAT, sessionTimeout / 10)))
-    if (this.#closing.signal.aborted) return
+    if (this.#closed) return
     const coordinator = await joining.groupCoordinator(group)
     await coordinator.heartbeat({ groupId: group, groupGenerationId: generation, memberId })
   }
@@ -180,7 +185,12 @@ export class Membership {
     const coordinator = await joining.groupCoordinator(group)
     if (this.#mayHaveGhost && this.#memberId === NO_MEMBER) await this.#evict(coordinator)
     this.#mayHaveGhost = true
-    const metadata = encodeSubscription({ clientId, topics, owned: this.#owned })
+    const metadata = encodeSubscription({
+      clientId,
+      topics,
+      owned: this.#owned,
+      generation: this.#generation ?? -1,
+    })
     const joined = await coordinator.joinGroup({
       groupId: group,
       sessionTimeout,
@@ -197,9 +207,13 @@ export class Membership {
       memberId: joined.memberId,
       groupAssignment: shares,
     })
-    if (this.#closing.signal.aborted) return
+    if (this.#closed) return
     const partitions = decodeAssignment(memberAssignment)
+    // Joined but not told the share of: in that generation others may have worked on what this member still holds.
+    const missed = this.#generation !== undefined && joined.generationId > this.#generation + 1
+    this.#generation = joined.generationId
     this.#owned = partitions
+    if (missed) this.#options.onLost?.()
     this.#assignment = { generation: joined.generationId, memberId: joined.memberId, partitions }
     this.#options.onAssigned(this.#assignment)
   }
@@ -244,10 +258,14 @@ export class Membership {
   }
 
   async #pause(milliseconds: number): Promise<void> {
-    const hurry = this.#hurry.signal
-    await delay(milliseconds, undefined, { signal: AbortSignal.any([this.#closing.signal, hurry]) }).catch(
-      () => {},
-    )
-    if (hurry.aborted) this.#hurry = new AbortController()
+    if (this.#closed) return
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, milliseconds)
+      this.#hurry = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#hurry = () => {}
   }
 }
