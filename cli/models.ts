@@ -53,15 +53,14 @@ export function define(command: Command): void {
 
 async function publish(file: string, options: PublishOptions, command: Command): Promise<void> {
   const { brokers, registry, json } = options
-  if ((brokers === undefined) !== (registry === undefined)) {
-    command.error("options '--brokers' and '--registry' belong together", { exitCode: 2 })
+  if (brokers === undefined && registry !== undefined) {
+    command.error("option '--registry' belongs to --brokers", { exitCode: 2 })
   }
   const { readRelease } = await import('../processors/models/release.ts')
   const release = await readRelease(file)
-  const { name, version, status } =
-    brokers && registry
-      ? await publishToTopic(release, options, brokers, registry)
-      : await publishThroughNode(release, options)
+  const { name, version, status } = brokers
+    ? await publishToTopic(release, options, brokers, registry)
+    : await publishThroughNode(release, options)
   if (json) print({ name, version, status })
   else console.log(`published ${name}@${version} as ${status}`)
 }
@@ -77,17 +76,17 @@ async function publishToTopic(
   release: UnpublishedRelease,
   { promote }: PublishOptions,
   brokers: string,
-  registry: string,
+  registry: string | undefined,
 ) {
   const { publishRelease } = await import('../processors/models/publish.ts')
   const { featureSchema } = await import('../processors/features/schema.ts')
-  const { avroSerdes, confluentRegistry } = await import('../schemas/index.ts')
+  const { avroSerdes, confluentRegistry, localRegistry } = await import('../schemas/index.ts')
   const { systemTimers } = await import('../topology/index.ts')
   const { kafkaLog } = await import('../topology/log/kafka/kafka-log.ts')
   const clientId = `tickerwatch-models-${randomUUID()}`
   const log = await kafkaLog({ brokers: brokers.split(','), clientId })
   try {
-    const avro = avroSerdes(confluentRegistry(registry))
+    const avro = avroSerdes(registry === undefined ? localRegistry() : confluentRegistry(registry))
     const status = promote ? 'promoted' : 'candidate'
     return await publishRelease(release, status, {
       log,

@@ -222,7 +222,7 @@ export class ActivityJob {
    * @returns the last status
    */
   async finish(patience: number): Promise<ActivityStatus> {
-    const { node, monitor, sink, serving } = this.#running
+    const { node, monitor, sink } = this.#running
     await this.#drained(patience)
     this.#stopWatching()
     await node.close()
@@ -230,9 +230,18 @@ export class ActivityJob {
     await monitor.stop()
     await this.#within(patience, sink.drained())
     const status = this.status()
-    await sink.close()
-    await serving.close()
+    await this.close()
     return status
+  }
+
+  /** Stops without waiting for what is under way: it is done again at the next start. */
+  async close(): Promise<void> {
+    const { node, monitor, sink, serving } = this.#running
+    this.#stopWatching()
+    await sink.close()
+    await node.close()
+    await monitor.stop()
+    await serving.close()
   }
 
   async #drained(patience: number): Promise<void> {

@@ -1,4 +1,5 @@
 /** Where schemas have their ids: in process, or in a registry with Confluent's API. */
+import { createHash } from 'node:crypto'
 import { SchemaRegistry as ConfluentClient, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { SchemaError } from './errors.ts'
 
@@ -15,19 +16,21 @@ export interface SchemaRegistry {
   schemaById(id: number): Promise<object>
 }
 
-/** A registry within the process, for the log within the process: ids count from 1 in the order of registration. */
+/**
+ * A registry within the process. An id is made of the schema's text, so programs of one version agree on it without asking
+ * each other; a schema of another version is unknown, so a log that outlives the program wants a registry that does too.
+ */
 export function localRegistry(): SchemaRegistry {
-  const ids = new Map<string, number>()
-  const schemas: object[] = []
+  const schemas = new Map<number, object>()
   return {
     async register(_subject, schema) {
-      const text = JSON.stringify(schema)
-      const id = ids.get(text) ?? schemas.push(schema)
-      ids.set(text, id)
+      const hash = createHash('sha256').update(JSON.stringify(schema)).digest()
+      const id = hash.readUInt32BE() >>> 1
+      schemas.set(id, schema)
       return id
     },
     async schemaById(id) {
-      const schema = schemas[id - 1]
+      const schema = schemas.get(id)
       if (schema === undefined) throw unknownSchema(id)
       return schema
     },

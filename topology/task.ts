@@ -23,6 +23,8 @@ import type { Timers } from './timers.ts'
 
 /** Bytes of output a task holds before it wants a commit. */
 const OUTPUT_LIMIT = 8 * 1024 * 1024
+/** Milliseconds until something that could not be fetched is asked for again. */
+const DECODE_RETRY = 1000
 /** Batches a partition holds before it wants no more. */
 const INPUT_LIMIT = 8
 
@@ -42,6 +44,7 @@ export interface TaskOptions {
   /** Partitions of every topic written to. */
   readonly partitions: ReadonlyMap<string, number>
   readonly timers: Timers
+  readonly onNotice?: (text: string) => void
   readonly onDeadLetter?: (letter: DeadLetter) => void
   readonly onDecision?: (task: string, store: string, decision: Decision<unknown>) => void
 }
@@ -133,7 +136,7 @@ export class Task {
       const queue = nextQueue(this.#queues)
       if (queue === undefined) break
       if (queue instanceof Promise) {
-        await queue
+        await this.#fetched(queue)
         continue
       }
       try {
@@ -179,6 +182,19 @@ export class Task {
   close(): void {
     this.state = 'closed'
     this.#queues = []
+  }
+
+  /** Waits for what a record needs before it can be decoded. A failure is no fault of the record: it is tried again. */
+  async #fetched(wanted: Promise<void>): Promise<void> {
+    const { timers, onNotice } = this.#options
+    try {
+      await wanted
+    } catch (error) {
+      onNotice?.(
+        `task ${this.name} cannot decode its next record yet: ${error instanceof Error ? error.message : error}`,
+      )
+      await new Promise<void>(resolve => timers.after(DECODE_RETRY, resolve))
+    }
   }
 
   #giveUp(letter: DeadLetter): void {

@@ -304,6 +304,7 @@ export class StreamThread {
       applicationId: plan.applicationId,
       partitions,
       timers,
+      onNotice: text => listener.onNotice(text),
       onDeadLetter: letter => listener.onDeadLetter(letter),
       onDecision: (task, store, decision) => listener.onDecision(task, store, decision),
     })

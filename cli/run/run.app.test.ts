@@ -132,7 +132,7 @@ describe('recordings', () => {
 
   test('with rows that are none go on, and each such row is a dead letter', async () => {
     await appendFile(
-      join(directory, 'watch-000.csv'),
+      join(directory, 'watch-1.csv'),
       'no stamp,1,2,3\n2020-13-01 00:00:00.000,,,,,,,,,,,,,,,,,,,\n',
     )
     expect(await stream('dirty')).toMatchObject({ code: 0 })

@@ -62,6 +62,8 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
     timers,
   })
 
+  closeLater(() => job.close())
+
   const token = randomBytes(24).toString('base64url')
   const service = await startService({
     port: options.port,
