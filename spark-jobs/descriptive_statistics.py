@@ -375,7 +375,9 @@ def write(spark, address, profile):
     """Through Hadoop's file systems, because the driver may run on a cluster and the address may be in S3."""
     jvm = spark.sparkContext._jvm
     path = jvm.org.apache.hadoop.fs.Path(address)
-    out = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration()).create(path, True)
+    files = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
+    files.setWriteChecksum(False)  # a local disk would get a .crc file beside the profile
+    out = files.create(path, True)
     try:
         out.write(bytearray(json.dumps(profile, separators=(",", ":")).replace('{"id"', '\n{"id"').encode() + b"\n"))
     finally:

@@ -1,5 +1,6 @@
 import base64
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,7 +97,14 @@ def test_stays_end_at_gaps_and_labels():
 
 @pytest.fixture(scope="module")
 def spark():
-    session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+    session = (
+        SparkSession.builder.master("local[1]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.sql.shuffle.partitions", 1)
+        # The workers import the job by its name, wherever the tests are started.
+        .config("spark.executorEnv.PYTHONPATH", str(Path(__file__).parent))
+        .getOrCreate()
+    )
     yield session
     session.stop()
 
