@@ -3,9 +3,9 @@
  * (Kafka Streams' PartitionGroup). A head record is decoded when it becomes the head, since its event time decides.
  */
 import type { ErrorCode } from './errors.ts'
-import type { RepartitionNode, SourceNode } from './graph.ts'
 import type { Headers, TopicPartition } from './log/log.ts'
 import { type RecordBatch, RecordCursor } from './log/record-batch.ts'
+import type { RepartitionNode, SourceNode } from './nodes/topics.ts'
 import type { OutputPort } from './operators/operator.ts'
 import { noHeaders, type StreamRecord } from './record.ts'
 import { readyOf } from './serde.ts'

@@ -1,13 +1,7 @@
 /** From the graph to what runs: sub-topologies, their topics, stores and tasks. */
 import { TickerError } from './errors.ts'
-import {
-  type Graph,
-  type GraphNode,
-  type RepartitionNode,
-  type SinkNode,
-  type SourceNode,
-  storeOf,
-} from './graph.ts'
+import { type Graph, type GraphNode, storeOf } from './graph.ts'
+import type { RepartitionNode, SinkNode, SourceNode } from './nodes/topics.ts'
 
 /**
  * Nodes that must run together, because records or state pass between them. One task of it per input partition. A

@@ -7,7 +7,7 @@
  * and not at T0 that hold a sample.
  */
 import { type KeyPanes, NEVER, type Pane, PaneStore } from '../../state/pane-store.ts'
-import type { CollectNode } from '../graph.ts'
+import type { CollectNode } from '../nodes/aggregations.ts'
 import type { StreamRecord } from '../record.ts'
 import {
   firstWindowStart,
@@ -16,6 +16,7 @@ import {
   type TimeWindows,
   type WindowSamples,
 } from '../windows.ts'
+import type { TaskCounts } from './context.ts'
 import type { Operator, OutputPort } from './operator.ts'
 
 /** Panes as wide as the greatest common divisor of size and advance: every window is a whole number of them. */
@@ -39,16 +40,9 @@ export function keyIdOfBytes(node: CollectNode, bytes: Buffer): string {
   return keyId(node, node.key.deserialize(bytes))
 }
 
-export interface CollectCounts {
-  /** Windows handed on. */
-  closed: number
-  /** Records dropped because they have no key. */
-  keyless: number
-}
-
 export function collect(
   node: CollectNode,
-  options: { store: PaneStore; out: OutputPort; late: OutputPort; counts: CollectCounts },
+  options: { store: PaneStore; out: OutputPort; late: OutputPort; counts: TaskCounts },
 ): Operator {
   const { store, out, late, counts } = options
   const { windows, fields } = node

@@ -1,6 +1,6 @@
 import { TickerError } from '../errors.ts'
-import type { MapBatchNode } from '../graph.ts'
 import type { Headers } from '../log/log.ts'
+import type { MapBatchNode } from '../nodes/streams.ts'
 import type { StreamRecord } from '../record.ts'
 import type { Timers } from '../timers.ts'
 import type { AsyncOperator, OutputPort } from './operator.ts'

@@ -1,4 +1,4 @@
-import type { RepartitionNode, SinkNode } from '../graph.ts'
+import type { RepartitionNode, SinkNode } from '../nodes/topics.ts'
 import type { Collector, Operator } from './operator.ts'
 
 /** Serializes a record for its topic; the task's collector sends it with the next commit. */

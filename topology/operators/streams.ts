@@ -7,7 +7,7 @@ import type {
   MergeNode,
   PeekNode,
   SplitNode,
-} from '../graph.ts'
+} from '../nodes/streams.ts'
 import type { Operator, OutputPort } from './operator.ts'
 
 export function filter(node: FilterNode, out: OutputPort): Operator {
@@ -70,8 +70,8 @@ export function merge(_node: MergeNode, out: OutputPort): Operator {
   return { process: record => out.forward(record) }
 }
 
-export function split(node: SplitNode, outputs: ReadonlyMap<string, OutputPort>): Operator {
-  const branches = node.branches.map(branch => ({ branch, out: outputs.get(branch.output)! }))
+export function split(node: SplitNode, port: (output: string) => OutputPort): Operator {
+  const branches = node.branches.map(branch => ({ branch, out: port(branch.output) }))
   return {
     process(record) {
       for (const { branch, out } of branches) {

@@ -1,0 +1,62 @@
+/** Operators on streams that keep no state, or only what an asynchronous call needs. */
+import type { Headers } from '../log/log.ts'
+import type { RecordedInput } from '../recorded.ts'
+import type { NodeBase } from './base.ts'
+
+export interface FilterNode extends NodeBase {
+  readonly kind: 'filter'
+  predicate(value: unknown, key: unknown): boolean
+}
+
+export interface MapValuesNode extends NodeBase {
+  readonly kind: 'mapValues'
+  mapper(value: unknown, key: unknown): unknown
+}
+
+export interface FlatMapNode extends NodeBase {
+  readonly kind: 'flatMap'
+  mapper(value: unknown, key: unknown): Iterable<readonly [key: unknown, value: unknown]>
+}
+
+export interface FlatMapValuesNode extends NodeBase {
+  readonly kind: 'flatMapValues'
+  mapper(value: unknown, key: unknown): Iterable<unknown>
+}
+
+export interface PeekNode extends NodeBase {
+  readonly kind: 'peek'
+  action(value: unknown, key: unknown, timestamp: number, headers: Headers): void
+}
+
+export interface MergeNode extends NodeBase {
+  readonly kind: 'merge'
+}
+
+export interface SplitNode extends NodeBase {
+  readonly kind: 'split'
+  readonly branches: readonly SplitBranch[]
+}
+
+export interface SplitBranch {
+  readonly output: string
+  predicate(value: unknown, key: unknown): boolean
+}
+
+export interface MapBatchNode extends NodeBase {
+  readonly kind: 'mapBatch'
+  readonly maxBatch: number
+  readonly timeout: number
+  /** The store that holds the decisions of `recorded`, if there is one. */
+  readonly recorded: RecordedInput<unknown> | undefined
+  mapper(values: readonly unknown[], context: { readonly recorded: unknown }): Promise<readonly unknown[]>
+}
+
+export type StreamNode =
+  | FilterNode
+  | MapValuesNode
+  | FlatMapNode
+  | FlatMapValuesNode
+  | PeekNode
+  | MergeNode
+  | SplitNode
+  | MapBatchNode

@@ -1,0 +1,51 @@
+/** What the operators of one task are made with, and what they add up to. */
+import type { TableView } from '../change.ts'
+import type { RepartitionNode, SourceNode } from '../nodes/topics.ts'
+import type { SubTopology } from '../plan.ts'
+import type { DecisionStore } from '../recorded.ts'
+import type { Timers } from '../timers.ts'
+import type { AsyncOperator, Collector, Operator, OutputPort } from './operator.ts'
+
+/** A store as the task sees it: filled entry by entry on restore, and giving up its changes at a commit. */
+export interface TaskStateStore {
+  readonly name: string
+  /** Changes when the bytes change meaning. */
+  readonly layout: string
+  load(key: Buffer, value: Buffer): void
+  takeChanges(): { readonly key: Buffer; readonly value: Buffer | null }[]
+}
+
+/** Where an input topic's records enter. */
+export interface InputNode {
+  readonly node: SourceNode | RepartitionNode
+  readonly out: OutputPort
+}
+
+/** What a task counts. */
+export interface TaskCounts {
+  /** Windows handed on when they closed. */
+  closed: number
+  /** Records that an operator had to drop because they have no key. */
+  keyless: number
+}
+
+/** One operator per input of the node, in order; a single one serves them all. None for a node that has no input here. */
+export type Built = readonly Operator[]
+
+export interface BuildContext {
+  readonly part: SubTopology
+  readonly applicationId: string
+  readonly collector: Collector
+  readonly timers: Timers
+  readonly counts: TaskCounts
+  /** By topic. */
+  readonly sources: Map<string, InputNode>
+  /** Parents before children: draining them in this order empties them all. */
+  readonly asynchronous: AsyncOperator[]
+  readonly stores: TaskStateStore[]
+  readonly decisions: DecisionStore<unknown>[]
+  /** The contents of tables, by the name of their node: for joins, and for tables made of tables. */
+  readonly tables: Map<string, TableView>
+  /** An output of the node that is being built, or of one before it. */
+  port(node: string, output?: string): OutputPort
+}
