@@ -10,6 +10,7 @@ interface Fixture {
   readonly features: number[][]
 }
 
+const project = new URL('../../', import.meta.url)
 const fixture: Fixture = JSON.parse(readFileSync(new URL('fixtures/parity.json', import.meta.url), 'utf8'))
 
 describe('features of generated windows', () => {
