@@ -224,7 +224,8 @@ export class Cluster {
         return await step()
       } catch (error) {
         const hopeless = !isTemporary(error) || (!repeatable && isConnectionError(error))
-        if (this.#closed || hopeless || Date.now() >= deadline) throw toTickerError(error, doing)
+        if (this.#closed) throw new TickerError('LOG_MISUSED', `${doing}: it is closed`, { cause: error })
+        if (hopeless || Date.now() >= deadline) throw toTickerError(error, doing)
         await delay(backoff)
         // Not for transactions that are being ended: the right broker was asked, just too early. Where it fails, the
         // next attempt says why.

@@ -104,6 +104,13 @@ describe.skipIf(reason !== undefined)(`kafka, when things fail ${reason ?? ''}`,
     await doomed.close()
   })
 
+  test('a closed log says that it is closed', async () => {
+    const closed = await kafkaLog({ brokers: [broker.brokers], clientId: 'closed' })
+    await closed.close()
+    await expect(closed.admin.listTopics()).rejects.toMatchObject({ code: 'LOG_MISUSED' })
+    await expect(closed.reader({ clientId: 'late' })).rejects.toMatchObject({ code: 'LOG_MISUSED' })
+  })
+
   test('a member that was silent for longer than its session is told so, and joins again', async () => {
     await log.admin.createTopics([{ topic: 'silenced', partitions: 1 }])
     const { consumer, assignments, lost } = await join('silencing', 'silenced', 'sleeper', 1_000)
