@@ -92,7 +92,7 @@ interface Running {
 
 /** Makes the topics, registers the schemas, loads the release in force, and begins to process. */
 export async function startActivityJob(options: ActivityJobOptions): Promise<ActivityJob> {
-  const { log, sql, avro, model, clientId, logger, timers } = options
+  const { log, avro, model, clientId, logger, timers } = options
   const readings = avro.value(topics.readings, SensorReading)
   const predictions = avro.value(topics.predictions, Prediction)
   const publishing = { log, avro, schema: featureSchema, clientId, timers }
@@ -110,7 +110,27 @@ export async function startActivityJob(options: ActivityJobOptions): Promise<Act
   if (first !== undefined && (await isEmpty(log, topics.models)))
     await publishRelease(first, 'promoted', publishing)
   serving.start()
-  await serving.whenReady(READY_WITHIN)
+  try {
+    await serving.whenReady(READY_WITHIN)
+    return await startProcessing(options, { serving, topology, readings, predictions })
+  } catch (error) {
+    await serving.close()
+    throw error
+  }
+}
+
+/** The part of the start that needs a release in force. */
+async function startProcessing(
+  options: ActivityJobOptions,
+  made: {
+    serving: ModelServing
+    topology: Graph
+    readings: Serde<SensorReading>
+    predictions: Serde<Prediction>
+  },
+): Promise<ActivityJob> {
+  const { log, sql, clientId, logger, timers } = options
+  const { serving, topology, readings, predictions } = made
 
   const switches: ModelSwitch[] = []
   let { version } = serving.inForce()
@@ -131,9 +151,9 @@ export async function startActivityJob(options: ActivityJobOptions): Promise<Act
       switches.push({ version, at: timers.now() })
     },
   })
-  const monitor = new PredictionMonitor({ log, value: predictions })
-  await monitor.start()
+  const monitor = new PredictionMonitor({ log, value: predictions, timers, logger })
   await node.start()
+  await monitor.start()
   const sink = startSqlSink({
     log,
     sql,

@@ -3,14 +3,17 @@
  * which two runs can be compared.
  */
 import { createHash } from 'node:crypto'
+import type { BaseLogger } from 'pino'
 import type { Prediction } from '../schemas/index.ts'
-import { type Log, RecordCursor, readyOf, type Serde } from '../topology/index.ts'
+import { type Log, RecordCursor, readyOf, type Serde, type Timers } from '../topology/index.ts'
 import { topics } from './topics.ts'
 
 /** How many of the last predictions are kept. */
 const LAST = 50
 /** Milliseconds a poll waits for more. */
 const POLL_WAIT = 250
+/** Milliseconds until a log that failed is asked again. */
+const RETRY = 1000
 
 export interface PredictionCounts {
   readonly predictions: number
@@ -22,6 +25,8 @@ export interface PredictionCounts {
 export class PredictionMonitor {
   readonly #log: Log
   readonly #value: Serde<Prediction>
+  readonly #timers: Timers
+  readonly #logger: Pick<BaseLogger, 'warn'>
   readonly #positions = new Map<number, number>()
   readonly #byVersion = new Map<string, number>()
   #last: Prediction[] = []
@@ -30,9 +35,16 @@ export class PredictionMonitor {
   #stopping = false
   #loop: Promise<void> = Promise.resolve()
 
-  constructor(options: { log: Log; value: Serde<Prediction> }) {
+  constructor(options: {
+    log: Log
+    value: Serde<Prediction>
+    timers: Timers
+    logger: Pick<BaseLogger, 'warn'>
+  }) {
     this.#log = options.log
     this.#value = options.value
+    this.#timers = options.timers
+    this.#logger = options.logger
   }
 
   /** Follows from the present end of the topic on. */
@@ -56,13 +68,29 @@ export class PredictionMonitor {
     }
   }
 
-  /** Takes in what is there now, and stops. Rejects with what ended it before. */
+  /** Takes in what is there now, and stops. */
   async stop(): Promise<void> {
     this.#stopping = true
     await this.#loop
   }
 
+  /** A log that fails is asked again, from where it was left; when stopping, what cannot be read is left out. */
   async #follow(): Promise<void> {
+    while (true) {
+      try {
+        return await this.#read()
+      } catch (error) {
+        if (this.#stopping) return
+        this.#logger.warn(
+          `the predictions cannot be read at present: ${error instanceof Error ? error.message : error}`,
+        )
+        await new Promise<void>(resolve => this.#timers.after(RETRY, resolve))
+      }
+    }
+  }
+
+  /** Until it is stopped and has seen everything. */
+  async #read(): Promise<void> {
     const reader = await this.#log.reader({ clientId: 'prediction-monitor' })
     const cursor = new RecordCursor()
     try {

@@ -7,11 +7,16 @@ const EARLIEST = Date.UTC(2000, 0)
 /** A stamp further ahead than a day would close every open window of its device. */
 const AHEAD = 86_400_000
 
+/** Whether a watch's clock may honestly have shown this; both in milliseconds since the epoch. */
+export function isCredible(stamp: number, now: number): boolean {
+  return stamp >= EARLIEST && stamp <= now + AHEAD
+}
+
 /** One sentence, or nothing if the reading is usable. */
 export function faultOf(reading: SensorReading, record: StreamRecord, now: number): string | undefined {
   if (record.key !== reading.deviceId)
     return `the key ${JSON.stringify(record.key)} is not the device ${reading.deviceId}`
-  if (reading.stamp < EARLIEST || reading.stamp > now + AHEAD) return `the stamp ${reading.stamp} is absurd`
+  if (!isCredible(reading.stamp, now)) return `the stamp ${reading.stamp} is absurd`
   if (hasNonFinite(reading)) return `${nonFiniteField(reading)} is not a finite number`
   return undefined
 }

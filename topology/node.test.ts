@@ -211,6 +211,40 @@ suite('a node', () => {
     await log.close()
   })
 
+  it('takes up anew what was elsewhere in between, also when it hears of both moves at once', async () => {
+    const log = memoryLog()
+    await topicsOf(log, 4)
+    const restored: string[] = []
+    const a = new StreamsNode({
+      topology: shouting(),
+      applicationId: 'app',
+      clientId: 'a',
+      log,
+      state: memoryBackend(),
+      onRestored: task => restored.push(task),
+    })
+    const settle = async () => {
+      for (let steps = 0; steps < 3 || a.settling; steps++) {
+        await a.step()
+        await new Promise(resolve => setImmediate(resolve))
+      }
+    }
+    await a.start()
+    await settle()
+    expect(restored.splice(0).sort()).toEqual(['0_0', '0_1', '0_2', '0_3'])
+    const b = nodeOf(log, 'b')
+    await b.start()
+    const running = b.run()
+    await expect.poll(() => b.status().tasks.length).toBe(2)
+    await b.close()
+    await running
+    await settle()
+    expect(a.status().tasks).toHaveLength(4)
+    expect(restored).toHaveLength(2)
+    await a.close()
+    await log.close()
+  })
+
   it('goes back to the last commit when one fails, and writes nothing twice', async () => {
     const log = memoryLog()
     await topicsOf(log, 1)

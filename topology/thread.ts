@@ -62,7 +62,8 @@ export class StreamThread {
   readonly #starting = new Map<string, { readonly token: object; readonly done: Promise<void> }>()
   readonly #attempts = new Map<string, number>()
   #consumer: Consumer | undefined
-  #assigned: Assignment | undefined
+  /** Assignments not acted on yet, the newest last. */
+  #assigned: Assignment[] = []
   #lost = false
   #failure: unknown
 
@@ -81,7 +82,7 @@ export class StreamThread {
       topics: groups.flat(),
       assignor: stickyAssignor(groups),
       onAssigned: assignment => {
-        this.#assigned = assignment
+        this.#assigned.push(assignment)
       },
       onLost: () => {
         this.#lost = true
@@ -95,7 +96,7 @@ export class StreamThread {
 
   /** Whether tasks are still being restored or an assignment waits to be acted on. */
   get settling(): boolean {
-    return this.#starting.size > 0 || this.#assigned !== undefined
+    return this.#starting.size > 0 || this.#assigned.length > 0
   }
 
   /**
@@ -107,10 +108,10 @@ export class StreamThread {
     if (consumer === undefined) throw new TickerError('LOG_MISUSED', 'the thread is not started')
     if (this.#failure !== undefined) throw this.#failure
     if (this.#lost) await this.#dropAll()
-    if (this.#assigned !== undefined) await this.#rebalance(this.#assigned)
+    if (this.#assigned.length > 0) await this.#rebalance()
     for (const batch of await consumer.poll(maxWait)) this.#route(batch)
     // An assignment may have come during the poll: what was fetched belongs to a generation that is over.
-    if (this.#assigned !== undefined) return 0
+    if (this.#assigned.length > 0) return 0
     let processed = 0
     for (const running of [...this.#running.values()]) processed += await this.#turn(running)
     return processed
@@ -125,7 +126,7 @@ export class StreamThread {
   async close(committed: () => void): Promise<void> {
     try {
       await Promise.all([...this.#starting.values()].map(each => each.done))
-      if (this.#assigned === undefined && !this.#lost && this.#failure === undefined) await this.commitAll()
+      if (this.#assigned.length === 0 && !this.#lost && this.#failure === undefined) await this.commitAll()
       committed()
     } finally {
       await this.#dropAll()
@@ -171,7 +172,7 @@ export class StreamThread {
       if (isRecoverable(error)) return
       throw error
     }
-    if (this.#assigned === undefined) this.#begin(task.id)
+    if (this.#assigned.length === 0) this.#begin(task.id)
   }
 
   /** A task that holds enough input takes no more until it has worked it off. */
@@ -190,16 +191,22 @@ export class StreamThread {
     }
   }
 
-  /** Acts on an assignment: drops the tasks that are gone, lets the others go on, begins the new ones. */
-  async #rebalance(assignment: Assignment): Promise<void> {
-    this.#assigned = undefined
-    const wanted = new Map(this.#tasksOf(assignment.partitions).map(id => [taskName(id), id]))
-    for (const name of [...this.#starting.keys()]) if (!wanted.has(name)) this.#starting.delete(name)
+  /**
+   * Acts on the assignments that came since the last step: drops the tasks that are gone, lets those go on that every one of
+   * them holds (a task that was away in between has run elsewhere, so its state here is old), begins the new ones.
+   */
+  async #rebalance(): Promise<void> {
+    const shares = this.#assigned.map(
+      ({ partitions }) => new Map(this.#tasksOf(partitions).map(id => [taskName(id), id])),
+    )
+    this.#assigned = []
+    const stays = (name: string): boolean => shares.every(share => share.has(name))
+    for (const name of [...this.#starting.keys()]) if (!stays(name)) this.#starting.delete(name)
     for (const running of [...this.#running.values()]) {
-      if (!wanted.has(running.task.name)) await this.#drop(running)
-      else this.#seekAndResume(running)
+      if (stays(running.task.name)) this.#seekAndResume(running)
+      else await this.#drop(running)
     }
-    for (const [name, id] of wanted) {
+    for (const [name, id] of shares.at(-1) ?? []) {
       if (!this.#running.has(name) && !this.#starting.has(name)) this.#begin(id)
     }
   }

@@ -7,6 +7,7 @@
  */
 import type { SensorReading } from '../../schemas/index.ts'
 import type { ApplicationErrorCode } from '../errors.ts'
+import { isCredible } from '../readings.ts'
 import { formatStamp } from './stamps.ts'
 
 type Column = readonly [name: string, type: 'dt' | 'f' | 's', field: Exclude<keyof SensorReading, 'deviceId'>]
@@ -62,10 +63,6 @@ export interface RowFault {
   readonly text: string
 }
 
-/** After 2000, and not beyond the clock passed in by more than a day: what a watch's clock may honestly show. */
-const EARLIEST = Date.UTC(2000, 0, 1)
-const AHEAD = 86_400_000
-
 /**
  * Reads the rows of one device's file, given without their line ends and with one character per byte (latin1).
  * `now` is in milliseconds since the epoch.
@@ -102,8 +99,7 @@ export function rowReader(
     }
     const stamp = readStamp(cells[0]!)
     if (Number.isNaN(stamp)) return { code: 'ROW_STAMP_INVALID', text: `stamp is "${shown(cells[0]!)}"` }
-    if (stamp < EARLIEST || stamp > now() + AHEAD)
-      return { code: 'ROW_STAMP_ABSURD', text: `stamp is ${shown(cells[0]!)}` }
+    if (!isCredible(stamp, now())) return { code: 'ROW_STAMP_ABSURD', text: `stamp is ${shown(cells[0]!)}` }
     fault = undefined
     // One literal with all fields in their order: readings that share a shape are cheap to read.
     const reading: SensorReading = {
