@@ -1,5 +1,5 @@
 /** A topology in words and as a drawing. */
-import { type Graph, type GraphNode, outputsOf, storeOf } from './graph.ts'
+import { type Graph, type GraphNode, outputsOf, storesOf } from './graph.ts'
 import { connectedParts } from './plan.ts'
 
 /** As text, after Kafka Streams' Topology.describe(). */
@@ -55,12 +55,11 @@ function followersOf(graph: Graph, node: GraphNode, output: string): string[] {
 function title(node: GraphNode): string {
   if (node.kind === 'source') return `Source: ${node.name} (topics: [${node.topics.join(', ')}])`
   if (node.kind === 'sink') return `Sink: ${node.name} (topic: ${node.topics.join(', ')})`
-  const store = storeOf(node)
-  return `Processor: ${node.name} (${node.kind}, stores: [${store ?? ''}])`
+  return `Processor: ${node.name} (${node.kind}, stores: [${storesOf(node).join(', ')}])`
 }
 
 function shape(node: GraphNode): string {
   if (node.kind === 'repartition') return `[("${node.name}")]`
   if (node.kind === 'source' || node.kind === 'sink') return `[("${node.topics.join(', ')}")]`
-  return storeOf(node) === undefined ? `["${node.name}"]` : `[["${node.name}"]]`
+  return storesOf(node).length === 0 ? `["${node.name}"]` : `[["${node.name}"]]`
 }

@@ -32,11 +32,16 @@ export function outputsOf(node: GraphNode): readonly string[] {
   }
 }
 
-/** The store a node keeps, by name. */
-export function storeOf(node: GraphNode): string | undefined {
-  if (node.kind === 'collect') return node.store
-  if (node.kind === 'mapBatch') return node.recorded?.name
-  return undefined
+/** The stores a node keeps, by name. */
+export function storesOf(node: GraphNode): readonly string[] {
+  switch (node.kind) {
+    case 'collect':
+      return [node.store]
+    case 'mapBatch':
+      return node.recorded === undefined ? [] : [node.recorded.name]
+    default:
+      return []
+  }
 }
 
 const validName = /^[A-Za-z0-9._-]{1,200}$/
@@ -68,8 +73,7 @@ export function validate(graph: Graph): void {
     if (names.has(node.name))
       throw new TickerError('TOPOLOGY_NAME_TAKEN', `two operators are named ${node.name}`)
     names.add(node.name)
-    const store = storeOf(node)
-    if (store !== undefined) {
+    for (const store of storesOf(node)) {
       checkName(store, 'store')
       if (stores.has(store)) throw new TickerError('TOPOLOGY_NAME_TAKEN', `two stores are named ${store}`)
       stores.set(store, node)

@@ -9,7 +9,7 @@ export { deadLetterHeaders, deadLetterRecord } from './dead-letters.ts'
 export { describe, mermaid } from './describe.ts'
 export { type Duration, milliseconds } from './duration.ts'
 export { type ErrorCode, remedy, TickerError } from './errors.ts'
-export { type Graph, type GraphNode, storeOf } from './graph.ts'
+export { type Graph, type GraphNode, storesOf } from './graph.ts'
 export { CollectedStream, GroupedStream, WindowedStream } from './grouped.ts'
 export type {
   Admin,

@@ -1,6 +1,6 @@
 /** From the graph to what runs: sub-topologies, their topics, stores and tasks. */
 import { TickerError } from './errors.ts'
-import { type Graph, type GraphNode, storeOf } from './graph.ts'
+import { type Graph, type GraphNode, storesOf } from './graph.ts'
 import type { RepartitionNode, SinkNode, SourceNode } from './nodes/topics.ts'
 
 /**
@@ -101,7 +101,7 @@ function subTopology(nodes: readonly GraphNode[], id: number, applicationId: str
     sinks,
     sourceTopics: sources.flatMap(topicsOf),
     sinkTopics: [...new Set(sinks.flatMap(topicsOf))],
-    stores: nodes.flatMap(node => storeOf(node) ?? []),
+    stores: nodes.flatMap(storesOf),
   }
 }
 

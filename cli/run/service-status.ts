@@ -3,7 +3,7 @@ import type { ActivityJob, ActivityStatus } from '../../processors/activity-job.
 import { applicationId } from '../../processors/topics.ts'
 import type { Prediction } from '../../schemas/index.ts'
 import type { ServiceStatus, ShownPrediction, StatusSource, TopologyStatus } from '../../service/status.ts'
-import { type Graph, plan, storeOf } from '../../topology/index.ts'
+import { type Graph, plan, storesOf } from '../../topology/index.ts'
 import { passed } from './report.ts'
 
 export interface StatusSourceOptions {
@@ -63,7 +63,7 @@ function nodesOf(graph: Graph): TopologyStatus['nodes'] {
       kind: node.kind,
       subTopology: part.id,
       topic: node.kind === 'source' || node.kind === 'sink' ? node.topics.join(', ') : undefined,
-      store: storeOf(node),
+      store: storesOf(node).join(', ') || undefined,
     })),
   )
 }
