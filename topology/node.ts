@@ -109,9 +109,9 @@ export class StreamsNode {
     return this.#loop
   }
 
-  /** One step, for a driver that owns the loop. Answers with the number of records processed. */
-  async step(): Promise<number> {
-    return (await this.#thread?.step(0)) ?? 0
+  /** One step, for a driver that owns the loop. Answers with the number of records processed, at most `limit` for each task. */
+  async step(limit?: number): Promise<number> {
+    return (await this.#thread?.step(0, limit)) ?? 0
   }
 
   /** Commits what every task has done, now: for a driver that owns the loop. */

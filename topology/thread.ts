@@ -101,9 +101,9 @@ export class StreamThread {
 
   /**
    * One step of the loop: act on a new assignment, take what was fetched, run each task for a turn, commit what is due.
-   * Answers with the number of records processed. @throws what the thread cannot go on from
+   * Answers with the number of records processed, at most `limit` for each task. @throws what the thread cannot go on from
    */
-  async step(maxWait: number): Promise<number> {
+  async step(maxWait: number, limit = TURN): Promise<number> {
     const consumer = this.#consumer
     if (consumer === undefined) throw new TickerError('LOG_MISUSED', 'the thread is not started')
     if (this.#failure !== undefined) throw this.#failure
@@ -113,7 +113,7 @@ export class StreamThread {
     // An assignment may have come during the poll: what was fetched belongs to a generation that is over.
     if (this.#assigned.length > 0) return 0
     let processed = 0
-    for (const running of [...this.#running.values()]) processed += await this.#turn(running)
+    for (const running of [...this.#running.values()]) processed += await this.#turn(running, limit)
     return processed
   }
 
@@ -134,10 +134,10 @@ export class StreamThread {
     }
   }
 
-  async #turn(running: Running): Promise<number> {
+  async #turn(running: Running, limit: number): Promise<number> {
     const { task } = running
     const { timers, commitInterval } = this.#options
-    const processed = await task.process(TURN)
+    const processed = await task.process(limit)
     if (task.full || timers.now() - running.committedAt >= commitInterval) await this.#commit(running)
     this.#throttle(running)
     return processed

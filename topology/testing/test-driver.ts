@@ -14,8 +14,13 @@ import { ManualTimers } from './manual-timers.ts'
 
 export interface TestDriverOptions
   extends Partial<Pick<NodeOptions, 'guarantee' | 'state' | 'onDecision' | 'applicationId' | 'oneTask'>> {
-  /** A commit after every so many records. Default 1; Infinity: only when asked. */
+  /**
+   * A commit after every so many records, those of internal topics included. Default 1, which is Kafka Streams' test
+   * driver's way; Infinity: only when asked. What goes through an internal topic arrives behind it after a commit.
+   */
   readonly commitEvery?: number
+  /** Commits come at random instead, after `commitEvery` records on average; the same seed gives the same commits. */
+  readonly seed?: number
   /** Of every topic. Default 1. */
   readonly partitions?: number
   /** Milliseconds since the epoch at the beginning. Default 0. */
@@ -38,6 +43,7 @@ export class TopologyTestDriver {
   readonly #graph: Graph
   readonly #commitEvery: number
   readonly #partitions: number
+  readonly #random: (() => number) | undefined
   #uncommitted = 0
   #read = new Map<string, number>()
 
@@ -45,6 +51,7 @@ export class TopologyTestDriver {
     this.#graph = graph
     this.#commitEvery = options.commitEvery ?? 1
     this.#partitions = options.partitions ?? 1
+    this.#random = options.seed === undefined ? undefined : mulberry32(options.seed)
     this.timers = new ManualTimers(options.now)
     this.log = options.log ?? memoryLog({ now: () => this.timers.now() })
     this.node = new StreamsNode({
@@ -96,14 +103,21 @@ export class TopologyTestDriver {
     const partition = record.key === null ? 0 : partitionOf(record.key, this.#partitions)
     await producer.send([{ topic, partition, ...record }])
     await producer.close()
-    await this.#settle()
-    if (++this.#uncommitted >= this.#commitEvery) await this.commit()
+    // One that went to the dead letters is a record too.
+    if ((await this.#settle()) === 0 && this.#commitIsDue(1)) await this.commit()
   }
 
-  async commit(): Promise<void> {
-    this.#uncommitted = 0
-    await this.node.commit()
+  /** Moves the wall clock on, and runs what that sets off to the end. */
+  async advanceWallClock(ms: number): Promise<void> {
+    this.timers.advance(ms)
     await this.#settle()
+  }
+
+  /** Commits, until nothing is left to commit: what went through internal topics too. */
+  async commit(): Promise<void> {
+    do {
+      await this.#commitOnce()
+    } while ((await this.#settle()) > 0)
   }
 
   /** What was committed to a topic since the last call, by partition and offset. */
@@ -141,13 +155,40 @@ export class TopologyTestDriver {
     await this.node.close()
   }
 
-  /** Steps until nothing moves. */
-  async #settle(): Promise<void> {
+  /** Steps until nothing moves, committing on the way. Answers with the number of records processed. */
+  async #settle(): Promise<number> {
+    let total = 0
     let idle = 0
     while (idle < 3) {
-      const processed = await this.node.step()
+      // One record at a time: so that a commit can come between any two.
+      const processed = await this.node.step(1)
       await new Promise(resolve => setImmediate(resolve))
+      total += processed
       idle = processed === 0 && !this.node.settling ? idle + 1 : 0
+      if (processed > 0 && this.#commitIsDue(processed)) await this.#commitOnce()
     }
+    return total
+  }
+
+  #commitIsDue(records: number): boolean {
+    this.#uncommitted += records
+    if (this.#random !== undefined) return this.#random() < records / this.#commitEvery
+    return this.#uncommitted >= this.#commitEvery
+  }
+
+  async #commitOnce(): Promise<void> {
+    this.#uncommitted = 0
+    await this.node.commit()
+  }
+}
+
+/** A small generator of numbers in [0, 1) (Tommy Ettinger's mulberry32). */
+function mulberry32(seed: number): () => number {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
