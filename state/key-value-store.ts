@@ -1,0 +1,114 @@
+/**
+ * The latest value of each key, with its timestamp. Resident: reads and writes are synchronous.
+ *
+ * Persisted: the key's bytes → int64 timestamp, value.
+ */
+import { Changes } from './changes.ts'
+import { byteString, type Coder } from './coder.ts'
+import { ascendingOrder, type SortedTree, sortedTree } from './sorted-tree.ts'
+import type { StoreChange } from './store.ts'
+import { decodeTimestamped, encodeTimestamped, type Timestamped } from './timestamped.ts'
+
+export interface KeyValueEntry<K, V> extends Timestamped<V> {
+  readonly key: K
+}
+
+export interface KeyRange<K> {
+  /** Inclusive; from the first key if absent. */
+  readonly from?: K
+  /** Inclusive; to the last key if absent. */
+  readonly to?: K
+  /** Descending. */
+  readonly reverse?: boolean
+}
+
+export class KeyValueStore<K, V> {
+  readonly name: string
+  readonly layout: string
+  readonly #key: Coder<K>
+  readonly #value: Coder<V>
+  /** Entries are replaced, never changed: snapshots share them. */
+  readonly #entries = sortedTree<string, KeyValueEntry<K, V>>(ascendingOrder)
+  readonly #changes = new Changes<KeyValueEntry<K, V>>()
+
+  constructor(options: { name: string; key: Coder<K>; value: Coder<V> }) {
+    this.name = options.name
+    this.#key = options.key
+    this.#value = options.value
+    this.layout = `key-value-1:${options.key.name}:${options.value.name}`
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get(key: K): KeyValueEntry<K, V> | undefined {
+    return this.#entries.get(this.#id(key))
+  }
+
+  /** The value is kept as it is and becomes bytes at the next commit: what is changed later must be put again. */
+  put(key: K, value: V, timestamp: number): void {
+    const id = this.#id(key)
+    const entry = { key, value, timestamp }
+    const added = this.#entries.set(id, entry)
+    this.#changes.put(id, entry, !added)
+  }
+
+  /** Whether there was one. */
+  delete(key: K): boolean {
+    const id = this.#id(key)
+    if (!this.#entries.delete(id)) return false
+    this.#changes.delete(id)
+    return true
+  }
+
+  /** In unsigned byte order of the keys, as of the call. */
+  entries(range: KeyRange<K> = {}): Iterable<KeyValueEntry<K, V>> {
+    const from = range.from === undefined ? undefined : this.#id(range.from)
+    const to = range.to === undefined ? undefined : this.#id(range.to)
+    const snapshot = this.#entries.clone()
+    return range.reverse ? descending(snapshot, from, to) : ascending(snapshot, from, to)
+  }
+
+  /** The entries whose key's bytes begin with `prefix`, in their order, as of the call (KIP-614). */
+  scanPrefix(prefix: Buffer): Iterable<KeyValueEntry<K, V>> {
+    return startingWith(this.#entries.clone(), byteString(prefix))
+  }
+
+  takeChanges(): StoreChange[] {
+    return this.#changes.take(entry => encodeTimestamped(this.#value, entry))
+  }
+
+  /** Takes in a persisted entry. */
+  load(key: Buffer, value: Buffer): void {
+    const entry = { key: this.#key.deserialize(key), ...decodeTimestamped(this.#value, value) }
+    this.#entries.set(byteString(key), entry)
+  }
+
+  #id(key: K): string {
+    return byteString(this.#key.serialize(key))
+  }
+}
+
+type Tree<E> = SortedTree<string, E>
+
+function* ascending<E>(tree: Tree<E>, from: string | undefined, to: string | undefined): Iterable<E> {
+  for (const [id, entry] of tree.entries(from)) {
+    if (to !== undefined && id > to) return
+    yield entry
+  }
+}
+
+function* descending<E>(tree: Tree<E>, from: string | undefined, to: string | undefined): Iterable<E> {
+  for (const [id, entry] of tree.entriesReversed(to)) {
+    if (from !== undefined && id < from) return
+    yield entry
+  }
+}
+
+function* startingWith<E>(tree: Tree<E>, prefix: string): Iterable<E> {
+  for (const [id, entry] of tree.entries(prefix)) {
+    if (!id.startsWith(prefix)) return
+    yield entry
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * Values per key and session. A session whose end is `retention` or more behind the greatest end put is gone for every
+ * read, as in Kafka Streams' session stores, and is deleted.
+ */
+import { byteString, bytesOf, type Coder } from './coder.ts'
+import type { StoreChange } from './store.ts'
+import { TimedEntries } from './timed-entries.ts'
+
+export interface SessionEntry<K, V> {
+  readonly key: K
+  /** Time of the session's first record, ms. */
+  readonly start: number
+  /** Time of the session's last record, ms. */
+  readonly end: number
+  readonly value: V
+}
+
+export class SessionStore<K, V> {
+  readonly name: string
+  readonly layout: string
+  readonly retention: number
+  readonly #key: Coder<K>
+  readonly #value: Coder<V>
+  /** Time is the end, rank the start: the order of Kafka Streams' session keys. */
+  readonly #entries = new TimedEntries<SessionEntry<K, V>>({ ties: 'rank' })
+
+  /** `retention` in ms. */
+  constructor(options: { name: string; key: Coder<K>; value: Coder<V>; retention: number }) {
+    this.name = options.name
+    this.retention = options.retention
+    this.#key = options.key
+    this.#value = options.value
+    this.layout = `session-1:${options.key.name}:${options.value.name}`
+  }
+
+  /** The greatest end put, or deleted; -Infinity before the first. */
+  get observedTime(): number {
+    return this.#entries.observedTime
+  }
+
+  get(key: K, start: number, end: number): SessionEntry<K, V> | undefined {
+    return this.#entries.get({ key: this.#id(key), time: end, rank: start })?.content
+  }
+
+  /**
+   * False, and nothing is stored, if the end is behind the retention. The value is kept as it is and becomes bytes at the
+   * next commit.
+   */
+  put(key: K, start: number, end: number, value: V): boolean {
+    this.#observe(end)
+    if (end <= this.observedTime - this.retention) return false
+    this.#entries.put({ key: this.#id(key), time: end, rank: start, content: { key, start, end, value } })
+    return true
+  }
+
+  /** Whether there was one. The end counts as observed. */
+  delete(key: K, start: number, end: number): boolean {
+    this.#observe(end)
+    return this.#entries.delete({ key: this.#id(key), time: end, rank: start })
+  }
+
+  /** One key's sessions with end >= earliestEnd and start <= latestStart, by end, then start. As of the call. */
+  find(key: K, earliestEnd: number, latestStart: number): readonly SessionEntry<K, V>[] {
+    const found: SessionEntry<K, V>[] = []
+    for (const { content } of this.#entries.ofKey(this.#id(key), earliestEnd, Number.POSITIVE_INFINITY))
+      if (content.start <= latestStart) found.push(content)
+    return found
+  }
+
+  /** All keys' sessions with fromEnd <= end <= toEnd, by end, then start, then the key's bytes. As of the call. */
+  fetchByEnd(fromEnd: number, toEnd: number): readonly SessionEntry<K, V>[] {
+    return this.#entries.ofTime(fromEnd, toEnd).map(entry => entry.content)
+  }
+
+  /** By the key's bytes, then end, then start. As of the call. */
+  all(): Iterable<SessionEntry<K, V>> {
+    return this.#entries.all()
+  }
+
+  takeChanges(): StoreChange[] {
+    return this.#entries.takeChanges(entry => this.#value.serialize(entry.value))
+  }
+
+  /** Takes in a persisted entry. */
+  load(id: Buffer, bytes: Buffer): void {
+    this.#entries.load(id, bytes, ({ key, time, rank }) => ({
+      key: this.#key.deserialize(bytesOf(key)),
+      start: rank,
+      end: time,
+      value: this.#value.deserialize(bytes),
+    }))
+  }
+
+  #observe(end: number): void {
+    this.#entries.observe(end)
+    this.#entries.dropUpTo(this.observedTime - this.retention)
+  }
+
+  #id(key: K): string {
+    return byteString(this.#key.serialize(key))
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The machine of the stores that are ordered by time: entries at (key, time, rank), found by key and by time, with the
+ * greatest time observed. The rank tells entries of one key and time apart: a sequence number, or a session's start.
+ *
+ * Persisted, numbers big-endian:
+ *
+ *     00                                         → float64 observed time, float64 next sequence number
+ *     01 keyLength:uint32 key time:int64 rank:int64 → what the store makes of the value
+ */
+import { Changes } from './changes.ts'
+import { byteString } from './coder.ts'
+import { ascendingOrder as order, type SortedTree, sortedTree } from './sorted-tree.ts'
+import type { StoreChange } from './store.ts'
+
+/** Before any time was observed. */
+export const NEVER = Number.NEGATIVE_INFINITY
+
+export interface Place {
+  /** The key's bytes, as a byte string. */
+  readonly key: string
+  readonly time: number
+  readonly rank: number
+}
+
+/** Never changed, only replaced: results of earlier reads stay as they were. */
+export interface TimedEntry<T> extends Place {
+  readonly content: T
+}
+
+type Tree<T> = SortedTree<Place, TimedEntry<T>>
+
+const CLOCK = '\x00'
+const ENTRY = 1
+
+export class TimedEntries<T> {
+  readonly #byKey: Tree<T>
+  readonly #byTime: Tree<T>
+  readonly #changes = new Changes<TimedEntry<T> | 'clock'>()
+  #observedTime = NEVER
+  #sequence = 0
+
+  /** `ties`: what orders entries of the same time in reads over all keys. */
+  constructor(options: { ties: 'key' | 'rank' }) {
+    this.#byKey = sortedTree(compareByKey)
+    this.#byTime = sortedTree(options.ties === 'key' ? compareByTime : compareByTimeAndRank)
+  }
+
+  get observedTime(): number {
+    return this.#observedTime
+  }
+
+  /** Raises the observed time; a smaller one changes nothing. */
+  observe(time: number): void {
+    if (time <= this.#observedTime) return
+    this.#observedTime = time
+    this.#clockChanged()
+  }
+
+  /** A number greater than all before it, also those before a restore. */
+  nextSequence(): number {
+    this.#clockChanged()
+    return this.#sequence++
+  }
+
+  get(place: Place): TimedEntry<T> | undefined {
+    return this.#byKey.get(place)
+  }
+
+  put(entry: TimedEntry<T>): void {
+    const added = this.#byKey.set(entry, entry)
+    this.#byTime.set(entry, entry)
+    this.#changes.put(idOf(entry), entry, !added)
+  }
+
+  delete(place: Place): boolean {
+    if (!this.#byKey.delete(place)) return false
+    this.#byTime.delete(place)
+    this.#changes.delete(idOf(place))
+    return true
+  }
+
+  /** One key's entries with from <= time <= to, by time, then rank. */
+  ofKey(key: string, from: number, to: number): TimedEntry<T>[] {
+    return collect(
+      this.#byKey,
+      { key, time: from, rank: NEVER },
+      entry => entry.key === key && entry.time <= to,
+    )
+  }
+
+  /** The key's last entry with time <= `to`. */
+  lastOfKey(key: string, to: number): TimedEntry<T> | undefined {
+    const last = this.#byKey.getPairOrNextLower({ key, time: to, rank: Number.POSITIVE_INFINITY })?.[1]
+    return last?.key === key ? last : undefined
+  }
+
+  /** All keys' entries with from <= time <= to, by time. */
+  ofTime(from: number, to: number): TimedEntry<T>[] {
+    // Less than every rank and key of that time.
+    return collect(this.#byTime, { key: '', time: from, rank: NEVER }, entry => entry.time <= to)
+  }
+
+  /** All entries by key, time, rank, as of the call. */
+  all(): Iterable<T> {
+    return contents(this.#byKey.clone())
+  }
+
+  /** Deletes all entries with time <= `to`. */
+  dropUpTo(to: number): void {
+    for (;;) {
+      const oldest = this.#byTime.minKey()
+      if (oldest === undefined || oldest.time > to) return
+      this.delete(oldest)
+    }
+  }
+
+  takeChanges(encode: (content: T) => Buffer): StoreChange[] {
+    return this.#changes.take(entry => (entry === 'clock' ? this.#clockBytes() : encode(entry.content)))
+  }
+
+  /** @throws RangeError on a key that is none of such a store */
+  load(id: Buffer, value: Buffer, decode: (place: Place) => T): void {
+    if (byteString(id) === CLOCK) {
+      this.#observedTime = value.readDoubleBE()
+      this.#sequence = value.readDoubleBE(8)
+      return
+    }
+    const place = placeOf(id)
+    const entry = { ...place, content: decode(place) }
+    this.#byKey.set(entry, entry)
+    this.#byTime.set(entry, entry)
+  }
+
+  #clockChanged(): void {
+    this.#changes.put(CLOCK, 'clock', true)
+  }
+
+  #clockBytes(): Buffer {
+    const out = Buffer.allocUnsafe(16)
+    out.writeDoubleBE(this.#observedTime)
+    out.writeDoubleBE(this.#sequence, 8)
+    return out
+  }
+}
+
+function collect<T>(tree: Tree<T>, low: Place, within: (entry: TimedEntry<T>) => boolean): TimedEntry<T>[] {
+  const found: TimedEntry<T>[] = []
+  for (const entry of tree.values(low)) {
+    if (!within(entry)) break
+    found.push(entry)
+  }
+  return found
+}
+
+function* contents<T>(tree: Tree<T>): Iterable<T> {
+  for (const { content } of tree.values()) yield content
+}
+
+function compareByKey(a: Place, b: Place): number {
+  return order(a.key, b.key) || order(a.time, b.time) || order(a.rank, b.rank)
+}
+
+function compareByTime(a: Place, b: Place): number {
+  return order(a.time, b.time) || order(a.key, b.key) || order(a.rank, b.rank)
+}
+
+function compareByTimeAndRank(a: Place, b: Place): number {
+  return order(a.time, b.time) || order(a.rank, b.rank) || order(a.key, b.key)
+}
+
+function idOf({ key, time, rank }: Place): string {
+  const out = Buffer.allocUnsafe(21 + key.length)
+  out[0] = ENTRY
+  out.writeUInt32BE(key.length, 1)
+  out.write(key, 5, 'latin1')
+  out.writeBigInt64BE(BigInt(time), 5 + key.length)
+  out.writeBigInt64BE(BigInt(rank), 13 + key.length)
+  return byteString(out)
+}
+
+function placeOf(id: Buffer): Place {
+  const length = id.length - 21
+  if (length < 0 || id[0] !== ENTRY || id.readUInt32BE(1) !== length)
+    throw new RangeError(`${id.toString('hex')} is no key of a store ordered by time`)
+  return {
+    key: byteString(id.subarray(5, 5 + length)),
+    time: Number(id.readBigInt64BE(5 + length)),
+    rank: Number(id.readBigInt64BE(13 + length)),
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Values per key and window start, kept for a time. A start that is `retention` or more behind the greatest one put is
+ * gone for every read, as in Kafka Streams' window stores, and is deleted.
+ */
+import { byteString, bytesOf, type Coder } from './coder.ts'
+import type { StoreChange } from './store.ts'
+import { TimedEntries } from './timed-entries.ts'
+import { decodeTimestamped, encodeTimestamped, type Timestamped } from './timestamped.ts'
+
+export interface WindowEntry<K, V> extends Timestamped<V> {
+  readonly key: K
+  /** The window's start, ms. */
+  readonly start: number
+}
+
+export interface WindowStoreOptions<K, V> {
+  readonly name: string
+  readonly key: Coder<K>
+  readonly value: Coder<V>
+  /** In ms. */
+  readonly retention: number
+  /** Whether `put` adds a value instead of replacing the one of the same key and start: for the buffers of joins. */
+  readonly retainDuplicates?: boolean
+}
+
+export class WindowStore<K, V> {
+  readonly name: string
+  readonly layout: string
+  readonly retention: number
+  readonly #key: Coder<K>
+  readonly #value: Coder<V>
+  readonly #duplicates: boolean
+  readonly #entries = new TimedEntries<WindowEntry<K, V>>({ ties: 'key' })
+
+  constructor(options: WindowStoreOptions<K, V>) {
+    this.name = options.name
+    this.retention = options.retention
+    this.#key = options.key
+    this.#value = options.value
+    this.#duplicates = options.retainDuplicates ?? false
+    const kind = this.#duplicates ? 'window-duplicates-1' : 'window-1'
+    this.layout = `${kind}:${options.key.name}:${options.value.name}`
+  }
+
+  /** The greatest start put, or deleted; -Infinity before the first. */
+  get observedTime(): number {
+    return this.#entries.observedTime
+  }
+
+  /** With duplicates the earliest of them. */
+  get(key: K, start: number): WindowEntry<K, V> | undefined {
+    return this.fetch(key, start, start)[0]
+  }
+
+  /**
+   * False, and nothing is stored, if the start is behind the retention. The value is kept as it is and becomes bytes at
+   * the next commit.
+   */
+  put(key: K, start: number, value: V, timestamp: number): boolean {
+    this.#observe(start)
+    if (start <= this.observedTime - this.retention) return false
+    const rank = this.#duplicates ? this.#entries.nextSequence() : 0
+    this.#entries.put({ key: this.#id(key), time: start, rank, content: { key, start, value, timestamp } })
+    return true
+  }
+
+  /** Deletes what is there, with duplicates all of them; whether there was any. The start counts as observed. */
+  delete(key: K, start: number): boolean {
+    this.#observe(start)
+    const found = this.#entries.ofKey(this.#id(key), start, start)
+    for (const entry of found) this.#entries.delete(entry)
+    return found.length > 0
+  }
+
+  /** One key's windows with fromStart <= start <= toStart, by start; duplicates in order of arrival. As of the call. */
+  fetch(
+    key: K,
+    fromStart: number,
+    toStart: number,
+    options: { readonly reverse?: boolean } = {},
+  ): readonly WindowEntry<K, V>[] {
+    const found = this.#entries.ofKey(this.#id(key), fromStart, toStart).map(entry => entry.content)
+    return options.reverse ? found.reverse() : found
+  }
+
+  /** All keys' windows with fromStart <= start <= toStart, by start, then by the key's bytes. As of the call. */
+  fetchAll(fromStart: number, toStart: number): readonly WindowEntry<K, V>[] {
+    return this.#entries.ofTime(fromStart, toStart).map(entry => entry.content)
+  }
+
+  /** By the key's bytes, then start. As of the call. */
+  all(): Iterable<WindowEntry<K, V>> {
+    return this.#entries.all()
+  }
+
+  takeChanges(): StoreChange[] {
+    return this.#entries.takeChanges(entry => encodeTimestamped(this.#value, entry))
+  }
+
+  /** Takes in a persisted entry. */
+  load(id: Buffer, bytes: Buffer): void {
+    this.#entries.load(id, bytes, ({ key, time }) => ({
+      key: this.#key.deserialize(bytesOf(key)),
+      start: time,
+      ...decodeTimestamped(this.#value, bytes),
+    }))
+  }
+
+  #observe(start: number): void {
+    this.#entries.observe(start)
+    this.#entries.dropUpTo(this.observedTime - this.retention)
+  }
+
+  #id(key: K): string {
+    return byteString(this.#key.serialize(key))
+  }
+}
