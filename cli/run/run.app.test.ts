@@ -5,8 +5,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { printed, type Scratch, scratch } from '../../test/node-process.ts'
 import { ended, tickerwatch } from '../../test/tickerwatch.ts'
-import { printed, type Scratch, scratch } from './testing/node-process.ts'
 
 let own: Scratch
 beforeAll(async () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openRecordings } from '../../processors/recordings/reader.ts'
 import { topics } from '../../processors/topics.ts'
 import { avroSerdes, localRegistry, Prediction } from '../../schemas/index.ts'
+import { printed, type Scratch, scratch } from '../../test/node-process.ts'
 import { type Log, RecordCursor } from '../../topology/index.ts'
 import { brokerUnavailable } from '../../topology/log/kafka/broker/distribution.ts'
 import {
@@ -13,7 +14,6 @@ import {
   type TemporaryBroker,
 } from '../../topology/log/kafka/broker/temporary-broker.ts'
 import { kafkaLog } from '../../topology/log/kafka/kafka-log.ts'
-import { printed, type Scratch, scratch } from './testing/node-process.ts'
 
 const reason = brokerUnavailable()
 const SIZE = 5000

@@ -6,7 +6,7 @@ import {
   postgresServer,
   postgresUnavailable,
 } from '../../processors/sinks/testing/postgres-server.ts'
-import { type Scratch, scratch } from './testing/node-process.ts'
+import { type Scratch, scratch } from '../../test/node-process.ts'
 
 const reason = postgresUnavailable()
 

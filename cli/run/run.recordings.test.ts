@@ -1,6 +1,6 @@
 /** The recordings of 30 people through the whole product, twice. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Scratch, scratch } from './testing/node-process.ts'
+import { type Scratch, scratch } from '../../test/node-process.ts'
 
 let own: Scratch
 beforeAll(async () => {

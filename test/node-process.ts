@@ -3,9 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { root } from '../../../test/files.ts'
-import { type Ended, ended, plainEnvironment, tickerwatch } from '../../../test/tickerwatch.ts'
-import type { Report } from '../report.ts'
+import type { Report } from '../cli/run/report.ts'
+import { root } from './files.ts'
+import { type Ended, ended, plainEnvironment, tickerwatch } from './tickerwatch.ts'
 
 export interface Scratch {
   /** A path below it. */
