@@ -1,0 +1,87 @@
+/** From the nodes of a case to a topology, one call of the DSL per node. */
+import { type SourceOptions, TopologyBuilder } from '../../builder.ts'
+import type { Graph } from '../../graph.ts'
+import type { Case, NodeOf } from './case.ts'
+import { type Build, type BuildContext, only, type StreamHandle, type TopicTypes } from './context.ts'
+import { CaseError } from './functions/named.ts'
+import { operators, readStores } from './operators.ts'
+import { streamOperators } from './stream-operators.ts'
+import { type Key, type KeyType, keySerde, type Value, valueSerde } from './values.ts'
+
+/** The engine has no such operator yet. */
+export class UnsupportedOperator extends Error {
+  override readonly name = 'UnsupportedOperator'
+  readonly operator: string
+
+  constructor(operator: string) {
+    super(`unsupported op ${operator}`)
+    this.operator = operator
+  }
+}
+
+export interface Built {
+  readonly graph: Graph
+  /** The topics it writes. */
+  readonly sinks: ReadonlyMap<string, TopicTypes>
+}
+
+/** Ops of the language whose operator this runner can build, by the name that operators.ts gives them. */
+const builds = new Map<string, Build>([
+  ['stream', only('stream', buildSource)],
+  ...Object.entries(streamOperators),
+])
+
+export function isSupported(operator: string): boolean {
+  return operator !== readStores && builds.has(operator)
+}
+
+/**
+ * @param note is called with what peek and foreach see
+ * @throws UnsupportedOperator, CaseError; TickerError if the engine refuses the topology
+ */
+export function build(each: Case, note: (log: string, key: Key, value: Value) => void): Built {
+  const builder = new TopologyBuilder()
+  const streams = new Map<string, StreamHandle>()
+  const sinks = new Map<string, TopicTypes>()
+  for (const [index, { node, operator }] of operators(each).entries()) {
+    const make = builds.get(operator)
+    if (make === undefined) throw new UnsupportedOperator(operator)
+    make(node, {
+      builder,
+      name: node.name ?? `${node.op}-${index}`,
+      note,
+      stream: id => {
+        const handle = streams.get(id)
+        if (handle === undefined) throw new CaseError(`${id} is no stream`)
+        return handle
+      },
+      define: (id, handle) => void streams.set(id, handle),
+      sink: (topic, types) => void sinks.set(topic, types),
+    })
+  }
+  return { graph: builder.build(), sinks }
+}
+
+function buildSource(node: NodeOf<'stream'>, { builder, define }: BuildContext): void {
+  const key: KeyType = { inner: node.key, windowed: false }
+  const options: SourceOptions<NonNullable<Key>, NonNullable<Value>> = {
+    key: keySerde(key),
+    value: valueSerde(node.value),
+    timestamp: timestampExtractor(node),
+  }
+  const topics = node.topics ?? (node.topic === undefined ? [] : [node.topic])
+  define(node.id, { stream: builder.stream(topics, options), key, value: node.value })
+}
+
+function timestampExtractor(
+  node: NodeOf<'stream'>,
+): SourceOptions<NonNullable<Key>, NonNullable<Value>>['timestamp'] {
+  switch (node.timestampExtractor) {
+    case 'value':
+      return (value, _, partitionTime) => (value === null ? partitionTime : Number(value))
+    case 'partitionTime':
+      return (_, record, partitionTime) => Math.max(record.timestamp, partitionTime)
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,81 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { isSupported } from './build.ts'
+import { readCases } from './cases.ts'
+import { needs } from './operators.ts'
+import { runCase } from './run.ts'
+
+/** What the cases use and the runner cannot build yet. A case that needs one of them is not run. */
+const unsupported: readonly string[] = [
+  'cogroup.aggregate',
+  'cogroup.windowedBy',
+  'globalTable',
+  'grouped.aggregate',
+  'grouped.cogroup',
+  'grouped.count',
+  'grouped.reduce',
+  'grouped.windowedBy',
+  'groupedTable.aggregate',
+  'groupedTable.count',
+  'groupedTable.reduce',
+  'read stores',
+  'stream.groupBy',
+  'stream.groupByKey',
+  'stream.join.globalTable',
+  'stream.join.stream',
+  'stream.join.table',
+  'stream.leftJoin.globalTable',
+  'stream.leftJoin.stream',
+  'stream.leftJoin.table',
+  'stream.outerJoin.stream',
+  'stream.process',
+  'stream.processValues',
+  'stream.toTable',
+  'table',
+  'table.filter',
+  'table.filterNot',
+  'table.foreignKeyJoin',
+  'table.foreignKeyLeftJoin',
+  'table.groupBy',
+  'table.join.table',
+  'table.leftJoin.table',
+  'table.mapValues',
+  'table.outerJoin.table',
+  'table.suppress',
+  'table.toStream',
+  'table.transformValues',
+  'windowed.aggregate',
+  'windowed.count',
+  'windowed.reduce',
+  'windowedCogroup.aggregate',
+]
+
+/** Cases whose outcome still differs, with the reason. One that has come right must leave this list. */
+const differing: Readonly<Record<string, string>> = {
+  'repartition-named': 'in one task a repartition topic has as many partitions as it was given, not one',
+  'stateless-dynamic-topic': 'a sink of several topics gets a name that is refused',
+  'stateless-multi-topic-source': 'a source of several topics gets a name that is refused',
+}
+
+const cases = readCases(join(import.meta.dirname, 'cases')).map(({ name, parse }) => ({ name, ...parse() }))
+const runnable = cases.filter(({ each }) => [...needs(each)].every(isSupported))
+
+describe(`${runnable.length} cases, without ${cases.length - runnable.length} that need what is unsupported`, () => {
+  test.each(runnable)('$name', async ({ name, each, quirk }) => {
+    const result = await runCase(each, { level: 'strict', quirk })
+    if (differing[name] !== undefined) expect(result.outcome, 'it has come right').toBe('failed')
+    else expect(result).toEqual({ outcome: 'passed' })
+  })
+})
+
+test('what is unsupported is listed, and nothing else', () => {
+  const found = new Set(cases.flatMap(({ each }) => [...needs(each)]).filter(need => !isSupported(need)))
+  expect([...found].sort()).toEqual([...unsupported].sort())
+})
+
+test('every case is named as its file, and each one marked as a quirk has an expectation of ours', () => {
+  for (const { name, each, quirk } of cases) {
+    expect(each.name).toBe(name)
+    expect(quirk?.name).toBe(each.quirk === undefined ? undefined : name)
+  }
+})

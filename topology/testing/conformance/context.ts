@@ -1,0 +1,43 @@
+/** What a table of ops is written with: an entry makes the DSL's call for a node, given the nodes before it. */
+import type { TopologyBuilder } from '../../builder.ts'
+import type { KStream } from '../../stream.ts'
+import type { CaseNode, NodeOf } from './case.ts'
+import { CaseError } from './functions/named.ts'
+import type { Key, KeyType, Value, ValueType } from './values.ts'
+
+/** The DSL's handle, and the types it does not know. */
+export interface StreamHandle {
+  readonly stream: KStream<Key, Value>
+  readonly key: KeyType
+  readonly value: ValueType
+}
+
+/** Types of what is in a topic that the topology writes. */
+export interface TopicTypes {
+  readonly key: KeyType
+  readonly value: ValueType
+}
+
+/** What a node is built in: the nodes before it, and where it leaves what it makes. */
+export interface BuildContext {
+  readonly builder: TopologyBuilder
+  /** Unique in the topology: the node's own name, or one made of its place. */
+  readonly name: string
+  stream(id: string): StreamHandle
+  define(id: string, handle: StreamHandle): void
+  /** Notes a record for `peeked`. */
+  note(log: string, key: Key, value: Value): void
+  sink(topic: string, types: TopicTypes): void
+}
+
+/** Makes the call of the DSL that a node stands for. */
+export type Build<N extends CaseNode = CaseNode> = (node: N, context: BuildContext) => void
+
+/** For an entry of a table of ops: its node is of that op, because the table is looked up by it. */
+export function only<O extends CaseNode['op']>(op: O, make: Build<NodeOf<O>>): Build {
+  const isIt = (node: CaseNode): node is NodeOf<O> => node.op === op
+  return (node, context) => {
+    if (!isIt(node)) throw new CaseError(`${node.op} where ${op} is expected`)
+    make(node, context)
+  }
+}
