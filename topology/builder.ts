@@ -3,6 +3,7 @@ import { checkName, type Graph, type GraphNode, type Output, validate } from './
 import type { StreamRecord } from './record.ts'
 import type { Serde } from './serde.ts'
 import { KStream } from './stream.ts'
+import { KTable } from './table.ts'
 
 export interface SourceOptions<K, V> {
   readonly key: Serde<K>
@@ -59,6 +60,20 @@ export class TopologyBuilder {
       validate: check,
     })
     return new KStream<K | null, V | null>(this, out, { key, value, keyChanged: false })
+  }
+
+  /**
+   * Reads a topic as a table: each record is its key's newest value, one without a value deletes it; records without a key
+   * are dropped. The last record to arrive counts, whatever its timestamp. Otherwise as `stream`.
+   * @param options.store names the store in which the contents are kept, with its changelog topic. Without it they are
+   *   kept only if what follows needs them, in a store `table-<topic>`.
+   */
+  table<K extends NonNullable<unknown>, V extends NonNullable<unknown>>(
+    topic: string,
+    options: SourceOptions<K, V> & { readonly store?: string },
+  ): KTable<K, V> {
+    const { store, ...source } = options
+    return this.stream(topic, source).toTable(`table-${topic}`, { store })
   }
 
   /** The topology as plain data, checked. @throws TickerError with a TOPOLOGY_ code */

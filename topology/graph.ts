@@ -8,11 +8,12 @@
 import { TickerError } from './errors.ts'
 import type { AggregationNode } from './nodes/aggregations.ts'
 import type { StreamNode } from './nodes/streams.ts'
+import type { TableNode } from './nodes/tables.ts'
 import type { TopicNode } from './nodes/topics.ts'
 
 export type { Output } from './nodes/base.ts'
 
-export type GraphNode = TopicNode | StreamNode | AggregationNode
+export type GraphNode = TopicNode | StreamNode | TableNode | AggregationNode
 
 export interface Graph {
   readonly nodes: readonly GraphNode[]
@@ -37,6 +38,8 @@ export function storesOf(node: GraphNode): readonly string[] {
   switch (node.kind) {
     case 'collect':
       return [node.store]
+    case 'tableSource':
+      return node.materialized ? [node.store.name] : []
     case 'mapBatch':
       return node.recorded === undefined ? [] : [node.recorded.name]
     default:

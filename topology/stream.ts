@@ -12,6 +12,7 @@ import { checkName, type GraphNode, type Output } from './graph.ts'
 import { GroupedStream } from './grouped.ts'
 import type { Headers } from './log/log.ts'
 import type { RecordedInput } from './recorded.ts'
+import { KTable } from './table.ts'
 
 /**
  * A stream of records with key `K` and value `V`; both are null where a record has none. Timestamp and headers travel with
@@ -151,6 +152,34 @@ export class KStream<K, V> {
       },
       { key, value, keyChanged: false },
     )
+  }
+
+  /**
+   * Takes each record as its key's newest value; one without a value deletes it. Records without a key are dropped. The
+   * last record to arrive counts, whatever its timestamp.
+   * @param name of the operator, and of a repartition topic if the key may have changed
+   * @param options.store names the store in which the contents are kept, with its changelog topic. Without it they are
+   *   kept only if what follows needs them, in a store `name`.
+   */
+  toTable(
+    name: string,
+    options: Serdes<K, V> & { store?: string } = {},
+  ): KTable<NonNullable<K>, NonNullable<V>> {
+    checkName(name, 'table')
+    const { store, ...serdes } = options
+    const { from } = this.#partitioned(name, serdes)
+    const { key, value } = this.#serdes(name, serdes)
+    const table = this.#builder.add({
+      kind: 'tableSource',
+      name,
+      inputs: [from],
+      store: { name: store ?? name, key, value },
+      materialized: store !== undefined,
+    })
+    return new KTable<NonNullable<K>, NonNullable<V>>(this.#builder, {
+      from: table,
+      known: { key, value, keyChanged: false },
+    })
   }
 
   /** Groups by the key the records have. Records without a key are dropped by what follows. */

@@ -9,3 +9,9 @@ export interface NodeBase {
   readonly name: string
   readonly inputs: readonly Output[]
 }
+
+/** A node whose output is a table's changes. */
+export interface TableNodeBase extends NodeBase {
+  /** Whether its changes carry the value before them; found out when the topology is built (materialization.ts). */
+  readonly sendsOldValues?: boolean
+}

@@ -5,6 +5,7 @@ import type { MapBatchNode } from '../nodes/streams.ts'
 import { repartitionTopic, type SubTopology } from '../plan.ts'
 import { DecisionStore } from '../recorded.ts'
 import type { Timers } from '../timers.ts'
+import { buildTable } from './build-tables.ts'
 import { collect, keyIdOfBytes, paneStore } from './collect.ts'
 import type { BuildContext, Built } from './context.ts'
 import { mapBatch } from './map-batch.ts'
@@ -58,6 +59,9 @@ function build(node: GraphNode, context: BuildContext): Built {
     }
     case 'sink':
       return [sink(node, context.collector)]
+    case 'tableSource':
+    case 'tableToStream':
+      return buildTable(node, context)
     case 'filter':
       return [filter(node, out())]
     case 'mapValues':
