@@ -1,5 +1,5 @@
 /**
- * The process that `rocksdb.test.ts` kills, or runs out of disk: writes numbered batches for ever, the database's
+ * The process that `rocksdb.app.test.ts` kills, or runs out of disk: writes numbered batches for ever, the database's
  * contents being a function of the number of the last one, and says on standard output which are acknowledged.
  */
 import { fileURLToPath } from 'node:url'
