@@ -1,4 +1,9 @@
 import type { Timestamped } from '../state/index.ts'
+import type { Serde } from './serde.ts'
+
+const HAS_NEW = 1
+const HAS_OLD = 2
+const NOTHING = Buffer.alloc(0)
 
 /** What flows between tables: a key's new value together with the one it replaces. */
 export interface Change<V> {
@@ -8,6 +13,32 @@ export interface Change<V> {
   readonly oldValue: V | null
   /** False for an update of a versioned table that is older than what the table holds by now. */
   readonly isLatest: boolean
+}
+
+/** For repartition topics of changes: a length before the new value, so that either may be missing. */
+export function changeSerde(value: Serde<unknown>): Serde<unknown> {
+  return {
+    name: `change-1:${value.name}`,
+    serialize(change) {
+      const { newValue, oldValue } = changeOf(change)
+      const now = newValue === null ? undefined : value.serialize(newValue)
+      const before = oldValue === null ? undefined : value.serialize(oldValue)
+      const length = Buffer.allocUnsafe(5)
+      length.writeUInt8((now === undefined ? 0 : HAS_NEW) | (before === undefined ? 0 : HAS_OLD))
+      length.writeUInt32BE(now?.length ?? 0, 1)
+      return Buffer.concat([length, now ?? NOTHING, before ?? NOTHING])
+    },
+    deserialize(bytes) {
+      const has = bytes.readUInt8()
+      const end = 5 + bytes.readUInt32BE(1)
+      const change: Change<unknown> = {
+        newValue: has & HAS_NEW ? value.deserialize(bytes.subarray(5, end)) : null,
+        oldValue: has & HAS_OLD ? value.deserialize(bytes.subarray(end)) : null,
+        isLatest: true,
+      }
+      return change
+    },
+  }
 }
 
 /** The record's value, which on a table's edges is a change. The graph guarantees it: tables feed only table operators. */
@@ -22,6 +53,4 @@ export interface TableView {
    *   latest and ignore it.
    */
   get(key: unknown, asOf?: number): Timestamped<unknown> | undefined
-  /** Of a versioned table, and of what is computed from one: what it held at a time. */
-  asOf?(key: unknown, timestamp: number): { readonly value: unknown; readonly timestamp: number } | undefined
 }

@@ -20,6 +20,11 @@ const table = {
   TOPOLOGY_NAME_TAKEN: 'Each operator, store and sink needs a name of its own.',
   TOPOLOGY_WINDOW_INVALID:
     'Sizes are positive, an advance is positive and not larger than the size, and endsKey needs a clock per key.',
+  TOPOLOGY_JOIN_WINDOW_INVALID:
+    'Say how far before and after a record its partners may be, and for how long they may be late; before + after must not be negative.',
+  TOPOLOGY_JOIN_KEY_MISSING: 'Say with tableKey by which key of the global table a record is joined.',
+  TOPOLOGY_JOIN_GRACE_INVALID:
+    'Only the join of a versioned table waits, and no longer than that table remembers: give the table a historyRetention of at least the grace.',
   TOPOLOGY_DURATION_INVALID:
     'Write a duration as milliseconds, or as "250 ms", "2.5 s", "10 m", "1 h", "7 d".',
   TOPOLOGY_SOURCE_TAKEN: 'A topic is read by one source; use its stream twice instead of declaring it twice.',
@@ -30,11 +35,19 @@ const table = {
   TOPOLOGY_PARTITIONS_INVALID: 'A topic has at least one partition.',
   TOPOLOGY_EMPTY: 'Add at least one source.',
   TOPOLOGY_UNKNOWN_STORE: 'Name a store that the topology declares.',
+  TOPOLOGY_STORE_UNUSED: 'Connect the store with a processor, or do not declare it.',
   TOPIC_WRONG_PARTITIONS: 'Delete the topic (tickerwatch reset), or give it the number of partitions named.',
   RECORD_UNDECODABLE: 'The record was put into the dead-letter topic; correct its producer and replay it.',
   RECORD_INVALID: 'The record was put into the dead-letter topic; correct its producer and replay it.',
   RECORD_TIMESTAMP_INVALID:
     'The record was put into the dead-letter topic; event time must be milliseconds since the epoch.',
+  SINK_TOPIC_UNKNOWN: 'Name all topics that the function of `to` may answer with in its option `topics`.',
+  FORWARD_TIMESTAMP_INVALID:
+    'A processor forwards event times in whole milliseconds since the epoch, not negative.',
+  FORWARD_MISPLACED:
+    'Forward during the call with a record or in a punctuation; a value processor only with a record.',
+  FORWARD_UNKNOWN_CHILD: 'Name what follows the processor with `named`.',
+  PUNCTUATION_INVALID: 'Intervals are at least one millisecond, a start is milliseconds since the epoch.',
   PROCESSING_FAILED: 'An operator threw; see the cause.',
   BATCH_RESULTS_MISCOUNTED: 'A mapBatch function must return one result per value it was given.',
   BATCH_TIMED_OUT: 'A mapBatch call took longer than its time-out; raise it, or find out what it waits for.',

@@ -1,0 +1,17 @@
+/** A table that every node holds completely. */
+
+/**
+ * A topic's newest value per key, of all its partitions, in every node: a stream is joined with it by any key, and needs
+ * not be partitioned alike. It is updated beside the tasks, as soon as a record of its topic is there, whatever its
+ * timestamp; so what a join finds depends on when it asks.
+ */
+export class GlobalTable<K, V> {
+  /** Its node in the graph. */
+  readonly node: string
+  /** For the compiler alone: what it holds. */
+  protected declare readonly holds: readonly [key: K, value: V]
+
+  constructor(node: string) {
+    this.node = node
+  }
+}
