@@ -1,8 +1,9 @@
 /** Where a topology begins: sources, and the list of nodes that the handles add to. */
 import { checkName, type Graph, type GraphNode, type Output, validate } from './graph.ts'
+import { materialize } from './materialization.ts'
 import type { StreamRecord } from './record.ts'
 import type { Serde } from './serde.ts'
-import { KStream } from './stream.ts'
+import { KStream, type TableSourceOptions } from './stream.ts'
 import { KTable } from './table.ts'
 
 export interface SourceOptions<K, V> {
@@ -65,20 +66,19 @@ export class TopologyBuilder {
   /**
    * Reads a topic as a table: each record is its key's newest value, one without a value deletes it; records without a key
    * are dropped. The last record to arrive counts, whatever its timestamp. Otherwise as `stream`.
-   * @param options.store names the store in which the contents are kept, with its changelog topic. Without it they are
-   *   kept only if what follows needs them, in a store `table-<topic>`.
+   * @param options.store without it the contents are kept only if what follows needs them, in a store `table-<topic>`
    */
   table<K extends NonNullable<unknown>, V extends NonNullable<unknown>>(
     topic: string,
-    options: SourceOptions<K, V> & { readonly store?: string },
+    options: SourceOptions<K, V> & TableSourceOptions,
   ): KTable<K, V> {
-    const { store, ...source } = options
-    return this.stream(topic, source).toTable(`table-${topic}`, { store })
+    const { store, historyRetention, ...source } = options
+    return this.stream(topic, source).toTable(`table-${topic}`, { store, historyRetention })
   }
 
   /** The topology as plain data, checked. @throws TickerError with a TOPOLOGY_ code */
   build(): Graph {
-    const graph = { nodes: [...this.#nodes] }
+    const graph = { nodes: materialize(this.#nodes) }
     validate(graph)
     return graph
   }

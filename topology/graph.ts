@@ -38,6 +38,13 @@ export function storesOf(node: GraphNode): readonly string[] {
   switch (node.kind) {
     case 'collect':
       return [node.store]
+    case 'aggregate':
+    case 'groupedTableAggregate':
+      return [node.store.name]
+    case 'tableFilter':
+    case 'tableJoin':
+    case 'tableMapValues':
+      return node.store === undefined ? [] : [node.store.name]
     case 'tableSource':
       return node.materialized ? [node.store.name] : []
     case 'mapBatch':

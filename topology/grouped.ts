@@ -1,9 +1,13 @@
 /** Streams taken by key, and by window. */
 import type { Known, TopologyBuilder } from './builder.ts'
+import { type Aggregator, CogroupedStream } from './cogrouped.ts'
 import { TickerError } from './errors.ts'
 import { checkName, type Output } from './graph.ts'
-import type { Serde } from './serde.ts'
+import { storeSpec } from './materialized.ts'
+import type { Adder } from './nodes/aggregations.ts'
+import { long, type Serde } from './serde.ts'
 import { KStream } from './stream.ts'
+import { KTable } from './table.ts'
 import type { TimeWindows, Windowed, WindowSamples } from './windows.ts'
 
 /** The fields of `V` that hold numbers: those a window can collect. */
@@ -26,6 +30,65 @@ export class GroupedStream<K, V> {
   constructor(builder: TopologyBuilder, partition: (name: string) => Partitioned<K, V>) {
     this.#builder = builder
     this.#partition = partition
+  }
+
+  /**
+   * The number of records of each key. Records without a key or a value are dropped; an update's timestamp is the greatest of
+   * its records'.
+   * @param name of the store, its changelog topic, and its repartition topic if one is needed
+   */
+  count(name: string): KTable<K, number> {
+    return this.aggregate(name, { initial: () => 0, add: count => count + 1, value: long })
+  }
+
+  /**
+   * Combines the values of each key; the first one is taken as it is. Otherwise as `aggregate`.
+   * @param reducer a null result deletes the key
+   */
+  reduce(
+    name: string,
+    reducer: (sum: NonNullable<V>, value: NonNullable<V>) => NonNullable<V> | null,
+  ): KTable<K, NonNullable<V>> {
+    const partitioned = this.#partition(name)
+    // Null is what a reduction begins with: it has no value of its own.
+    const add = (sum: NonNullable<V> | null, value: NonNullable<V>): NonNullable<V> | null =>
+      sum === null ? value : reducer(sum, value)
+    return this.#aggregate<NonNullable<V>>(name, partitioned, partitioned.known.value, { initial: () => null, add })
+  }
+
+  /**
+   * An aggregate of the values of each key, of whatever type; a null result deletes it, and the next value begins anew.
+   * Records without a key or a value are dropped; an update's timestamp is the greatest of its records'.
+   * @param name of the store, its changelog topic, and its repartition topic if one is needed
+   * @throws TickerError TOPOLOGY_SERDE_MISSING
+   */
+  aggregate<A>(
+    name: string,
+    aggregator: {
+      initial(): A
+      add(aggregate: A, value: NonNullable<V>, key: K): A | null
+      value: Serde<NonNullable<A>>
+    },
+  ): KTable<K, A> {
+    const { initial, add, value } = aggregator
+    return this.#aggregate<A>(name, this.#partition(name), value, { initial, add })
+  }
+
+  /** Makes one aggregate of this stream and of others grouped by the same key: `a.cogroup(f).cogroup(b, g).aggregate(…)`. */
+  cogroup<A>(add: Aggregator<K, NonNullable<V>, A>): CogroupedStream<K, A> {
+    return new CogroupedStream<K, A>(this.#builder, [{ partition: this.#partition, add }])
+  }
+
+  #aggregate<A>(
+    name: string,
+    { from: input, known: { key } }: Partitioned<K, V>,
+    value: Serde<NonNullable<A>> | undefined,
+    { initial, add }: Adder & { initial(): unknown },
+  ): KTable<K, A> {
+    checkName(name, 'aggregation')
+    const store = storeSpec(name, { key, value })
+    const from = this.#builder.add({ kind: 'aggregate', name, inputs: [input], store, initial, adders: [{ add }] })
+    return new KTable<K, A>(this.#builder, { from, known: { key, value, keyChanged: false } })
   }
 
   /**

@@ -14,6 +14,17 @@ import type { Headers } from './log/log.ts'
 import type { RecordedInput } from './recorded.ts'
 import { KTable } from './table.ts'
 
+/** How a stream is kept as a table. */
+export interface TableSourceOptions {
+  /** Names the store of the contents, with its changelog topic. */
+  readonly store?: string
+  /**
+   * Keeps the versions of this long a time before the newest record, so that joins find the one that held at a record's time
+   * (KIP-889). Then a version counts as the latest by its timestamp, not by its arrival; one older than that is dropped.
+   */
+  readonly historyRetention?: Duration
+}
+
 /**
  * A stream of records with key `K` and value `V`; both are null where a record has none. Timestamp and headers travel with
  * the record.
@@ -158,23 +169,27 @@ export class KStream<K, V> {
    * Takes each record as its key's newest value; one without a value deletes it. Records without a key are dropped. The
    * last record to arrive counts, whatever its timestamp.
    * @param name of the operator, and of a repartition topic if the key may have changed
-   * @param options.store names the store in which the contents are kept, with its changelog topic. Without it they are
-   *   kept only if what follows needs them, in a store `name`.
+   * @param options.store without it the contents are kept only if what follows needs them, in a store `name`
    */
   toTable(
     name: string,
-    options: Serdes<K, V> & { store?: string } = {},
+    options: Serdes<K, V> & TableSourceOptions = {},
   ): KTable<NonNullable<K>, NonNullable<V>> {
     checkName(name, 'table')
-    const { store, ...serdes } = options
+    const { store, historyRetention, ...serdes } = options
     const { from } = this.#partitioned(name, serdes)
     const { key, value } = this.#serdes(name, serdes)
     const table = this.#builder.add({
       kind: 'tableSource',
       name,
       inputs: [from],
-      store: { name: store ?? name, key, value },
-      materialized: store !== undefined,
+      store: {
+        name: store ?? name,
+        key,
+        value,
+        history: historyRetention === undefined ? undefined : milliseconds(historyRetention),
+      },
+      materialized: store !== undefined || historyRetention !== undefined,
     })
     return new KTable<NonNullable<K>, NonNullable<V>>(this.#builder, {
       from: table,

@@ -1,13 +1,18 @@
 /** Tables: the DSL's handle of a table, made by `builder.table`, `KStream.toTable` and aggregations. */
 import type { Known, Serdes, TopologyBuilder } from './builder.ts'
-import type { Output } from './graph.ts'
+import type { GraphNode, Output } from './graph.ts'
 import type { Partitioned } from './grouped.ts'
+import { GroupedTable } from './grouped-table.ts'
+import { type Materialized, storeSpec } from './materialized.ts'
+import type { TableStoreSpec } from './nodes/tables.ts'
 import { KStream } from './stream.ts'
 
 /**
  * A table of values `V` by key `K`, neither of which is null: a key that has no value is not in the table. What flows out of
  * it are its updates, in the order in which they were made; the timestamp of one is that of the record it came from, or
  * what the operator says of it.
+ *
+ * Operators that are given a `store` keep their result in it, with a changelog topic.
  */
 export class KTable<K, V> implements Partitioned<K, V> {
   /** For operators that take a table: where its changes come out, and what is known of them. */
@@ -19,6 +24,98 @@ export class KTable<K, V> implements Partitioned<K, V> {
     this.#builder = builder
     this.from = at.from
     this.known = { ...at.known, keyChanged: false }
+  }
+
+  /**
+   * The rows for which the predicate holds. An update that does not pass deletes its row; whether it was there is known only
+   * if this table or the result is stored, and otherwise the deletion is handed on all the same.
+   */
+  filter(predicate: (value: V, key: K) => boolean, options: Materialized<V> = {}): KTable<K, V> {
+    const value = options.value ?? this.known.value
+    return this.#follow<V>('tableFilter', { ...options, value }, common => ({
+      ...common,
+      kind: 'tableFilter',
+      predicate,
+    }))
+  }
+
+  /** The rows for which the predicate does not hold. */
+  filterNot(predicate: (value: V, key: K) => boolean, options: Materialized<V> = {}): KTable<K, V> {
+    return this.filter((value, key) => !predicate(value, key), options)
+  }
+
+  /** Another value for each row; null for none. The mapper is not called for rows that are deleted. */
+  mapValues<R>(mapper: (value: V, key: K) => R | null, options: Materialized<R> = {}): KTable<K, R> {
+    return this.#follow<R>('tableMapValues', options, common => ({
+      ...common,
+      kind: 'tableMapValues',
+      mapsAbsent: false,
+      mapper,
+    }))
+  }
+
+  /** Another value for each row; null for none. The transformer is called with null for rows that are deleted. */
+  transformValues<R>(
+    transformer: (value: V | null, key: K) => R | null,
+    options: Materialized<R> = {},
+  ): KTable<K, R> {
+    return this.#follow<R>('tableMapValues', options, common => ({
+      ...common,
+      kind: 'tableMapValues',
+      mapsAbsent: true,
+      mapper: transformer,
+    }))
+  }
+
+  /**
+   * Groups the rows by another key, each with a value for its group; rows whose group or value is null are in none. What is
+   * built on it is repartitioned.
+   * @throws TickerError TOPOLOGY_SERDE_MISSING
+   */
+  groupBy<L, R>(
+    mapper: (value: V, key: K) => readonly [key: L | null, value: R | null],
+    serdes: Serdes<L, R>,
+  ): GroupedTable<L, R> {
+    const name = this.#builder.nextName('tableGroupBy')
+    const { key } = storeSpec(name, serdes)
+    const from = this.#builder.add({ kind: 'tableGroupBy', name, inputs: [this.from], key, mapper })
+    return new GroupedTable<L, R>(this.#builder, from, serdes)
+  }
+
+  /**
+   * Joins the rows of two tables that have the same key; a row without a partner is in no result. Each update of either
+   * table makes one of the result, if the other has a row: a deletion where there is no result any more. Its timestamp is
+   * the greater one of both rows. A null result is none.
+   * @param name of the operator; the result's store is given by `options.store`
+   * @throws TickerError TOPOLOGY_NOT_COPARTITIONED when started, if the tables differ in partitions
+   */
+  join<W, R>(
+    name: string,
+    other: KTable<K, W>,
+    joiner: (left: V, right: W) => R | null,
+    options: Materialized<R> = {},
+  ): KTable<K, R> {
+    return this.#join<R>(name, other, { left: false, right: false, joiner }, options)
+  }
+
+  /** As `join`; a row of this table without a partner is joined with null. */
+  leftJoin<W, R>(
+    name: string,
+    other: KTable<K, W>,
+    joiner: (left: V, right: W | null) => R | null,
+    options: Materialized<R> = {},
+  ): KTable<K, R> {
+    return this.#join<R>(name, other, { left: true, right: false, joiner }, options)
+  }
+
+  /** As `join`; a row of either table without a partner is joined with null. */
+  outerJoin<W, R>(
+    name: string,
+    other: KTable<K, W>,
+    joiner: (left: V | null, right: W | null) => R | null,
+    options: Materialized<R> = {},
+  ): KTable<K, R> {
+    return this.#join<R>(name, other, { left: true, right: true, joiner }, options)
   }
 
   /**
@@ -38,5 +135,46 @@ export class KTable<K, V> implements Partitioned<K, V> {
     const from = this.#builder.add({ kind: 'tableToStream', name, inputs: [this.from] })
     const stream = new KStream<K, V | null>(this.#builder, from, this.known)
     return mapper === undefined ? stream : stream.selectKey(mapper, serdes)
+  }
+
+  #join<R>(
+    name: string,
+    other: Partitioned<K, unknown>,
+    join: { left: boolean; right: boolean; joiner(left: unknown, right: unknown): unknown },
+    options: Materialized<R>,
+  ): KTable<K, R> {
+    const { left: keepsLeft, right: keepsRight, joiner } = join
+    const key = this.known.key ?? other.known.key
+    const store = this.#store(options, key)
+    const inputs = [this.from, other.from]
+    const from = this.#builder.add({ kind: 'tableJoin', name, inputs, store, keepsLeft, keepsRight, joiner })
+    return new KTable<K, R>(this.#builder, {
+      from,
+      known: { key, value: options.value, keyChanged: false },
+    })
+  }
+
+  /** A table made row by row of this one. */
+  #follow<R>(
+    kind: string,
+    options: Materialized<R>,
+    make: (common: {
+      name: string
+      inputs: readonly Output[]
+      store: TableStoreSpec | undefined
+    }) => GraphNode,
+  ): KTable<K, R> {
+    const { key } = this.known
+    const node = make({
+      name: this.#builder.nextName(kind),
+      inputs: [this.from],
+      store: this.#store(options, key),
+    })
+    const from = this.#builder.add(node)
+    return new KTable<K, R>(this.#builder, { from, known: { key, value: options.value, keyChanged: false } })
+  }
+
+  #store<R>({ store, value }: Materialized<R>, key: Known<K, V>['key']): TableStoreSpec | undefined {
+    return store === undefined ? undefined : storeSpec(store, { key, value })
   }
 }

@@ -59,6 +59,12 @@ function build(node: GraphNode, context: BuildContext): Built {
     }
     case 'sink':
       return [sink(node, context.collector)]
+    case 'aggregate':
+    case 'groupedTableAggregate':
+    case 'tableFilter':
+    case 'tableGroupBy':
+    case 'tableJoin':
+    case 'tableMapValues':
     case 'tableSource':
     case 'tableToStream':
       return buildTable(node, context)

@@ -1,18 +1,10 @@
-/** Operators that make tables of streams, and streams of tables. */
-import { type Change, changeOf } from '../change.ts'
-import type { TableSourceNode } from '../nodes/tables.ts'
-import type { StreamRecord } from '../record.ts'
+/** Tables made of streams, streams made of tables, and tables made row by row of other tables. */
+import { changeOf, type TableView } from '../change.ts'
+import type { TableFilterNode, TableMapValuesNode, TableSourceNode } from '../nodes/tables.ts'
 import type { TaskCounts } from './context.ts'
+import { forwardChange } from './forward-change.ts'
 import type { Operator, OutputPort } from './operator.ts'
 import type { TableStore } from './table-store.ts'
-
-/** Hands on a change in place of the record's value. */
-export function forwardChange(out: OutputPort, record: StreamRecord, change: Change<unknown>): void {
-  const { value } = record
-  record.value = change
-  out.forward(record)
-  record.value = value
-}
 
 /** Each record is its key's newest value; the last one to arrive counts, unless the table is versioned. */
 export function tableSource(
@@ -27,12 +19,8 @@ export function tableSource(
         counts.keyless++
         return
       }
-      if (store === undefined) {
-        forwardChange(out, record, { newValue: value, oldValue: null, isLatest: true })
-        return
-      }
-      const oldValue = node.sendsOldValues ? (store.get(key)?.value ?? null) : null
-      const put = store.put(key, value, timestamp)
+      const oldValue = node.sendsOldValues ? (store?.get(key)?.value ?? null) : null
+      const put = store?.put(key, value, timestamp) ?? 'latest'
       if (put !== 'expired')
         forwardChange(out, record, { newValue: value, oldValue, isLatest: put === 'latest' })
     },
@@ -46,6 +34,55 @@ export function tableToStream(out: OutputPort): Operator {
       record.value = changeOf(value).newValue
       out.forward(record)
       record.value = value
+    },
+  }
+}
+
+/** A row's value as a function of the row it is made of: null where there is none. */
+export type RowFunction = (value: unknown, key: unknown) => unknown
+
+/** Those rows that pass; a row that no longer does is deleted. */
+export function filteredRow(node: TableFilterNode): RowFunction {
+  return (value, key) => (value !== null && node.predicate(value, key) ? value : null)
+}
+
+export function mappedRow(node: TableMapValuesNode): RowFunction {
+  return (value, key) => (value === null && !node.mapsAbsent ? null : (node.mapper(value, key) ?? null))
+}
+
+/** Makes each row of the row it comes from. */
+export function tableRows(
+  node: TableFilterNode | TableMapValuesNode,
+  options: { row: RowFunction; store: TableStore | undefined; out: OutputPort },
+): Operator {
+  const { row, store, out } = options
+  const deletesAbsent = node.kind !== 'tableFilter' || !node.sendsOldValues || node.ofVersions
+  return {
+    process(record) {
+      const { key, timestamp } = record
+      const change = changeOf(record.value)
+      const newValue = row(change.newValue, key)
+      let oldValue: unknown = null
+      if (node.sendsOldValues)
+        oldValue = store === undefined ? row(change.oldValue, key) : (store.get(key)?.value ?? null)
+      if (newValue === null && oldValue === null && !deletesAbsent) return
+      if (store === undefined) forwardChange(out, record, { ...change, newValue, oldValue })
+      else {
+        store.put(key, newValue, timestamp)
+        forwardChange(out, record, { newValue, oldValue, isLatest: true })
+      }
+    },
+  }
+}
+
+/** The contents of such a table where it keeps none itself. */
+export function rowsView(parent: TableView, row: RowFunction): TableView {
+  return {
+    get(key, asOf) {
+      const found = parent.get(key, asOf)
+      const value = row(found?.value ?? null, key)
+      // Of a row that is made of an absent one no time is known.
+      return value === null ? undefined : { value, timestamp: found?.timestamp ?? -1 }
     },
   }
 }
