@@ -74,7 +74,7 @@ export class TimedEntries<T> {
 
   delete(place: Place): boolean {
     if (!this.#byKey.delete(place)) return false
-    
+    this.#byTime.delete(place)
     this.#changes.delete(idOf(place))
     return true
   }
