@@ -77,6 +77,15 @@ export class SessionStore<K, V> {
     return this.#entries.all()
   }
 
+  /**
+   * Raises a clock that the operator keeps with its windows, so that both are committed and restored together; answers with
+   * its time before, -Infinity at first. No read depends on it.
+   * @param name a byte string
+   */
+  raiseClock(name: string, time: number): number {
+    return this.#entries.raiseClock(name, time)
+  }
+
   takeChanges(): StoreChange[] {
     return this.#entries.takeChanges(entry => this.#value.serialize(entry.value))
   }

@@ -6,6 +6,7 @@
  *
  *     00                                         → float64 observed time, float64 next sequence number
  *     01 keyLength:uint32 key time:int64 rank:int64 → what the store makes of the value
+ *     02 name                                    → float64 time of a clock that the operator keeps here
  */
 import { Changes } from './changes.ts'
 import { byteString } from './coder.ts'
@@ -31,11 +32,13 @@ type Tree<T> = SortedTree<Place, TimedEntry<T>>
 
 const CLOCK = '\x00'
 const ENTRY = 1
+const NAMED_CLOCK = '\x02'
 
 export class TimedEntries<T> {
   readonly #byKey: Tree<T>
   readonly #byTime: Tree<T>
-  readonly #changes = new Changes<TimedEntry<T> | 'clock'>()
+  readonly #changes = new Changes<TimedEntry<T> | 'clock' | number>()
+  readonly #namedClocks = new Map<string, number>()
   #observedTime = NEVER
   #sequence = 0
 
@@ -54,6 +57,15 @@ export class TimedEntries<T> {
     if (time <= this.#observedTime) return
     this.#observedTime = time
     this.#clockChanged()
+  }
+
+  /** Raises a clock of the operator's own, named by a byte string; answers with its time before. */
+  raiseClock(name: string, time: number): number {
+    const before = this.#namedClocks.get(name) ?? NEVER
+    if (time <= before) return before
+    this.#namedClocks.set(name, time)
+    this.#changes.put(NAMED_CLOCK + name, time, before !== NEVER)
+    return before
   }
 
   /** A number greater than all before it, also those before a restore. */
@@ -115,7 +127,10 @@ export class TimedEntries<T> {
   }
 
   takeChanges(encode: (content: T) => Buffer): StoreChange[] {
-    return this.#changes.take(entry => (entry === 'clock' ? this.#clockBytes() : encode(entry.content)))
+    return this.#changes.take(entry => {
+      if (entry === 'clock') return this.#clockBytes()
+      return typeof entry === 'number' ? timeBytes(entry) : encode(entry.content)
+    })
   }
 
   /** @throws RangeError on a key that is none of such a store */
@@ -123,6 +138,10 @@ export class TimedEntries<T> {
     if (byteString(id) === CLOCK) {
       this.#observedTime = value.readDoubleBE()
       this.#sequence = value.readDoubleBE(8)
+      return
+    }
+    if (byteString(id).startsWith(NAMED_CLOCK)) {
+      this.#namedClocks.set(byteString(id.subarray(1)), value.readDoubleBE())
       return
     }
     const place = placeOf(id)
@@ -141,6 +160,12 @@ export class TimedEntries<T> {
     out.writeDoubleBE(this.#sequence, 8)
     return out
   }
+}
+
+function timeBytes(time: number): Buffer {
+  const out = Buffer.allocUnsafe(8)
+  out.writeDoubleBE(time)
+  return out
 }
 
 function collect<T>(tree: Tree<T>, low: Place, within: (entry: TimedEntry<T>) => boolean): TimedEntry<T>[] {

@@ -103,8 +103,23 @@ test('says in its layout what its bytes are', () => {
   expect(create(true).layout).toBe('window-duplicates-1:string:string')
 })
 
+test("keeps its operator's clocks, which never go back, through a restore", () => {
+  const log = new Changelog()
+  const store = create(false)
+  expect(store.raiseClock('a', 5)).toBe(Number.NEGATIVE_INFINITY)
+  log.take(store)
+  expect(store.raiseClock('a', 3)).toBe(5)
+  expect(store.raiseClock('b', 1)).toBe(Number.NEGATIVE_INFINITY)
+  expect(store.takeChanges()).toHaveLength(1)
+  expect(store.raiseClock('a', 7)).toBe(5)
+  log.take(store)
+  const restored = log.restore(create(false))
+  expect(restored.raiseClock('a', 0)).toBe(7)
+  expect(restored.observedTime).toBe(Number.NEGATIVE_INFINITY)
+})
+
 test('refuses an entry of another kind', () => {
-  expect(() => create(false).load(Buffer.from('02ff', 'hex'), Buffer.alloc(8))).toThrow(RangeError)
+  expect(() => create(false).load(Buffer.from('03ff', 'hex'), Buffer.alloc(8))).toThrow(RangeError)
 })
 
 test('costs about n log n, expiry included', () => {

@@ -93,6 +93,15 @@ export class WindowStore<K, V> {
     return this.#entries.all()
   }
 
+  /**
+   * Raises a clock that the operator keeps with its windows, so that both are committed and restored together; answers with
+   * its time before, -Infinity at first. No read depends on it.
+   * @param name a byte string
+   */
+  raiseClock(name: string, time: number): number {
+    return this.#entries.raiseClock(name, time)
+  }
+
   takeChanges(): StoreChange[] {
     return this.#entries.takeChanges(entry => encodeTimestamped(this.#value, entry))
   }

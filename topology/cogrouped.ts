@@ -6,6 +6,8 @@ import { storeSpec } from './materialized.ts'
 import type { Adder } from './nodes/aggregations.ts'
 import type { Serde } from './serde.ts'
 import { KTable } from './table.ts'
+import { type WindowClock, WindowedCogroupedStream } from './windowed.ts'
+import type { Windows } from './windows.ts'
 
 /** How the values `V` of one stream become part of the aggregate `A`; null deletes it. */
 export type Aggregator<K, V, A> = (aggregate: A, value: V, key: K) => A | null
@@ -51,6 +53,21 @@ export class CogroupedStream<K, A> {
       adders,
     })
     return new KTable<K, A>(this.#builder, { from, known: { key, value, keyChanged: false } })
+  }
+
+  /**
+   * Windows per key, as `GroupedStream.window` says. In windows, except sliding ones, the aggregators are also given the
+   * records without a value, as null.
+   * @param name of the store, its changelog topic, and its repartition topics, named as those of `aggregate`
+   */
+  window<W extends Windows>(
+    name: string,
+    windows: W,
+    options: { clock?: WindowClock } = {},
+  ): WindowedCogroupedStream<K, A, W> {
+    checkName(name, 'window')
+    const { clock = 'operator' } = options
+    return new WindowedCogroupedStream(this.#builder, { name, windows, clock }, this.partitioned(name))
   }
 
   /** For what is built on it: the streams where they are by their key, and how each is added. */

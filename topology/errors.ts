@@ -19,7 +19,8 @@ const table = {
   TOPOLOGY_NAME_INVALID: 'Use letters, digits, ".", "_" and "-" only, at most 200 of them.',
   TOPOLOGY_NAME_TAKEN: 'Each operator, store and sink needs a name of its own.',
   TOPOLOGY_WINDOW_INVALID:
-    'Sizes are positive, an advance is positive and not larger than the size, and endsKey needs a clock per key.',
+    'Sizes are positive, an advance is positive and not larger than the size, sessions need a merge, unlimited windows have no final result, and endsKey needs a clock per key.',
+  TOPOLOGY_RETENTION_TOO_SHORT: 'Keep windows at least as long as they take records: leave the retention out.',
   TOPOLOGY_JOIN_WINDOW_INVALID:
     'Say how far before and after a record its partners may be, and for how long they may be late; before + after must not be negative.',
   TOPOLOGY_JOIN_KEY_MISSING: 'Say with tableKey by which key of the global table a record is joined.',

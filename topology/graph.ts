@@ -25,6 +25,7 @@ export function outputsOf(node: GraphNode): readonly string[] {
     case 'split':
       return node.branches.map(branch => branch.output)
     case 'collect':
+    case 'windowAggregate':
       return ['out', 'late']
     case 'sink':
       return []
@@ -37,6 +38,7 @@ export function outputsOf(node: GraphNode): readonly string[] {
 export function storesOf(node: GraphNode): readonly string[] {
   switch (node.kind) {
     case 'collect':
+    case 'windowAggregate':
       return [node.store]
     case 'aggregate':
     case 'groupedTableAggregate':

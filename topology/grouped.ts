@@ -1,19 +1,13 @@
 /** Streams taken by key, and by window. */
 import type { Known, TopologyBuilder } from './builder.ts'
 import { type Aggregator, CogroupedStream } from './cogrouped.ts'
-import { TickerError } from './errors.ts'
 import { checkName, type Output } from './graph.ts'
 import { storeSpec } from './materialized.ts'
 import type { Adder } from './nodes/aggregations.ts'
 import { long, type Serde } from './serde.ts'
-import { KStream } from './stream.ts'
 import { KTable } from './table.ts'
-import type { TimeWindows, Windowed, WindowSamples } from './windows.ts'
-
-/** The fields of `V` that hold numbers: those a window can collect. */
-export type NumericField<V> = {
-  [F in keyof V & string]: NonNullable<V[F]> extends number ? F : never
-}[keyof V & string]
+import { type WindowClock, WindowedStream } from './windowed.ts'
+import type { Windows } from './windows.ts'
 
 /** A stream at a place where its records are partitioned by their key. */
 export interface Partitioned<K, V> {
@@ -53,7 +47,10 @@ export class GroupedStream<K, V> {
     // Null is what a reduction begins with: it has no value of its own.
     const add = (sum: NonNullable<V> | null, value: NonNullable<V>): NonNullable<V> | null =>
       sum === null ? value : reducer(sum, value)
-    return this.#aggregate<NonNullable<V>>(name, partitioned, partitioned.known.value, { initial: () => null, add })
+    return this.#aggregate<NonNullable<V>>(name, partitioned, partitioned.known.value, {
+      initial: () => null,
+      add,
+    })
   }
 
   /**
@@ -87,116 +84,32 @@ export class GroupedStream<K, V> {
   ): KTable<K, A> {
     checkName(name, 'aggregation')
     const store = storeSpec(name, { key, value })
-    const from = this.#builder.add({ kind: 'aggregate', name, inputs: [input], store, initial, adders: [{ add }] })
+    const from = this.#builder.add({
+      kind: 'aggregate',
+      name,
+      inputs: [input],
+      store,
+      initial,
+      adders: [{ add }],
+    })
     return new KTable<K, A>(this.#builder, { from, known: { key, value, keyChanged: false } })
   }
 
   /**
    * Windows per key. A record belongs to every window that contains its timestamp and takes records while
-   * end + grace > time, where time is, with `clock: 'operator'` (Kafka Streams' rule), the greatest timestamp this operator
-   * has seen in its partition, and with `clock: 'perKey'` the greatest one of the record's own key: then a device that
-   * was offline does not find all its records late.
+   * end + grace > time (sliding windows and sessions, whose end belongs to them: >=), where time is, with
+   * `clock: 'operator'` (Kafka Streams' rule), the greatest timestamp this operator has seen in its partition, and with
+   * `clock: 'perKey'` the greatest one of the record's own key: then a device that was offline does not find all its records
+   * late.
    * @param name of the store, its state directory, its changelog topic, and its repartition topic if one is needed
    */
-  window(
+  window<W extends Windows>(
     name: string,
-    windows: TimeWindows,
-    options: { clock?: 'operator' | 'perKey' } = {},
-  ): WindowedStream<K, V> {
+    windows: W,
+    options: { clock?: WindowClock } = {},
+  ): WindowedStream<K, V, W> {
     checkName(name, 'window')
     const { clock = 'operator' } = options
     return new WindowedStream(this.#builder, { name, windows, clock, partition: this.#partition })
   }
-}
-
-/** What a window operator is built of. */
-interface WindowOptions<K, V> {
-  readonly name: string
-  readonly windows: TimeWindows
-  readonly clock: 'operator' | 'perKey'
-  readonly partition: (name: string) => Partitioned<K, V>
-}
-
-/** A stream grouped by key and window. */
-export class WindowedStream<K, V> {
-  readonly #builder: TopologyBuilder
-  readonly #options: WindowOptions<K, V>
-
-  constructor(builder: TopologyBuilder, options: WindowOptions<K, V>) {
-    this.#builder = builder
-    this.#options = options
-  }
-
-  /**
-   * Keeps the named fields of each record once, in panes of gcd(size, advance), and hands on each window's samples when it
-   * closes: once, in order of its start (then of key bytes), with the greatest timestamp of its samples. Emits only
-   * windows that hold a sample. Creates the store `name` and its changelog topic.
-   *
-   * A record that came too late for at least one of its windows is also in the stream `late`, once; a record without a key
-   * is dropped; one without a value is not a sample.
-   *
-   * @param options.endsKey says of a value that its key's records end here: the record is no sample; the key's open windows
-   *   close as if its clock had passed them, and what comes for them afterwards is late. Needs `clock: 'perKey'`.
-   */
-  collect<F extends NumericField<NonNullable<V>>>(
-    fields: readonly F[],
-    options: { endsKey?: (value: V) => boolean } = {},
-  ): CollectedStream<K, V, F> {
-    const { name, windows, clock, partition } = this.#options
-    const { from, known } = partition(name)
-    const key = keySerde(name, known)
-    const { endsKey } = options
-    const out = this.#builder.add({
-      kind: 'collect',
-      name,
-      inputs: [from],
-      store: name,
-      key,
-      windows,
-      clock,
-      fields,
-      endsKey,
-    })
-    return new CollectedStream(this.#builder, out, known)
-  }
-}
-
-/** Closed windows, and the records that came too late for them. */
-export class CollectedStream<K, V, F extends string> {
-  /** Records that came too late for at least one of their windows. */
-  readonly late: KStream<K, V>
-  readonly #builder: TopologyBuilder
-  readonly #from: Output
-  readonly #known: Known<K, V>
-
-  constructor(builder: TopologyBuilder, from: Output, known: Known<K, V>) {
-    this.#builder = builder
-    this.#from = from
-    this.#known = known
-    this.late = new KStream(builder, { node: from.node, output: 'late' }, known)
-  }
-
-  /**
-   * Makes a value of each closed window. The samples are a view, valid during the call; the key stays the record's own.
-   * `window` tells key, start and end.
-   */
-  mapWindows<R>(name: string, mapper: (samples: WindowSamples<F>, window: Windowed<K>) => R): KStream<K, R> {
-    // The view knows its own bounds; the key is the record's.
-    const apply = (samples: WindowSamples<F>, key: K): R =>
-      mapper(samples, { key, start: samples.start, end: samples.end })
-    const { key, keyChanged } = this.#known
-    return new KStream<K, R>(
-      this.#builder,
-      this.#builder.add({ kind: 'mapValues', name, inputs: [this.#from], mapper: apply }),
-      { key, keyChanged },
-    )
-  }
-}
-
-/** A store needs to write its keys. @throws TickerError TOPOLOGY_SERDE_MISSING */
-export function keySerde<K, V>(name: string, known: Known<K, V>): Serde<NonNullable<K>> {
-  if (known.key === undefined) {
-    throw new TickerError('TOPOLOGY_SERDE_MISSING', `${name}: it is not known how the key is serialized here`)
-  }
-  return known.key
 }

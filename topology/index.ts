@@ -10,7 +10,7 @@ export { describe, mermaid } from './describe.ts'
 export { type Duration, milliseconds } from './duration.ts'
 export { type ErrorCode, remedy, TickerError } from './errors.ts'
 export { type Graph, type GraphNode, storesOf } from './graph.ts'
-export { CollectedStream, GroupedStream, WindowedStream } from './grouped.ts'
+export { GroupedStream } from './grouped.ts'
 export type {
   Admin,
   CommittedOffset,
@@ -38,4 +38,25 @@ export { GroupedTable } from './grouped-table.ts'
 export { type Aggregator, CogroupedStream } from './cogrouped.ts'
 export type { Materialized } from './materialized.ts'
 export { systemTimers, type Timers } from './timers.ts'
-export { hopping, type TimeWindows, tumbling, type Windowed, type WindowSamples } from './windows.ts'
+export {
+  CollectedStream,
+  type WindowAggregator,
+  type WindowClock,
+  WindowedCogroupedStream,
+  WindowedStream,
+  type WindowResultOptions,
+} from './windowed.ts'
+export {
+  hopping,
+  type SessionWindows,
+  type SlidingWindows,
+  session,
+  sliding,
+  type TimeWindows,
+  tumbling,
+  type UnlimitedWindows,
+  unlimited,
+  type Windowed,
+  type WindowSamples,
+  type Windows,
+} from './windows.ts'

@@ -6,6 +6,7 @@ import { GroupedTable } from './grouped-table.ts'
 import { type Materialized, storeSpec } from './materialized.ts'
 import type { TableStoreSpec } from './nodes/tables.ts'
 import { KStream } from './stream.ts'
+import type { Windowed } from './windows.ts'
 
 /**
  * A table of values `V` by key `K`, neither of which is null: a key that has no value is not in the table. What flows out of
@@ -176,5 +177,16 @@ export class KTable<K, V> implements Partitioned<K, V> {
 
   #store<R>({ store, value }: Materialized<R>, key: Known<K, V>['key']): TableStoreSpec | undefined {
     return store === undefined ? undefined : storeSpec(store, { key, value })
+  }
+}
+
+/** A table of aggregates per key and window. */
+export class WindowedTable<K, V, L> extends KTable<Windowed<K>, V> {
+  /** Records that came too late for at least one of their windows, once each, as they came. */
+  readonly late: KStream<K, L>
+
+  constructor(builder: TopologyBuilder, at: Partitioned<Windowed<K>, V>, late: KStream<K, L>) {
+    super(builder, at)
+    this.late = late
   }
 }

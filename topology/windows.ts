@@ -1,8 +1,10 @@
-/** Windows over event time, aligned to the epoch: a window is [start, start + size), and starts are multiples of the advance. */
+/** Windows over event time. Which windows there are, which of them contain a time, and until when each takes records. */
 import { type Duration, milliseconds } from './duration.ts'
 import { TickerError } from './errors.ts'
 
+/** Aligned to the epoch: a window is [start, start + size), and starts are multiples of the advance. */
 export interface TimeWindows {
+  readonly kind: 'time'
   /** Milliseconds. */
   readonly size: number
   /** Milliseconds from one window's start to the next one's. */
@@ -11,9 +13,44 @@ export interface TimeWindows {
   readonly grace: number
 }
 
+/**
+ * Where records are: for each record at t the window [t - difference, t], and the one that begins right after it,
+ * [t + 1, t + 1 + difference], if another record is in that. Both ends are inclusive. A record nearer to 0 than the
+ * difference is in [0, difference].
+ */
+export interface SlidingWindows {
+  readonly kind: 'sliding'
+  /** Milliseconds from a window's first instant to its last. */
+  readonly difference: number
+  /** Milliseconds after its end for which a window still takes records. */
+  readonly grace: number
+}
+
+/**
+ * As long as activity lasts: records of a key that are at most `gap` apart are in one session, from the first one's time to
+ * the last one's, both inclusive. A record between two sessions makes one of them.
+ */
+export interface SessionWindows {
+  readonly kind: 'session'
+  /** Milliseconds without a record after which a session is over. */
+  readonly gap: number
+  /** Milliseconds after that for which it still takes records. */
+  readonly grace: number
+}
+
+/** One window that begins and never ends. */
+export interface UnlimitedWindows {
+  readonly kind: 'unlimited'
+  /** Milliseconds since the epoch. Earlier records have no window. */
+  readonly start: number
+}
+
+export type Windows = TimeWindows | SlidingWindows | SessionWindows | UnlimitedWindows
+
 /** Windows that overlap where `advance` is smaller than `size`. @throws TickerError TOPOLOGY_WINDOW_INVALID */
 export function hopping(options: { size: Duration; advance: Duration; grace: Duration }): TimeWindows {
   const windows = {
+    kind: 'time' as const,
     size: milliseconds(options.size),
     advance: milliseconds(options.advance),
     grace: milliseconds(options.grace),
@@ -30,6 +67,67 @@ export function hopping(options: { size: Duration; advance: Duration; grace: Dur
 /** Windows that follow each other without overlap. @throws TickerError TOPOLOGY_WINDOW_INVALID */
 export function tumbling(options: { size: Duration; grace: Duration }): TimeWindows {
   return hopping({ size: options.size, advance: options.size, grace: options.grace })
+}
+
+/** Windows that begin and end at records. @throws TickerError TOPOLOGY_DURATION_INVALID */
+export function sliding(options: { difference: Duration; grace: Duration }): SlidingWindows {
+  return {
+    kind: 'sliding',
+    difference: milliseconds(options.difference),
+    grace: milliseconds(options.grace),
+  }
+}
+
+/** Windows as long as activity lasts. @throws TickerError TOPOLOGY_DURATION_INVALID */
+export function session(options: { gap: Duration; grace: Duration }): SessionWindows {
+  return { kind: 'session', gap: milliseconds(options.gap), grace: milliseconds(options.grace) }
+}
+
+/** One window per key, from `start` (milliseconds since the epoch) on. @throws TickerError TOPOLOGY_WINDOW_INVALID */
+export function unlimited(options: { start?: number } = {}): UnlimitedWindows {
+  const { start = 0 } = options
+  if (!Number.isSafeInteger(start) || start < 0)
+    throw new TickerError('TOPOLOGY_WINDOW_INVALID', `no window begins at ${start}`)
+  return { kind: 'unlimited', start }
+}
+
+/** Milliseconds from a window's start to its end. */
+export function lengthOf(windows: Exclude<Windows, SessionWindows>): number {
+  switch (windows.kind) {
+    case 'time':
+      return windows.size
+    case 'sliding':
+      return windows.difference
+    case 'unlimited':
+      return Number.POSITIVE_INFINITY
+  }
+}
+
+/** Milliseconds after its end until a window is final: what `suppress` waits for. */
+export function timeToClose(windows: Windows): number {
+  switch (windows.kind) {
+    case 'session':
+      return windows.gap + windows.grace
+    case 'unlimited':
+      return Number.POSITIVE_INFINITY
+    default:
+      return windows.grace
+  }
+}
+
+/** Milliseconds for which a store must keep a window so that it can still take records. */
+export function leastRetention(windows: Windows): number {
+  switch (windows.kind) {
+    case 'time':
+      return windows.size + windows.grace
+    case 'sliding':
+      // A record makes its windows from those that end just before it.
+      return 2 * windows.difference + windows.grace
+    case 'session':
+      return windows.gap + windows.grace
+    case 'unlimited':
+      return Number.POSITIVE_INFINITY
+  }
 }
 
 /**
@@ -51,10 +149,11 @@ export function lastWindowStart(windows: TimeWindows, time: number): number {
   return Math.floor(time / windows.advance) * windows.advance
 }
 
-/** A key in a window, as in Kafka Streams' Windowed: `end` is exclusive. */
+/** A key in a window, as in Kafka Streams' Windowed. */
 export interface Windowed<K> {
   readonly key: K
   readonly start: number
+  /** Exclusive for tumbling and hopping windows, inclusive for sliding ones and sessions, infinite for unlimited ones. */
   readonly end: number
 }
 

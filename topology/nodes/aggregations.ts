@@ -1,6 +1,6 @@
 /** Operators that keep something per key, or per key and window. */
 import type { Serde } from '../serde.ts'
-import type { TimeWindows } from '../windows.ts'
+import type { TimeWindows, Windows } from '../windows.ts'
 import type { NodeBase, TableNodeBase } from './base.ts'
 import type { TableStoreSpec } from './tables.ts'
 
@@ -30,4 +30,25 @@ export interface AggregateNode extends TableNodeBase {
   readonly adders: readonly Adder[]
 }
 
-export type AggregationNode = CollectNode | AggregateNode
+/** One aggregate per key and window, of one stream or of several. A table, keyed by `Windowed`. */
+export interface WindowAggregateNode extends TableNodeBase {
+  readonly kind: 'windowAggregate'
+  /** The store's name. Its keys are not windowed: that they are kept per window is the store's part. */
+  readonly store: string
+  readonly key: Serde<unknown>
+  readonly value: Serde<unknown>
+  readonly windows: Windows
+  readonly clock: 'operator' | 'perKey'
+  /** Whether each update is handed on, or a window's aggregate once, when it closes. */
+  readonly emit: 'update' | 'close'
+  /** Milliseconds for which windows are kept. */
+  readonly retention: number
+  /** What an aggregate begins with. */
+  initial(): unknown
+  /** One for each input, in their order. */
+  readonly adders: readonly Adder[]
+  /** Makes one aggregate of two: for sessions that become one. */
+  merge?(one: unknown, other: unknown, key: unknown): unknown
+}
+
+export type AggregationNode = CollectNode | AggregateNode | WindowAggregateNode

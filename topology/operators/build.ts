@@ -6,6 +6,7 @@ import { repartitionTopic, type SubTopology } from '../plan.ts'
 import { DecisionStore } from '../recorded.ts'
 import type { Timers } from '../timers.ts'
 import { buildTable } from './build-tables.ts'
+import { buildWindowAggregate } from './build-windows.ts'
 import { collect, keyIdOfBytes, paneStore } from './collect.ts'
 import type { BuildContext, Built } from './context.ts'
 import { mapBatch } from './map-batch.ts'
@@ -86,6 +87,8 @@ function build(node: GraphNode, context: BuildContext): Built {
       return [buildMapBatch(node, context)]
     case 'collect':
       return [buildCollect(node, context)]
+    case 'windowAggregate':
+      return buildWindowAggregate(node, context)
   }
 }
 

@@ -1,0 +1,122 @@
+/** What aggregations over windows of a fixed length share: which windows are closed, and their aggregates. */
+import type { Timestamped, WindowStore } from '../../state/index.ts'
+import type { Adder, WindowAggregateNode } from '../nodes/aggregations.ts'
+import type { StreamRecord } from '../record.ts'
+import { lastClosedStart, lengthOf, type Windows } from '../windows.ts'
+import { NEVER, type WindowClocks, windowClocks } from './window-clocks.ts'
+import { type WindowPorts, windowOutput } from './window-output.ts'
+
+export type FixedWindows = Exclude<Windows, { kind: 'session' }>
+
+export interface FixedWindowOptions extends WindowPorts {
+  readonly store: WindowStore<unknown, unknown>
+  /** Milliseconds for which windows are kept, counted from their start. */
+  readonly retention: number
+}
+
+export class OpenWindows {
+  readonly #node: WindowAggregateNode
+  readonly #windows: FixedWindows
+  readonly #store: FixedWindowOptions['store']
+  readonly #retention: number
+  /** From a window's start to its end. */
+  readonly #length: number
+  readonly #clocks: WindowClocks
+  readonly #output: ReturnType<typeof windowOutput>
+
+  constructor(node: WindowAggregateNode, windows: FixedWindows, options: FixedWindowOptions) {
+    this.#node = node
+    this.#windows = windows
+    this.#store = options.store
+    this.#retention = options.retention
+    this.#length = lengthOf(windows)
+    this.#clocks = windowClocks(node, options.store)
+    this.#output = windowOutput(node, options)
+  }
+
+  /**
+   * Raises the clock to the record's time and answers with what it is then. Hands on what that closes: before the record
+   * is added, because the store forgets what is behind its retention when it is given a newer window.
+   */
+  advance(record: StreamRecord, input: number): number {
+    const { before, now } = this.#clocks(record, input)
+    if (now > before) {
+      if (this.#node.emit === 'close') this.#close(record, before, now)
+      if (this.#node.clock === 'perKey') this.#forget(record.key, now)
+    }
+    return now
+  }
+
+  isClosed(start: number, now: number): boolean {
+    return start <= this.#lastClosed(now)
+  }
+
+  /**
+   * Adds the record to the aggregate of the window that begins at `start`, of which `found` is what there is. False if the
+   * window is closed, or forgotten because another input is far ahead: then nothing was done.
+   */
+  add(
+    record: StreamRecord,
+    adder: Adder,
+    at: { start: number; found: Timestamped<unknown> | undefined; now: number },
+  ): boolean {
+    const { start, found, now } = at
+    if (this.isClosed(start, now)) return false
+    const { key, value } = record
+    const oldValue = found === undefined ? this.#node.initial() : found.value
+    const newValue = adder.add(oldValue, value, key) ?? null
+    const timestamp = Math.max(record.timestamp, found?.timestamp ?? NEVER)
+    return this.set(record, { start, newValue, oldValue, timestamp })
+  }
+
+  /** Replaces an aggregate and hands on the update; false if the window is forgotten. */
+  set(
+    record: StreamRecord,
+    result: { start: number; newValue: unknown; oldValue: unknown; timestamp: number },
+  ): boolean {
+    const { start, newValue, timestamp } = result
+    const { key } = record
+    if (newValue === null) this.#store.delete(key, start)
+    else if (!this.#store.put(key, start, newValue, timestamp)) return false
+    this.#output.update(record, { ...result, window: { key, start, end: start + this.#length } })
+    return true
+  }
+
+  /** The greatest start of a window that is closed at this time. */
+  #lastClosed(time: number): number {
+    const windows = this.#windows
+    if (time === NEVER) return NEVER
+    switch (windows.kind) {
+      case 'time':
+        return lastClosedStart(windows, time)
+      case 'sliding':
+        // The end belongs to the window, so it is closed one millisecond later.
+        return time - windows.grace - windows.difference - 1
+      case 'unlimited':
+        return NEVER
+    }
+  }
+
+  /** Hands on what closes as the clock moves: by start, then key. */
+  #close(record: StreamRecord, before: number, now: number): void {
+    const from = Math.max(0, this.#lastClosed(before) + 1)
+    const last = this.#lastClosed(now)
+    if (last < from) return
+    const closing =
+      this.#node.clock === 'perKey'
+        ? this.#store.fetch(record.key, from, last)
+        : this.#store.fetchAll(from, last)
+    for (const { key, start, value, timestamp } of closing)
+      this.#output.final(record, {
+        window: { key, start, end: start + this.#length },
+        newValue: value,
+        timestamp,
+      })
+  }
+
+  /** With a clock per key the store cannot know what is behind the retention. */
+  #forget(key: unknown, now: number): void {
+    for (const { start } of this.#store.fetch(key, NEVER, now - this.#retention))
+      this.#store.delete(key, start)
+  }
+}

@@ -1,0 +1,295 @@
+/** Streams taken by key and window, and what is made of them. */
+import type { Known, Serdes, TopologyBuilder } from './builder.ts'
+import { type Duration, milliseconds } from './duration.ts'
+import { TickerError } from './errors.ts'
+import type { Output } from './graph.ts'
+import type { Partitioned } from './grouped.ts'
+import { storeSpec } from './materialized.ts'
+import type { Adder, WindowAggregateNode } from './nodes/aggregations.ts'
+import { long, type Serde } from './serde.ts'
+import { KStream } from './stream.ts'
+import { WindowedTable } from './table.ts'
+import { windowedSerde } from './windowed-serde.ts'
+import {
+  leastRetention,
+  type SessionWindows,
+  type TimeWindows,
+  type Windowed,
+  type WindowSamples,
+  type Windows,
+} from './windows.ts'
+
+/** The fields of `V` that hold numbers: those a window can collect. */
+export type NumericField<V> = {
+  [F in keyof V & string]: NonNullable<V[F]> extends number ? F : never
+}[keyof V & string]
+
+/** Whose time says which windows are closed: see `GroupedStream.window`. */
+export type WindowClock = 'operator' | 'perKey'
+
+/** What a window operator is built of. */
+export interface WindowOptions<K, V, W> {
+  readonly name: string
+  readonly windows: W
+  readonly clock: WindowClock
+  readonly partition: (name: string) => Partitioned<K, V>
+}
+
+export interface WindowResultOptions {
+  /**
+   * `update` (the default): every change of an aggregate is handed on. `close`: a window's aggregate is handed on once, when
+   * its clock has passed end + grace and no record can change it any more; by start (sessions: by end, then start), then
+   * by the key's bytes.
+   */
+  readonly emit?: 'update' | 'close'
+  /** How long a window is kept, from its start (a session: from its end); at least, and by default, as long as it takes records. */
+  readonly retention?: Duration
+}
+
+/** How values become an aggregate per window. Aggregates are not changed in place: `add` answers with another one. */
+export interface WindowAggregator<K, V, A> {
+  /** What an aggregate begins with. */
+  initial(): A
+  /** A null result deletes the aggregate; the next value begins anew. */
+  add(aggregate: A, value: V, key: K): A | null
+  /** Makes one aggregate of two, when a record joins two sessions. */
+  merge?(one: A, other: A, key: K): A
+  readonly value: Serde<NonNullable<A>>
+}
+
+/** Sessions need `merge`. */
+type Merging<W, K, A> = W extends SessionWindows
+  ? { merge(one: A, other: A, key: K): A }
+  : { merge?(one: A, other: A, key: K): A }
+
+/**
+ * A stream grouped by key and window. Records without a key are dropped. Records without a value are aggregated like others,
+ * as in Kafka Streams, except in sliding windows, which drop them. What came too late for a window is in the result's
+ * stream `late`.
+ *
+ * Each of its operators creates a store of the window's name, with its changelog topic, and a repartition topic if the key
+ * may have changed.
+ */
+export class WindowedStream<K, V, W extends Windows = Windows> {
+  readonly #builder: TopologyBuilder
+  readonly #options: WindowOptions<K, V, W>
+
+  constructor(builder: TopologyBuilder, options: WindowOptions<K, V, W>) {
+    this.#builder = builder
+    this.#options = options
+  }
+
+  /** The number of records. @throws TickerError TOPOLOGY_RETENTION_TOO_SHORT, TOPOLOGY_WINDOW_INVALID */
+  count(options: WindowResultOptions = {}): WindowedTable<K, number, V> {
+    const aggregator = {
+      initial: () => 0,
+      add: (count: number) => count + 1,
+      merge: (one: number, other: number) => one + other,
+    }
+    return this.#aggregate<number>(this.#partition(), { ...aggregator, value: long }, options)
+  }
+
+  /**
+   * Combines the values; a window's first one is taken as it is.
+   * @param reducer a null result deletes the aggregate; its second argument is null for a record without a value
+   * @throws TickerError TOPOLOGY_RETENTION_TOO_SHORT, TOPOLOGY_WINDOW_INVALID, TOPOLOGY_SERDE_MISSING
+   */
+  reduce(
+    reducer: (sum: NonNullable<V>, value: V) => V | null,
+    options: WindowResultOptions = {},
+  ): WindowedTable<K, NonNullable<V>, V> {
+    // Null is what a reduction begins with: it has no value of its own.
+    const add = (sum: NonNullable<V> | null, value: V): V | null =>
+      sum === null ? value : reducer(sum, value)
+    const partitioned = this.#partition()
+    const { value } = partitioned.known
+    return this.#aggregate<NonNullable<V>>(
+      partitioned,
+      { initial: () => null, add, merge: add, value },
+      options,
+    )
+  }
+
+  /**
+   * An aggregate of whatever type.
+   * @throws TickerError TOPOLOGY_RETENTION_TOO_SHORT, TOPOLOGY_WINDOW_INVALID, TOPOLOGY_SERDE_MISSING
+   */
+  aggregate<A>(
+    aggregator: WindowAggregator<K, V, A> & Merging<W, K, A>,
+    options: WindowResultOptions = {},
+  ): WindowedTable<K, A, V> {
+    return this.#aggregate<A>(this.#partition(), aggregator, options)
+  }
+
+  /**
+   * Keeps the named fields of each record once, in panes of gcd(size, advance), and hands on each window's samples when it
+   * closes: once, in order of its start (then of key bytes), with the greatest timestamp of its samples. Emits only
+   * windows that hold a sample. For tumbling and hopping windows.
+   *
+   * A record that came too late for at least one of its windows is also in the stream `late`, once; a record without a key
+   * is dropped; one without a value is not a sample.
+   *
+   * @param options.endsKey says of a value that its key's records end here: the record is no sample; the key's open windows
+   *   close as if its clock had passed them, and what comes for them afterwards is late. Needs `clock: 'perKey'`.
+   */
+  collect<F extends NumericField<NonNullable<V>>>(
+    this: WindowedStream<K, V, TimeWindows>,
+    fields: readonly F[],
+    options: { endsKey?: (value: V) => boolean } = {},
+  ): CollectedStream<K, V, F> {
+    const { name, windows, clock, partition } = this.#options
+    const { from, known } = partition(name)
+    const { key } = storeSpec(name, { key: known.key, value: long })
+    const { endsKey } = options
+    const out = this.#builder.add({
+      kind: 'collect',
+      name,
+      inputs: [from],
+      store: name,
+      key,
+      windows,
+      clock,
+      fields,
+      endsKey,
+    })
+    return new CollectedStream(this.#builder, out, known)
+  }
+
+  #partition(): Partitioned<K, V> {
+    const { name, partition } = this.#options
+    return partition(name)
+  }
+
+  #aggregate<A>(
+    { from, known }: Partitioned<K, V>,
+    aggregator: Adder & Merger & Serdes<K, A> & { initial(): unknown },
+    options: WindowResultOptions,
+  ): WindowedTable<K, A, V> {
+    const { name, windows, clock } = this.#options
+    const { initial, merge, value } = aggregator
+    return windowedTable<K, A, V>(this.#builder, {
+      ...{ name, windows, clock, options, late: known },
+      ...{ inputs: [from], key: known.key, value, initial, merge, adders: [aggregator] },
+    })
+  }
+}
+
+/** Streams grouped together, by key and window. */
+export class WindowedCogroupedStream<K, A, W extends Windows = Windows> {
+  readonly #builder: TopologyBuilder
+  readonly #options: Omit<WindowOptions<K, unknown, W>, 'partition'>
+  readonly #inputs: CogroupedInputs<K>
+
+  constructor(
+    builder: TopologyBuilder,
+    options: Omit<WindowOptions<K, unknown, W>, 'partition'>,
+    inputs: CogroupedInputs<K>,
+  ) {
+    this.#builder = builder
+    this.#options = options
+    this.#inputs = inputs
+  }
+
+  /**
+   * One aggregate per key and window of all the streams, updated with each record of any of them. As in Kafka Streams each
+   * stream has its own time, unless there is a clock per key: one that lags behind the others is not late for that. What
+   * lags behind the store's retention is.
+   * @throws TickerError TOPOLOGY_RETENTION_TOO_SHORT, TOPOLOGY_WINDOW_INVALID, TOPOLOGY_SERDE_MISSING
+   */
+  aggregate(
+    aggregator: Pick<WindowAggregator<K, unknown, A>, 'initial' | 'value'> & Merging<W, K, A>,
+    options: Pick<WindowResultOptions, 'retention'> = {},
+  ): WindowedTable<K, A, unknown> {
+    const { partitioned, adders } = this.#inputs
+    const key = partitioned.find(({ known }) => known.key !== undefined)?.known.key
+    const { initial, value, merge }: Merger & typeof aggregator = aggregator
+    return windowedTable<K, A, unknown>(this.#builder, {
+      ...{ ...this.#options, options, key, value, adders, initial, merge },
+      inputs: partitioned.map(({ from }) => from),
+      late: { key, keyChanged: false },
+    })
+  }
+}
+
+export interface CogroupedInputs<K> {
+  readonly partitioned: readonly Partitioned<K, unknown>[]
+  readonly adders: readonly Adder[]
+}
+
+type Merger = Pick<WindowAggregateNode, 'merge'>
+
+/** Adds the node of an aggregation per window. */
+function windowedTable<K, A, L>(
+  builder: TopologyBuilder,
+  aggregation: Pick<
+    WindowAggregateNode,
+    'name' | 'windows' | 'clock' | 'inputs' | 'adders' | 'initial' | 'merge'
+  > &
+    Serdes<K, A> & { options: WindowResultOptions; late: Known<K, L> },
+): WindowedTable<K, A, L> {
+  const { name, windows, clock, inputs, adders, initial, merge, options } = aggregation
+  const { emit = 'update' } = options
+  if (emit === 'close' && windows.kind === 'unlimited')
+    throw new TickerError('TOPOLOGY_WINDOW_INVALID', `${name}: an unlimited window never closes`)
+  if (windows.kind === 'session' && merge === undefined)
+    throw new TickerError(
+      'TOPOLOGY_WINDOW_INVALID',
+      `${name}: sessions need to know how to merge two aggregates`,
+    )
+  const { key, value } = storeSpec(name, aggregation)
+  const retention = retentionOf(name, windows, options.retention)
+  const node: WindowAggregateNode = {
+    ...{ kind: 'windowAggregate', name, inputs, store: name, key, value, windows, clock, emit, retention },
+    ...{ initial, adders, merge },
+  }
+  const from = builder.add(node)
+  const windowed = windowedSerde(aggregation.key!, windows)
+  const known = { key: windowed, value: aggregation.value, keyChanged: false }
+  const late = new KStream<K, L>(builder, { node: name, output: 'late' }, aggregation.late)
+  return new WindowedTable<K, A, L>(builder, { from, known }, late)
+}
+
+/** @throws TickerError TOPOLOGY_RETENTION_TOO_SHORT */
+function retentionOf(name: string, windows: Windows, given: Duration | undefined): number {
+  const least = leastRetention(windows)
+  if (given === undefined) return least
+  const retention = milliseconds(given)
+  if (retention < least)
+    throw new TickerError(
+      'TOPOLOGY_RETENTION_TOO_SHORT',
+      `${name}: keeps windows for ${retention} ms, but they take records for ${least} ms`,
+    )
+  return retention
+}
+
+/** Closed windows, and the records that came too late for them. */
+export class CollectedStream<K, V, F extends string> {
+  /** Records that came too late for at least one of their windows. */
+  readonly late: KStream<K, V>
+  readonly #builder: TopologyBuilder
+  readonly #from: Output
+  readonly #known: Known<K, V>
+
+  constructor(builder: TopologyBuilder, from: Output, known: Known<K, V>) {
+    this.#builder = builder
+    this.#from = from
+    this.#known = known
+    this.late = new KStream(builder, { node: from.node, output: 'late' }, known)
+  }
+
+  /**
+   * Makes a value of each closed window. The samples are a view, valid during the call; the key stays the record's own.
+   * `window` tells key, start and end.
+   */
+  mapWindows<R>(name: string, mapper: (samples: WindowSamples<F>, window: Windowed<K>) => R): KStream<K, R> {
+    // The view knows its own bounds; the key is the record's.
+    const apply = (samples: WindowSamples<F>, key: K): R =>
+      mapper(samples, { key, start: samples.start, end: samples.end })
+    const { key, keyChanged } = this.#known
+    return new KStream<K, R>(
+      this.#builder,
+      this.#builder.add({ kind: 'mapValues', name, inputs: [this.#from], mapper: apply }),
+      { key, keyChanged },
+    )
+  }
+}
