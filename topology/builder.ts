@@ -1,24 +1,31 @@
 /** Where a topology begins: sources, and the list of nodes that the handles add to. */
 import { checkName, type Graph, type GraphNode, type Output, validate } from './graph.ts'
 import { materialize } from './materialization.ts'
+import type { TaskStateStore } from './operators/context.ts'
+import type { StoreHandle } from './processor.ts'
 import type { StreamRecord } from './record.ts'
 import type { Serde } from './serde.ts'
 import { KStream, type TableSourceOptions } from './stream.ts'
-import { KTable } from './table.ts'
+import type { KTable } from './table.ts'
 
 export interface SourceOptions<K, V> {
   readonly key: Serde<K>
   readonly value: Serde<V>
-  /**
-   * Event time of a record, milliseconds since the epoch; the record's own timestamp if absent. `partitionTime` is the
-   * greatest event time of its partition so far, -1 before the first.
-   */
-  readonly timestamp?: (value: V | null, record: StreamRecord, partitionTime: number) => number
+  /** Event time of a record, milliseconds since the epoch; the record's own timestamp if absent. */
+  readonly timestamp?: ((value: V | null, record: StreamRecord) => number) | PartitionTimeExtractor<V>
   /**
    * Says what is wrong with a decoded record, if anything is: it then goes to the dead-letter topic. Not called for a
    * record without a value.
    */
   readonly validate?: (value: V, record: StreamRecord) => string | undefined
+}
+
+/**
+ * Event time that also depends on the *partition time*: the greatest event time of the partition so far, -1 before the
+ * first. It is kept in a store, so that a restart goes on with it.
+ */
+export interface PartitionTimeExtractor<V> {
+  extract(value: V | null, record: StreamRecord, partitionTime: number): number
 }
 
 /** How what is grouped, joined or written to an internal topic is serialized, where a stream no longer knows it. */
@@ -52,12 +59,17 @@ export class TopologyBuilder {
     const { key, value, timestamp, validate: check } = options
     const out = this.add({
       kind: 'source',
-      name: `source-${topics.join('+')}`,
+      name: `source-${nameOf(topics)}`,
       inputs: [],
       topics,
       key,
       value,
-      timestamp,
+      timestamp:
+        typeof timestamp === 'object'
+          ? (value: V | null, record: StreamRecord, partitionTime: number) =>
+              timestamp.extract(value, record, partitionTime)
+          : timestamp,
+      readsPartitionTime: typeof timestamp === 'object',
       validate: check,
     })
     return new KStream<K | null, V | null>(this, out, { key, value, keyChanged: false })
@@ -76,6 +88,16 @@ export class TopologyBuilder {
     return this.stream(topic, source).toTable(`table-${topic}`, { store, historyRetention })
   }
 
+  /**
+   * Declares a store for processors, one per task, with a changelog topic: any of the typed stores, or one of the
+   * application's own. Processors that share it run in one sub-topology.
+   * `builder.store('sums', name => new KeyValueStore({ name, key: string, value: long }))`
+   */
+  store<S extends TaskStateStore>(name: string, make: (name: string) => S): StoreHandle<S> {
+    checkName(name, 'store')
+    return { name, output: this.add({ kind: 'store', name: `${name}-store`, inputs: [], store: name, make }) }
+  }
+
   /** The topology as plain data, checked. @throws TickerError with a TOPOLOGY_ code */
   build(): Graph {
     const graph = { nodes: materialize(this.#nodes) }
@@ -91,15 +113,18 @@ export class TopologyBuilder {
 
   /** For the handles: a name for a sink; a topic may be written to from several places. */
   sinkName(topics: readonly string[]): string {
-    const name = `sink-${topics.join('+')}`
-    const others = this.#nodes.filter(
-      node => node.kind === 'sink' && node.topics.join('+') === topics.join('+'),
-    ).length
-    return others === 0 ? name : `${name}-${others + 1}`
+    const name = `sink-${nameOf(topics)}`
+    const others = this.#nodes.filter(node => node.kind === 'sink' && nameOf(node.topics) === nameOf(topics))
+    return others.length === 0 ? name : `${name}-${others.length + 1}`
   }
 
   /** For the handles: a name for a stateless node. */
   nextName(kind: string): string {
     return `${kind}-${this.#nodes.filter(node => node.kind === kind).length + 1}`
   }
+}
+
+/** The first of them stands for all. */
+function nameOf(topics: readonly string[]): string {
+  return topics.length > 1 ? `${topics[0]}-and-${topics.length - 1}-more` : `${topics[0]}`
 }

@@ -7,13 +7,14 @@
  */
 import { TickerError } from './errors.ts'
 import type { AggregationNode } from './nodes/aggregations.ts'
+import { isProcessor, type ProcessorNode } from './nodes/processors.ts'
 import type { StreamNode } from './nodes/streams.ts'
 import type { TableNode } from './nodes/tables.ts'
 import type { TopicNode } from './nodes/topics.ts'
 
 export type { Output } from './nodes/base.ts'
 
-export type GraphNode = TopicNode | StreamNode | TableNode | AggregationNode
+export type GraphNode = TopicNode | StreamNode | TableNode | AggregationNode | ProcessorNode
 
 export interface Graph {
   readonly nodes: readonly GraphNode[]
@@ -38,6 +39,7 @@ export function outputsOf(node: GraphNode): readonly string[] {
 export function storesOf(node: GraphNode): readonly string[] {
   switch (node.kind) {
     case 'collect':
+    case 'store':
     case 'windowAggregate':
       return [node.store]
     case 'aggregate':
@@ -65,6 +67,22 @@ export function checkName(name: string, what: string): void {
     throw new TickerError('TOPOLOGY_NAME_INVALID', `${JSON.stringify(name)} cannot name a ${what}`)
 }
 
+/** Stores and processors must belong together. */
+function checkStores(graph: Graph): void {
+  const stores = graph.nodes.filter(node => node.kind === 'store')
+  const processors = graph.nodes.filter(isProcessor)
+  for (const { name, stores: connected } of processors) {
+    for (const [as, { node }] of Object.entries(connected)) {
+      if (stores.some(store => store.name === node)) continue
+      throw new TickerError('TOPOLOGY_UNKNOWN_STORE', `${name}: its store ${as} is not of this topology`)
+    }
+  }
+  for (const { name, store } of stores) {
+    const isUsed = processors.some(({ inputs }) => inputs.some(({ node }) => node === name))
+    if (!isUsed) throw new TickerError('TOPOLOGY_STORE_UNUSED', `no processor uses the store ${store}`)
+  }
+}
+
 /** Checks what can be wrong with a whole topology. @throws TickerError with a TOPOLOGY_ code */
 export function validate(graph: Graph): void {
   if (!graph.nodes.some(node => node.kind === 'source')) {
@@ -73,6 +91,7 @@ export function validate(graph: Graph): void {
   const names = new Set<string>()
   const stores = new Map<string, GraphNode>()
   const topics = new Set<string>()
+  checkStores(graph)
   for (const node of graph.nodes) {
     if (node.kind === 'source') {
       for (const topic of node.topics) {

@@ -3,7 +3,9 @@
  * Kafka log is in `topology/log/kafka`), try it in a test (`testing/test-driver.ts`), look at it (`describe`, `mermaid`).
  */
 
-export { type SourceOptions, TopologyBuilder } from './builder.ts'
+export { type PartitionTimeExtractor, type SourceOptions, TopologyBuilder } from './builder.ts'
+export type { PunctuationType } from './clocks.ts'
+export { type Aggregator, CogroupedStream } from './cogrouped.ts'
 export type { ProcessingGuarantee } from './commit.ts'
 export { deadLetterHeaders, deadLetterRecord } from './dead-letters.ts'
 export { describe, mermaid } from './describe.ts'
@@ -11,6 +13,7 @@ export { type Duration, milliseconds } from './duration.ts'
 export { type ErrorCode, remedy, TickerError } from './errors.ts'
 export { type Graph, type GraphNode, storesOf } from './graph.ts'
 export { GroupedStream } from './grouped.ts'
+export { GroupedTable } from './grouped-table.ts'
 export type {
   Admin,
   CommittedOffset,
@@ -25,18 +28,24 @@ export type {
 } from './log/log.ts'
 export { memoryLog } from './log/memory/memory-log.ts'
 export { type RecordBatch, RecordCursor } from './log/record-batch.ts'
+export type { Materialized } from './materialized.ts'
 export { type NodeOptions, type NodeStatus, StreamsNode } from './node.ts'
 export type { DeadLetter } from './partition-group.ts'
 export { partitionOf } from './partitioner.ts'
 export { changelogTopic, deadLetterTopic, plan } from './plan.ts'
-export type { StreamRecord } from './record.ts'
+export type {
+  ForwardedRecord,
+  ForwardedValue,
+  ProcessorContext,
+  ProcessorRecord,
+  StoreHandle,
+  ValueProcessorContext,
+} from './processor.ts'
+export type { RecordPosition, StreamRecord } from './record.ts'
 export type { Decision, RecordedInput } from './recorded.ts'
 export { bytes, double, json, long, readyOf, type Serde, string } from './serde.ts'
 export { KStream } from './stream.ts'
 export { KTable } from './table.ts'
-export { GroupedTable } from './grouped-table.ts'
-export { type Aggregator, CogroupedStream } from './cogrouped.ts'
-export type { Materialized } from './materialized.ts'
 export { systemTimers, type Timers } from './timers.ts'
 export {
   CollectedStream,

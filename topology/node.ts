@@ -7,6 +7,7 @@ import type { ProcessingGuarantee } from './commit.ts'
 import { TickerError } from './errors.ts'
 import type { Graph } from './graph.ts'
 import type { Log } from './log/log.ts'
+import type { TaskStateStore } from './operators/context.ts'
 import type { DeadLetter } from './partition-group.ts'
 import {
   changelogTopic,
@@ -117,6 +118,12 @@ export class StreamsNode {
   /** Commits what every task has done, now: for a driver that owns the loop. */
   async commit(): Promise<void> {
     await this.#thread?.commitAll()
+  }
+
+  /** The store of this name of each task that runs here, in the order of their partitions. `instanceof` tells its kind. */
+  stores(name: string): readonly TaskStateStore[] {
+    const tasks = [...(this.#thread?.tasks ?? [])].sort((a, b) => a.id.partition - b.id.partition)
+    return tasks.flatMap(task => task.operators.stores.filter(store => store.name === name))
   }
 
   /** Whether an assignment or a restore is under way. */

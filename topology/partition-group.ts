@@ -40,7 +40,7 @@ export class PartitionQueue {
   readonly #onDeadLetter: (letter: DeadLetter) => void
   #open: RecordBatch | undefined
   /** The greatest event time processed; -1 before the first. */
-  #partitionTime = -1
+  partitionTime: number
   /** The cursor's record is to be decoded again: a schema was missing. */
   #retry = false
 
@@ -50,6 +50,7 @@ export class PartitionQueue {
       source: SourceNode | RepartitionNode
       out: OutputPort
       position: number
+      partitionTime: number
       onDeadLetter: (letter: DeadLetter) => void
     },
   ) {
@@ -57,11 +58,22 @@ export class PartitionQueue {
     this.#source = options.source
     this.out = options.out
     this.position = options.position
+    this.partitionTime = options.partitionTime
     this.#onDeadLetter = options.onDeadLetter
   }
 
   get batches(): number {
     return this.#batches.length
+  }
+
+  /** Of the head record. */
+  get offset(): number {
+    return this.#cursor.offset
+  }
+
+  /** Whether the event time of its records depends on the partition time. */
+  get readsPartitionTime(): boolean {
+    return this.#source.kind === 'source' && this.#source.readsPartitionTime === true
   }
 
   add(batch: RecordBatch): void {
@@ -101,7 +113,7 @@ export class PartitionQueue {
   consume(): void {
     this.position = this.#cursor.offset + 1
     this.ready = false
-    if (this.record.timestamp > this.#partitionTime) this.#partitionTime = this.record.timestamp
+    if (this.record.timestamp > this.partitionTime) this.partitionTime = this.record.timestamp
   }
 
   /** Moves the cursor to the next record at or beyond the position, dropping batches that are done. */
@@ -136,7 +148,7 @@ export class PartitionQueue {
     record.headers = cursor.hasHeaders() ? cursor.headers() : noHeaders
     if (source.kind === 'source') {
       if (source.timestamp !== undefined) {
-        record.timestamp = source.timestamp(record.value, record, this.#partitionTime)
+        record.timestamp = source.timestamp(record.value, record, this.partitionTime)
       }
       const fault = record.value === null ? undefined : source.validate?.(record.value, record)
       if (fault !== undefined) return this.#giveUp('RECORD_INVALID', fault)
@@ -161,7 +173,9 @@ export class PartitionQueue {
       code,
       message,
     })
-    this.consume()
+    // Its time counts for nothing.
+    this.position = offset + 1
+    this.ready = false
   }
 }
 

@@ -1,6 +1,7 @@
 /** From the graph to what runs: sub-topologies, their topics, stores and tasks. */
 import { TickerError } from './errors.ts'
 import { type Graph, type GraphNode, storesOf } from './graph.ts'
+import { isProcessor } from './nodes/processors.ts'
 import type { RepartitionNode, SinkNode, SourceNode } from './nodes/topics.ts'
 
 /**
@@ -15,6 +16,8 @@ export interface SubTopology {
   readonly sourceTopics: readonly string[]
   readonly sinkTopics: readonly string[]
   readonly stores: readonly string[]
+  /** The store, among these, of the task's clocks (clocks.ts); undefined where nothing reads them. */
+  readonly clocks: string | undefined
 }
 
 export interface Plan {
@@ -94,6 +97,7 @@ function subTopology(nodes: readonly GraphNode[], id: number, applicationId: str
   )
   const topicsOf = (node: SourceNode | SinkNode | RepartitionNode): readonly string[] =>
     node.kind === 'repartition' ? [repartitionTopic(applicationId, node)] : node.topics
+  const clocks = readsClocks(nodes) ? clockStore(sources) : undefined
   return {
     id,
     nodes,
@@ -101,8 +105,19 @@ function subTopology(nodes: readonly GraphNode[], id: number, applicationId: str
     sinks,
     sourceTopics: sources.flatMap(topicsOf),
     sinkTopics: [...new Set(sinks.flatMap(topicsOf))],
-    stores: nodes.flatMap(storesOf),
+    stores: [...nodes.flatMap(storesOf), ...(clocks === undefined ? [] : [clocks])],
+    clocks,
   }
+}
+
+function readsClocks(nodes: readonly GraphNode[]): boolean {
+  return nodes.some(node => isProcessor(node) || (node.kind === 'source' && node.readsPartitionTime))
+}
+
+/** Named after the first of its topics in order of their names, so that it stays where operators are added. */
+function clockStore(sources: readonly (SourceNode | RepartitionNode)[]): string {
+  const [first] = sources.flatMap(node => (node.kind === 'source' ? node.topics : [node.name])).sort()
+  return `${first}-clocks`
 }
 
 /** Topics that the application's user makes: all that is read or written but internal ones. */

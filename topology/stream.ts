@@ -11,6 +11,7 @@ import { TickerError } from './errors.ts'
 import { checkName, type GraphNode, type Output } from './graph.ts'
 import { GroupedStream } from './grouped.ts'
 import type { Headers } from './log/log.ts'
+import type { ProcessorOptions, StoreHandles, ValueProcessorOptions } from './processor.ts'
 import type { RecordedInput } from './recorded.ts'
 import { KTable } from './table.ts'
 
@@ -207,6 +208,54 @@ export class KStream<K, V> {
     return this.selectKey(mapper, { key: serdes.key }).groupByKey(serdes)
   }
 
+  /** A name for this place: a processor before it can forward to it alone. */
+  named(name: string): KStream<K, V> {
+    return this.#follow({ kind: 'named', name, inputs: [this.#from] }, this.#known)
+  }
+
+  /**
+   * An operator of the application's own (processor.ts): told its context once per task, then called with each record. What
+   * it forwards is the resulting stream; it may have other keys, so grouping or joining it repartitions it. It may keep
+   * state in stores declared with `TopologyBuilder.store`, and be called back as time passes (`schedule`); what throws ends
+   * the node. Creates no topic, but the clocks of its sub-topology are kept in a store
+   * (`<application>-<first source topic>-clocks-changelog`).
+   * @param options.key how the forwarded keys are serialized, `options.value` the values: where what follows needs it
+   */
+  process<L = K, R = V, H extends StoreHandles = StoreHandles>(
+    name: string,
+    options: ProcessorOptions<K, V, L, R, H>,
+  ): KStream<L, R> {
+    const { processor, stores = {}, key, value } = options
+    return this.#follow<L, R>(
+      {
+        kind: 'process',
+        name,
+        inputs: this.#with(stores),
+        stores: outputs(stores),
+        processor,
+      },
+      { key, value, keyChanged: true },
+    )
+  }
+
+  /** The same for values: what it forwards keeps the key of the record at hand, so that what was partitioned stays so. */
+  processValues<R = V, H extends StoreHandles = StoreHandles>(
+    name: string,
+    options: ValueProcessorOptions<K, V, R, H>,
+  ): KStream<K, R> {
+    const { processor, stores = {}, value } = options
+    return this.#follow<K, R>(
+      {
+        kind: 'processValues',
+        name,
+        inputs: this.#with(stores),
+        stores: outputs(stores),
+        processor,
+      },
+      { key: this.#known.key, value, keyChanged: this.#known.keyChanged },
+    )
+  }
+
   /**
    * Calls an asynchronous function with batches of values and hands on its results, one for each value, in order. The
    * values must be the caller's to keep (not a view); records without one are dropped. Every record is taken through
@@ -276,6 +325,10 @@ export class KStream<K, V> {
     return { key, value }
   }
 
+  #with(stores: StoreHandles): Output[] {
+    return [this.#from, ...Object.values(stores).map(store => store.output)]
+  }
+
   #name(kind: string): string {
     return this.#builder.nextName(kind)
   }
@@ -287,4 +340,8 @@ export class KStream<K, V> {
 
 function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T // a part of T's optional fields
+}
+
+function outputs(stores: StoreHandles): Readonly<Record<string, Output>> {
+  return Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, store.output]))
 }

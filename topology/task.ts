@@ -83,16 +83,20 @@ export class Task {
   start(positions: readonly CommittedOffset[]): void {
     if (this.state !== 'created')
       throw new TickerError('LOG_MISUSED', `task ${this.name} is ${this.state} already`)
+    const { sources, clocks } = this.operators
     this.#queues = this.inputs.map(tp => {
-      const { node, out } = this.operators.sources.get(tp.topic)!
+      const { node, out } = sources.get(tp.topic)!
       const position = positions.find(each => each.topic === tp.topic)?.position ?? 0
       return new PartitionQueue(tp, {
         source: node,
         out,
         position,
+        partitionTime: clocks.partitionTime(tp.topic),
         onDeadLetter: letter => this.#giveUp(letter),
       })
     })
+    clocks.keep(this.#queues.filter(queue => queue.readsPartitionTime))
+    for (const start of this.operators.onStart) start()
     this.state = 'running'
   }
 
@@ -131,6 +135,7 @@ export class Task {
    * @throws TickerError PROCESSING_FAILED when an operator threw
    */
   async process(limit: number): Promise<number> {
+    const { clocks, asynchronous } = this.operators
     let done = 0
     while (done < limit && !this.full) {
       const queue = nextQueue(this.#queues)
@@ -140,18 +145,32 @@ export class Task {
         continue
       }
       try {
+        clocks.take(queue)
         queue.out.forward(queue.record)
+        clocks.punctuate('streamTime', clocks.streamTime)
       } catch (cause) {
-        throw this.#failed(cause, queue)
+        throw this.#failed(cause, `on ${queue.tp.topic}/${queue.tp.partition} at ${queue.position}`)
       }
       queue.consume()
       done++
       this.#dirty = true
-      for (const operator of this.operators.asynchronous) if (operator.full) await operator.drain()
+      for (const operator of asynchronous) if (operator.full) await operator.drain()
     }
     // Positions also move over offsets without a record.
     this.processed += done
     return done
+  }
+
+  /** Runs the punctuations that the clock on the wall has made due. Answers with how many. */
+  punctuate(): number {
+    const { clocks } = this.operators
+    try {
+      const count = clocks.punctuate('wallClock', this.#options.timers.now())
+      if (count > 0) this.#dirty = true
+      return count
+    } catch (cause) {
+      throw this.#failed(cause, 'in a punctuation')
+    }
   }
 
   /** Waits for what works asynchronously. */
@@ -205,9 +224,8 @@ export class Task {
     this.#options.onDeadLetter?.(letter)
   }
 
-  #failed(cause: unknown, queue: PartitionQueue): TickerError {
-    const where = `${queue.tp.topic}/${queue.tp.partition} at ${queue.position}`
+  #failed(cause: unknown, where: string): TickerError {
     const what = cause instanceof Error ? cause.message : String(cause)
-    return new TickerError('PROCESSING_FAILED', `task ${this.name} failed on ${where}: ${what}`, { cause })
+    return new TickerError('PROCESSING_FAILED', `task ${this.name} failed ${where}: ${what}`, { cause })
   }
 }

@@ -137,7 +137,7 @@ export class StreamThread {
   async #turn(running: Running, limit: number): Promise<number> {
     const { task } = running
     const { timers, commitInterval } = this.#options
-    const processed = await task.process(limit)
+    const processed = (await task.process(limit)) + task.punctuate()
     if (task.full || timers.now() - running.committedAt >= commitInterval) await this.#commit(running)
     this.#throttle(running)
     return processed

@@ -32,6 +32,11 @@ export interface MergeNode extends NodeBase {
   readonly kind: 'merge'
 }
 
+/** A name for what follows, by which a processor can forward to it. */
+export interface NamedNode extends NodeBase {
+  readonly kind: 'named'
+}
+
 export interface SplitNode extends NodeBase {
   readonly kind: 'split'
   readonly branches: readonly SplitBranch[]
@@ -58,5 +63,6 @@ export type StreamNode =
   | FlatMapValuesNode
   | PeekNode
   | MergeNode
+  | NamedNode
   | SplitNode
   | MapBatchNode

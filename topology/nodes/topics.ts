@@ -9,6 +9,8 @@ export interface SourceNode extends NodeBase {
   readonly key: Serde<unknown>
   readonly value: Serde<unknown>
   timestamp?(value: unknown, record: StreamRecord, partitionTime: number): number
+  /** Whether `timestamp` does read the partition time, which is kept then. */
+  readonly readsPartitionTime?: boolean
   validate?(value: unknown, record: StreamRecord): string | undefined
 }
 

@@ -1,6 +1,8 @@
 /** Makes the operators of one task from the nodes of its sub-topology, connected as the graph says. */
+import { TaskClocks } from '../clocks.ts'
 import { type GraphNode, outputsOf } from '../graph.ts'
 import type { CollectNode } from '../nodes/aggregations.ts'
+import type { ProcessNode, ProcessValuesNode } from '../nodes/processors.ts'
 import type { MapBatchNode } from '../nodes/streams.ts'
 import { repartitionTopic, type SubTopology } from '../plan.ts'
 import { DecisionStore } from '../recorded.ts'
@@ -11,12 +13,13 @@ import { collect, keyIdOfBytes, paneStore } from './collect.ts'
 import type { BuildContext, Built } from './context.ts'
 import { mapBatch } from './map-batch.ts'
 import { type Collector, OutputPort } from './operator.ts'
+import { process } from './process.ts'
 import { repartition, sink } from './sink.ts'
 import { filter, flatMap, flatMapValues, mapValues, merge, peek, split } from './streams.ts'
 
 export type Operators = Pick<
   BuildContext,
-  'sources' | 'asynchronous' | 'stores' | 'decisions' | 'counts' | 'tables'
+  'sources' | 'asynchronous' | 'stores' | 'clocks' | 'onStart' | 'decisions' | 'counts' | 'tables'
 > & { readonly ports: readonly OutputPort[] }
 
 export function buildOperators(
@@ -31,6 +34,9 @@ export function buildOperators(
     sources: new Map(),
     asynchronous: [],
     stores: [],
+    shared: new Map(),
+    clocks: new TaskClocks(),
+    onStart: [],
     decisions: [],
     tables: new Map(),
     port: (node, output = 'out') => ports.get(node)!.get(output)!,
@@ -40,8 +46,17 @@ export function buildOperators(
     const operators = build(node, context)
     for (const [i, input] of node.inputs.entries()) {
       const operator = operators[i] ?? operators[0]
-      if (operator !== undefined) ports.get(input.node)?.get(input.output)?.connect(operator)
+      if (operator !== undefined) ports.get(input.node)?.get(input.output)?.connect(operator, node.name)
     }
+  }
+  const { clocks } = context
+  if (part.clocks !== undefined) {
+    context.stores.push({
+      name: part.clocks,
+      layout: clocks.layout,
+      load: (key, value) => clocks.load(key, value),
+      takeChanges: () => clocks.takeChanges(),
+    })
   }
   return { ...context, ports: [...ports.values()].flatMap(outputs => [...outputs.values()]) }
 }
@@ -79,12 +94,22 @@ function build(node: GraphNode, context: BuildContext): Built {
       return [flatMapValues(node, out())]
     case 'peek':
       return [peek(node, out())]
+    case 'named':
     case 'merge':
-      return [merge(node, out())]
+      return [merge(out())]
     case 'split':
       return [split(node, output => context.port(node.name, output))]
     case 'mapBatch':
       return [buildMapBatch(node, context)]
+    case 'process':
+    case 'processValues':
+      return [buildProcess(node, context)]
+    case 'store': {
+      const store = node.make(node.store)
+      context.shared.set(node.name, store)
+      context.stores.push(store)
+      return []
+    }
     case 'collect':
       return [buildCollect(node, context)]
     case 'windowAggregate':
@@ -104,6 +129,16 @@ function buildMapBatch(node: MapBatchNode, context: BuildContext): Built[number]
     recorded: () => decided?.current,
   })
   context.asynchronous.push(operator)
+  return operator
+}
+
+function buildProcess(node: ProcessNode | ProcessValuesNode, context: BuildContext): Built[number] {
+  const { clocks, timers, shared } = context
+  const stores = Object.fromEntries(
+    Object.entries(node.stores).map(([name, store]) => [name, shared.get(store.node)]),
+  )
+  const operator = process(node, { out: context.port(node.name), clocks, timers, stores })
+  context.onStart.push(() => operator.start())
   return operator
 }
 

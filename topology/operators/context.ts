@@ -1,5 +1,6 @@
 /** What the operators of one task are made with, and what they add up to. */
 import type { TableView } from '../change.ts'
+import type { TaskClocks } from '../clocks.ts'
 import type { RepartitionNode, SourceNode } from '../nodes/topics.ts'
 import type { SubTopology } from '../plan.ts'
 import type { DecisionStore } from '../recorded.ts'
@@ -43,6 +44,11 @@ export interface BuildContext {
   /** Parents before children: draining them in this order empties them all. */
   readonly asynchronous: AsyncOperator[]
   readonly stores: TaskStateStore[]
+  /** Stores that processors share, by the name of their node. */
+  readonly shared: Map<string, TaskStateStore>
+  readonly clocks: TaskClocks
+  /** Called when the stores are restored, before the first record. */
+  readonly onStart: (() => void)[]
   readonly decisions: DecisionStore<unknown>[]
   /** The contents of tables, by the name of their node: for joins, and for tables made of tables. */
   readonly tables: Map<string, TableView>

@@ -23,19 +23,30 @@ export class OutputPort {
   readonly output: string
   count = 0
   readonly #followers: Operator[] = []
+  /** Of the nodes of the followers. */
+  readonly #names: string[] = []
 
   constructor(node: string, output: string) {
     this.node = node
     this.output = output
   }
 
-  connect(follower: Operator): void {
+  connect(follower: Operator, name: string): void {
     this.#followers.push(follower)
+    this.#names.push(name)
   }
 
   forward(record: StreamRecord): void {
     this.count++
     for (const follower of this.#followers) follower.process(record)
+  }
+
+  /** To the follower of this name only; false if there is none. */
+  forwardTo(name: string, record: StreamRecord): boolean {
+    const named = this.#followers.filter((_, i) => this.#names[i] === name)
+    if (named.length > 0) this.count++
+    for (const follower of named) follower.process(record)
+    return named.length > 0
   }
 }
 

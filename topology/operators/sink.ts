@@ -1,3 +1,4 @@
+import { TickerError } from '../errors.ts'
 import type { RepartitionNode, SinkNode } from '../nodes/topics.ts'
 import type { Collector, Operator } from './operator.ts'
 
@@ -7,6 +8,9 @@ export function sink(node: SinkNode, collector: Collector): Operator {
   return {
     process(record) {
       const topic = node.topic === undefined ? only : node.topic(record.value, record.key)
+      if (!node.topics.includes(topic)) {
+        throw new TickerError('SINK_TOPIC_UNKNOWN', `${node.name} was told to write to ${topic}`)
+      }
       const key = record.key === null ? null : node.key.serialize(record.key)
       const value = record.value === null ? null : node.value.serialize(record.value)
       collector.collect(topic, key, value, record.timestamp, record.headers)

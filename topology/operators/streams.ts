@@ -4,7 +4,6 @@ import type {
   FlatMapNode,
   FlatMapValuesNode,
   MapValuesNode,
-  MergeNode,
   PeekNode,
   SplitNode,
 } from '../nodes/streams.ts'
@@ -66,7 +65,8 @@ export function peek(node: PeekNode, out: OutputPort): Operator {
   }
 }
 
-export function merge(_node: MergeNode, out: OutputPort): Operator {
+/** Hands everything on: where streams merge, and under a name. */
+export function merge(out: OutputPort): Operator {
   return { process: record => out.forward(record) }
 }
 

@@ -8,6 +8,7 @@ import type { Headers, Log } from '../log/log.ts'
 import { memoryLog } from '../log/memory/memory-log.ts'
 import { RecordCursor } from '../log/record-batch.ts'
 import { type NodeOptions, StreamsNode } from '../node.ts'
+import type { TaskStateStore } from '../operators/context.ts'
 import { partitionOf } from '../partitioner.ts'
 import type { Serde } from '../serde.ts'
 import { ManualTimers } from './manual-timers.ts'
@@ -111,6 +112,11 @@ export class TopologyTestDriver {
   async advanceWallClock(ms: number): Promise<void> {
     this.timers.advance(ms)
     await this.#settle()
+  }
+
+  /** The store of this name of each task, by partition, with what is not committed yet. `instanceof` tells its kind. */
+  stores(name: string): readonly TaskStateStore[] {
+    return this.node.stores(name)
   }
 
   /** Commits, until nothing is left to commit: what went through internal topics too. */

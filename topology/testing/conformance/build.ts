@@ -4,7 +4,9 @@ import type { Graph } from '../../graph.ts'
 import type { Case, NodeOf } from './case.ts'
 import { type Build, type BuildContext, only, type StreamHandle, type TopicTypes } from './context.ts'
 import { CaseError } from './functions/named.ts'
+import { childName } from './functions/processors.ts'
 import { operators, readStores } from './operators.ts'
+import { processorOperators } from './processor-operators.ts'
 import { streamOperators } from './stream-operators.ts'
 import { type Key, type KeyType, keySerde, type Value, valueSerde } from './values.ts'
 
@@ -28,6 +30,7 @@ export interface Built {
 /** Ops of the language whose operator this runner can build, by the name that operators.ts gives them. */
 const builds = new Map<string, Build>([
   ['stream', only('stream', buildSource)],
+  ...Object.entries(processorOperators),
   ...Object.entries(streamOperators),
 ])
 
@@ -42,18 +45,23 @@ export function isSupported(operator: string): boolean {
 export function build(each: Case, note: (log: string, key: Key, value: Value) => void): Built {
   const builder = new TopologyBuilder()
   const streams = new Map<string, StreamHandle>()
+  const shared: BuildContext['shared'] = new Map()
   const sinks = new Map<string, TopicTypes>()
+  // Those that may forward to a child by its name.
+  const routes = new Set(each.nodes.flatMap(node => (node.op === 'process' ? [node.id] : [])))
   for (const [index, { node, operator }] of operators(each).entries()) {
     const make = builds.get(operator)
     if (make === undefined) throw new UnsupportedOperator(operator)
     make(node, {
       builder,
+      shared,
       name: node.name ?? `${node.op}-${index}`,
       note,
       stream: id => {
         const handle = streams.get(id)
         if (handle === undefined) throw new CaseError(`${id} is no stream`)
-        return handle
+        if (node.name === undefined || !routes.has(id)) return handle
+        return { ...handle, stream: handle.stream.named(childName(node.name)) }
       },
       define: (id, handle) => void streams.set(id, handle),
       sink: (topic, types) => void sinks.set(topic, types),
@@ -78,9 +86,11 @@ function timestampExtractor(
 ): SourceOptions<NonNullable<Key>, NonNullable<Value>>['timestamp'] {
   switch (node.timestampExtractor) {
     case 'value':
-      return (value, _, partitionTime) => (value === null ? partitionTime : Number(value))
+      return {
+        extract: (value, _, partitionTime) => (value === null ? partitionTime : Number(value)),
+      }
     case 'partitionTime':
-      return (_, record, partitionTime) => Math.max(record.timestamp, partitionTime)
+      return { extract: (_, record, partitionTime) => Math.max(record.timestamp, partitionTime) }
     default:
       return undefined
   }

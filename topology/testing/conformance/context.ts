@@ -3,6 +3,7 @@ import type { TopologyBuilder } from '../../builder.ts'
 import type { KStream } from '../../stream.ts'
 import type { CaseNode, NodeOf } from './case.ts'
 import { CaseError } from './functions/named.ts'
+import type { Use } from './functions/processors.ts'
 import type { Key, KeyType, Value, ValueType } from './values.ts'
 
 /** The DSL's handle, and the types it does not know. */
@@ -21,6 +22,8 @@ export interface TopicTypes {
 /** What a node is built in: the nodes before it, and where it leaves what it makes. */
 export interface BuildContext {
   readonly builder: TopologyBuilder
+  /** Stores that one processor declares and others look things up in, by name. */
+  readonly shared: Use['shared']
   /** Unique in the topology: the node's own name, or one made of its place. */
   readonly name: string
   stream(id: string): StreamHandle

@@ -69,6 +69,9 @@ async function execute(
     phase = 'start'
     driver = await TopologyTestDriver.start(graph, {
       oneTask: true,
+      applicationId: 'app',
+      // The oracle's driver has no transactions, whose markers take offsets.
+      guarantee: 'at_least_once',
       now: each.config.wallClockStartMs ?? 0,
       ...options,
     })

@@ -1,0 +1,104 @@
+/**
+ * The processor API (Kafka Streams' PAPI within the DSL): what an application's own operator is given. A processor is
+ * made once per task, after the task's stores are restored, by a function of its context; what that function answers is
+ * called with each record.
+ */
+
+import type { Serdes } from './builder.ts'
+import type { PunctuationType } from './clocks.ts'
+import type { Duration } from './duration.ts'
+import type { Headers } from './log/log.ts'
+import type { Output } from './nodes/base.ts'
+import type { TaskStateStore } from './operators/context.ts'
+import type { RecordPosition } from './record.ts'
+
+/** A record as a processor sees it, valid during the call. Headers are read here and changed by forwarding others. */
+export interface ProcessorRecord<K, V> {
+  readonly key: K
+  readonly value: V
+  /** Event time, milliseconds since the epoch. */
+  readonly timestamp: number
+  readonly headers: Headers
+}
+
+/** What a value processor forwards: the key is that of the record at hand. */
+export interface ForwardedValue<V> {
+  readonly value: V
+  /** Default: that of the record at hand; in a punctuation, its time. */
+  readonly timestamp?: number
+  /** Default: those of the record at hand; in a punctuation, none. */
+  readonly headers?: Headers
+}
+
+export interface ForwardedRecord<K, V> extends ForwardedValue<V> {
+  readonly key: K
+}
+
+/** What a value processor is given. */
+export interface ValueProcessorContext<V, S, F = ForwardedValue<V>> {
+  /**
+   * Hands a record on, during the call of the processor or of a punctuation: to all that follows, or with `to` only to what
+   * follows under that name (`KStream.named`).
+   * @throws TickerError FORWARD_TIMESTAMP_INVALID, FORWARD_MISPLACED, FORWARD_UNKNOWN_CHILD
+   */
+  forward(record: F, options?: { readonly to?: string }): void
+  /** The stores it was connected with, by the names it gave them. */
+  readonly stores: S
+  /**
+   * Calls back each time the clock has reached a multiple of `interval`: stream time is looked at after each record, the
+   * first due time being 0; the wall clock is looked at in the task's loop, the first due time being one interval from now.
+   * With `start` (milliseconds since the epoch) that is the first due time, or if it is past, the next multiple after it.
+   * However far the clock jumps, the callback is called once, with the clock's time.
+   *
+   * Due times of what is scheduled while the processor is made are state: after a restart the schedule goes on where it was
+   * committed, a cancelled one stays cancelled. They are recognised by the order of the calls. What is scheduled later
+   * ends with the task; the processor makes it again from its stores.
+   * @returns cancels it
+   */
+  schedule(
+    interval: Duration,
+    type: PunctuationType,
+    callback: (time: number) => void,
+    options?: { readonly start?: number },
+  ): () => void
+  /** Where the record at hand came from; undefined in a punctuation, and for results of `mapBatch`. */
+  readonly position: RecordPosition | undefined
+  /** The greatest event time taken from the task's source and repartition topics, milliseconds; -1 before the first. */
+  readonly currentStreamTime: number
+  /** Milliseconds since the epoch. Not determined by the input: a replay finds another one. */
+  readonly currentWallClock: number
+}
+
+/** What a processor is given. */
+export type ProcessorContext<K, V, S> = ValueProcessorContext<V, S, ForwardedRecord<K, V>>
+
+/** A store that was declared with `TopologyBuilder.store`, to be connected with processors. */
+export interface StoreHandle<S extends TaskStateStore> {
+  readonly name: string
+  readonly output: Output
+  /** Of its type: nobody reads it. */
+  readonly store?: S
+}
+
+/** Stores by the names a processor gives them. */
+export type StoreHandles = Readonly<Record<string, StoreHandle<TaskStateStore>>>
+
+/** The stores behind the handles. */
+export type StoresOf<H extends StoreHandles> = {
+  readonly [N in keyof H]: H[N] extends StoreHandle<infer S> ? S : never
+}
+
+export interface ProcessorOptions<K, V, L, R, H extends StoreHandles> extends Serdes<L, R> {
+  readonly stores?: H
+  readonly processor: (
+    context: ProcessorContext<L, R, StoresOf<H>>,
+  ) => (record: ProcessorRecord<K, V>) => void
+}
+
+export interface ValueProcessorOptions<K, V, R, H extends StoreHandles> {
+  readonly value?: Serdes<K, R>['value']
+  readonly stores?: H
+  readonly processor: (
+    context: ValueProcessorContext<R, StoresOf<H>>,
+  ) => (record: ProcessorRecord<K, V>) => void
+}
