@@ -65,7 +65,7 @@ function viewOf(node: TableNode, input: number, context: BuildContext): TableVie
 /** A store of the task, in which the table's contents are found. */
 function keep(node: { readonly name: string }, spec: TableStoreSpec, context: BuildContext): TableStore {
   const store = tableStore(spec)
-  context.stores.push(store)
+  context.stores.push(store.state)
   context.tables.set(node.name, store)
   return store
 }

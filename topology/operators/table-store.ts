@@ -7,7 +7,8 @@ import type { TaskStateStore } from './context.ts'
 /** What a put did: `older` is a version put before the latest, `expired` one older than the history, which is not kept. */
 export type PutResult = 'latest' | 'older' | 'expired'
 
-export interface TableStore extends TaskStateStore, TableView {
+export interface TableStore extends TableView {
+  readonly state: TaskStateStore
   /** Null deletes. */
   put(key: unknown, value: unknown, timestamp: number): PutResult
 }
@@ -19,10 +20,7 @@ export function tableStore(spec: TableStoreSpec): TableStore {
 function latestValues(spec: TableStoreSpec): TableStore {
   const store = new KeyValueStore<unknown, unknown>(spec)
   return {
-    name: store.name,
-    layout: store.layout,
-    load: (key, value) => store.load(key, value),
-    takeChanges: () => store.takeChanges(),
+    state: store,
     get: key => store.get(key),
     put(key, value, timestamp) {
       if (value === null) store.delete(key)
@@ -35,10 +33,7 @@ function latestValues(spec: TableStoreSpec): TableStore {
 function versions(spec: TableStoreSpec, historyRetention: number): TableStore {
   const store = new VersionedStore<unknown, unknown>({ ...spec, historyRetention })
   return {
-    name: store.name,
-    layout: store.layout,
-    load: (key, value) => store.load(key, value),
-    takeChanges: () => store.takeChanges(),
+    state: store,
     get: (key, asOf) => store.get(key, asOf),
     put(key, value, timestamp) {
       const { stored, latest } = store.put(key, value, timestamp)

@@ -1,13 +1,15 @@
 /** From the nodes of a case to a topology, one call of the DSL per node. */
 import { type SourceOptions, TopologyBuilder } from '../../builder.ts'
 import type { Graph } from '../../graph.ts'
+import { aggregations } from './aggregations.ts'
 import type { Case, NodeOf } from './case.ts'
-import { type Build, type BuildContext, only, type StreamHandle, type TopicTypes } from './context.ts'
+import { type Build, type BuildContext, handles, only, type StreamHandle, type TopicTypes } from './context.ts'
 import { CaseError } from './functions/named.ts'
 import { childName } from './functions/processors.ts'
 import { operators, readStores } from './operators.ts'
 import { processorOperators } from './processor-operators.ts'
 import { streamOperators } from './stream-operators.ts'
+import { tableOperators } from './table-operators.ts'
 import { type Key, type KeyType, keySerde, type Value, valueSerde } from './values.ts'
 
 /** The engine has no such operator yet. */
@@ -32,6 +34,8 @@ const builds = new Map<string, Build>([
   ['stream', only('stream', buildSource)],
   ...Object.entries(processorOperators),
   ...Object.entries(streamOperators),
+  ...Object.entries(tableOperators),
+  ...Object.entries(aggregations),
 ])
 
 export function isSupported(operator: string): boolean {
@@ -47,12 +51,19 @@ export function build(each: Case, note: (log: string, key: Key, value: Value) =>
   const streams = new Map<string, StreamHandle>()
   const shared: BuildContext['shared'] = new Map()
   const sinks = new Map<string, TopicTypes>()
+  const kinds: Pick<BuildContext, 'tables' | 'grouped' | 'groupedTables' | 'cogrouped'> = {
+    tables: handles('table'),
+    grouped: handles('grouped stream'),
+    groupedTables: handles('grouped table'),
+    cogrouped: handles('cogroup'),
+  }
   // Those that may forward to a child by its name.
   const routes = new Set(each.nodes.flatMap(node => (node.op === 'process' ? [node.id] : [])))
   for (const [index, { node, operator }] of operators(each).entries()) {
     const make = builds.get(operator)
     if (make === undefined) throw new UnsupportedOperator(operator)
     make(node, {
+      ...kinds,
       builder,
       shared,
       name: node.name ?? `${node.op}-${index}`,

@@ -4,7 +4,7 @@ import { CaseError, named, type Table } from './named.ts'
 import { without } from './reducers.ts'
 
 export interface Aggregator {
-  readonly initial: Value
+  readonly initial: NonNullable<Value>
   readonly add: (soFar: Value, value: Value, key: Key) => Value
   readonly subtract: (soFar: Value, value: Value, key: Key) => Value
   readonly merge: (a: Value, b: Value) => Value
