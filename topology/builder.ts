@@ -1,7 +1,9 @@
 /** Where a topology begins: sources, and the list of nodes that the handles add to. */
+import { GlobalTable } from './global-table.ts'
 import { checkName, type Graph, type GraphNode, type Output, validate } from './graph.ts'
 import { materialize } from './materialization.ts'
 import type { TaskStateStore } from './operators/context.ts'
+import { checkRepartitions } from './plan.ts'
 import type { StoreHandle } from './processor.ts'
 import type { StreamRecord } from './record.ts'
 import type { Serde } from './serde.ts'
@@ -76,6 +78,32 @@ export class TopologyBuilder {
   }
 
   /**
+   * Reads a topic as a table that every node holds completely, in memory, whatever the topic's number of partitions: for
+   * `join` and `leftJoin` of streams. Contents are read to the topic's end before any record is processed, and followed
+   * from then on; records without a key are passed over, one without a value deletes. No changelog is created.
+   * @param options.store names the contents
+   * @throws TickerError TOPOLOGY_SOURCE_TAKEN when built, if the topic is read already
+   */
+  globalTable<K extends NonNullable<unknown>, V extends NonNullable<unknown>>(
+    topic: string,
+    options: { store: string; key: Serde<K>; value: Serde<V> },
+  ): GlobalTable<K, V> {
+    checkName(topic, 'topic')
+    checkName(options.store, 'store')
+    const { store, key, value } = options
+    const { node } = this.add({
+      kind: 'globalTable',
+      name: `global-${topic}`,
+      inputs: [],
+      topic,
+      store,
+      key,
+      value,
+    })
+    return new GlobalTable<K, V>(node)
+  }
+
+  /**
    * Reads a topic as a table: each record is its key's newest value, one without a value deletes it; records without a key
    * are dropped. The last record to arrive counts, whatever its timestamp. Otherwise as `stream`.
    * @param options.store without it the contents are kept only if what follows needs them, in a store `table-<topic>`
@@ -102,6 +130,7 @@ export class TopologyBuilder {
   build(): Graph {
     const graph = { nodes: materialize(this.#nodes) }
     validate(graph)
+    checkRepartitions(graph)
     return graph
   }
 

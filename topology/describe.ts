@@ -1,6 +1,6 @@
 /** A topology in words and as a drawing. */
 import { type Graph, type GraphNode, outputsOf, storesOf } from './graph.ts'
-import { connectedParts } from './plan.ts'
+import { connectedParts, globalTablesOf } from './plan.ts'
 
 /** As text, after Kafka Streams' Topology.describe(). */
 export function describe(graph: Graph): string {
@@ -18,6 +18,9 @@ export function describe(graph: Graph): string {
       if (node.inputs.length > 0) lines.push(`      <-- ${node.inputs.map(input => input.node).join(', ')}`)
     }
     lines.push('')
+  }
+  for (const { name, topic, store } of globalTablesOf(graph)) {
+    lines.push(`   Global table: ${name} (topic: ${topic}, store: ${store})`, '')
   }
   return lines.join('\n')
 }
@@ -37,7 +40,9 @@ export function mermaid(graph: Graph): string {
     }
     lines.push('  end')
   }
+  for (const node of globalTablesOf(graph)) lines.push(`  ${id.get(node.name)}${shape(node)}`)
   for (const node of graph.nodes) {
+    if (node.kind === 'globalJoin') lines.push(`  ${id.get(node.table)} -.-> ${id.get(node.name)}`)
     for (const { node: from, output } of node.inputs) {
       const label = output === 'out' ? '' : `|${output}|`
       lines.push(`  ${id.get(from)} -->${label} ${id.get(node.name)}`)
@@ -60,6 +65,7 @@ function title(node: GraphNode): string {
 
 function shape(node: GraphNode): string {
   if (node.kind === 'repartition') return `[("${node.name}")]`
+  if (node.kind === 'globalTable') return `[("${node.topic}")]`
   if (node.kind === 'source' || node.kind === 'sink') return `[("${node.topics.join(', ')}")]`
   return storesOf(node).length === 0 ? `["${node.name}"]` : `[["${node.name}"]]`
 }

@@ -7,6 +7,7 @@
  */
 import { TickerError } from './errors.ts'
 import type { AggregationNode } from './nodes/aggregations.ts'
+import { type JoinNode, storesOfStreamJoin } from './nodes/joins.ts'
 import { isProcessor, type ProcessorNode } from './nodes/processors.ts'
 import type { StreamNode } from './nodes/streams.ts'
 import type { TableNode } from './nodes/tables.ts'
@@ -14,7 +15,7 @@ import type { TopicNode } from './nodes/topics.ts'
 
 export type { Output } from './nodes/base.ts'
 
-export type GraphNode = TopicNode | StreamNode | TableNode | AggregationNode | ProcessorNode
+export type GraphNode = TopicNode | StreamNode | TableNode | AggregationNode | JoinNode | ProcessorNode
 
 export interface Graph {
   readonly nodes: readonly GraphNode[]
@@ -29,6 +30,7 @@ export function outputsOf(node: GraphNode): readonly string[] {
     case 'windowAggregate':
       return ['out', 'late']
     case 'sink':
+    case 'globalTable':
       return []
     default:
       return ['out']
@@ -39,8 +41,9 @@ export function outputsOf(node: GraphNode): readonly string[] {
 export function storesOf(node: GraphNode): readonly string[] {
   switch (node.kind) {
     case 'collect':
-    case 'store':
     case 'windowAggregate':
+    case 'globalTable':
+    case 'store':
       return [node.store]
     case 'aggregate':
     case 'groupedTableAggregate':
@@ -53,6 +56,12 @@ export function storesOf(node: GraphNode): readonly string[] {
       return node.materialized ? [node.store.name] : []
     case 'mapBatch':
       return node.recorded === undefined ? [] : [node.recorded.name]
+    case 'streamJoin': {
+      const { left, right, unmatched } = storesOfStreamJoin(node)
+      return unmatched === undefined ? [left, right] : [left, right, unmatched]
+    }
+    case 'streamTableJoin':
+      return node.wait === undefined ? [] : [node.wait.store]
     default:
       return []
   }
@@ -83,6 +92,34 @@ function checkStores(graph: Graph): void {
   }
 }
 
+function topicsReadBy(node: GraphNode): readonly string[] {
+  if (node.kind === 'source') return node.topics
+  return node.kind === 'globalTable' ? [node.topic] : []
+}
+
+/** Milliseconds for which a table's older versions can be looked up; undefined where it has none. */
+function historyOf(table: GraphNode, byName: ReadonlyMap<string, GraphNode>): number | undefined {
+  if (table.kind === 'tableSource') return table.store.history
+  const isView =
+    (table.kind === 'tableFilter' || table.kind === 'tableMapValues') && table.store === undefined
+  return isView ? historyOf(byName.get(table.inputs[0]!.node)!, byName) : undefined
+}
+
+/** A join can only wait for as long as its table remembers. */
+function checkGraces(graph: Graph): void {
+  const byName = new Map(graph.nodes.map(node => [node.name, node]))
+  for (const node of graph.nodes) {
+    if (node.kind !== 'streamTableJoin' || node.wait === undefined) continue
+    const history = historyOf(byName.get(node.inputs[1]!.node)!, byName)
+    if (history !== undefined && history >= node.wait.grace) continue
+    const remembers = history === undefined ? 'no older versions' : `versions of ${history} ms`
+    throw new TickerError(
+      'TOPOLOGY_JOIN_GRACE_INVALID',
+      `${node.name} waits ${node.wait.grace} ms for a table that keeps ${remembers}`,
+    )
+  }
+}
+
 /** Checks what can be wrong with a whole topology. @throws TickerError with a TOPOLOGY_ code */
 export function validate(graph: Graph): void {
   if (!graph.nodes.some(node => node.kind === 'source')) {
@@ -92,13 +129,12 @@ export function validate(graph: Graph): void {
   const stores = new Map<string, GraphNode>()
   const topics = new Set<string>()
   checkStores(graph)
+  checkGraces(graph)
   for (const node of graph.nodes) {
-    if (node.kind === 'source') {
-      for (const topic of node.topics) {
-        if (topics.has(topic))
-          throw new TickerError('TOPOLOGY_SOURCE_TAKEN', `the topic ${topic} has two sources`)
-        topics.add(topic)
-      }
+    for (const topic of topicsReadBy(node)) {
+      if (topics.has(topic))
+        throw new TickerError('TOPOLOGY_SOURCE_TAKEN', `the topic ${topic} has two sources`)
+      topics.add(topic)
     }
     checkName(node.name, node.kind)
     if (names.has(node.name))

@@ -11,9 +11,11 @@ export { deadLetterHeaders, deadLetterRecord } from './dead-letters.ts'
 export { describe, mermaid } from './describe.ts'
 export { type Duration, milliseconds } from './duration.ts'
 export { type ErrorCode, remedy, TickerError } from './errors.ts'
+export { GlobalTable } from './global-table.ts'
 export { type Graph, type GraphNode, storesOf } from './graph.ts'
 export { GroupedStream } from './grouped.ts'
 export { GroupedTable } from './grouped-table.ts'
+export type { GlobalJoined, StreamJoined, TableJoined } from './joined.ts'
 export type {
   Admin,
   CommittedOffset,

@@ -55,6 +55,9 @@ export function materialize(nodes: readonly GraphNode[]): readonly GraphNode[] {
         // With the old value at hand a filter need not delete what was not there.
         if (needOldValues(input(node, 0), false)) sending.add(node.name)
         break
+      case 'streamTableJoin':
+        needContents(input(node, 1))
+        break
       case 'tableGroupBy':
         needOldValues(input(node, 0), true)
         break

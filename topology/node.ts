@@ -5,6 +5,7 @@
 import type { StateBackend } from '../state/store.ts'
 import type { ProcessingGuarantee } from './commit.ts'
 import { TickerError } from './errors.ts'
+import { GlobalState } from './global-state.ts'
 import type { Graph } from './graph.ts'
 import type { Log } from './log/log.ts'
 import type { TaskStateStore } from './operators/context.ts'
@@ -64,6 +65,7 @@ export class StreamsNode {
   readonly plan: Plan
   readonly #options: NodeOptions
   readonly #timers: Timers
+  readonly #globals: GlobalState
   #thread: StreamThread | undefined
   #loop: Promise<void> | undefined
   #stopping = false
@@ -74,10 +76,17 @@ export class StreamsNode {
     this.#options = options
     this.#timers = options.timers ?? systemTimers
     this.plan = plan(options.topology, options.applicationId, options)
+    this.#globals = new GlobalState(this.plan.globalTables, {
+      log: options.log,
+      clientId: options.clientId ?? options.applicationId,
+      timers: this.#timers,
+      onNotice: text => options.onNotice?.(text),
+    })
   }
 
   /**
-   * Makes the internal topics and joins the group. The topics that the topology reads and writes must exist.
+   * Makes the internal topics, reads the global tables and joins the group. The topics that the topology reads and writes
+   * must exist.
    * @throws TickerError LOG_UNKNOWN_TOPIC, TOPIC_WRONG_PARTITIONS, TOPOLOGY_NOT_COPARTITIONED
    */
   async start(): Promise<void> {
@@ -85,6 +94,7 @@ export class StreamsNode {
     const { applicationId } = this.plan
     const partitions = await this.#partitions()
     await this.#createInternalTopics(partitions)
+    await this.#globals.start()
     this.#thread = new StreamThread({
       log,
       plan: this.plan,
@@ -93,6 +103,7 @@ export class StreamsNode {
       commitInterval: this.#options.commitInterval ?? 100,
       state,
       partitions,
+      globals: this.#globals.tables,
       timers: this.#timers,
       listener: {
         onNotice: text => this.#options.onNotice?.(text),
@@ -110,8 +121,12 @@ export class StreamsNode {
     return this.#loop
   }
 
-  /** One step, for a driver that owns the loop. Answers with the number of records processed, at most `limit` for each task. */
+  /**
+   * One step, for a driver that owns the loop, with global tables up to date. Answers with the number of records processed,
+   * at most `limit` for each task.
+   */
   async step(limit?: number): Promise<number> {
+    await this.#globals.catchUp()
     return (await this.#thread?.step(0, limit)) ?? 0
   }
 
@@ -175,12 +190,30 @@ export class StreamsNode {
   async close(): Promise<void> {
     this.#stopping = true
     await this.#loop?.catch(() => {})
-    await this.#thread?.close(() => {
-      this.#final = this.status()
-    })
+    try {
+      await this.#thread?.close(() => {
+        this.#final = this.status()
+      })
+    } finally {
+      await this.#globals.close()
+    }
   }
 
+  /** The tasks and, beside them, the global tables; where one fails, both end. */
   async #run(): Promise<void> {
+    const loops = [this.#runThread(), this.#globals.follow(IDLE_WAIT, () => this.#stopping)]
+    const ended = await Promise.allSettled(
+      loops.map(loop =>
+        loop.catch(error => {
+          this.#stopping = true
+          throw error
+        }),
+      ),
+    )
+    for (const loop of ended) if (loop.status === 'rejected') throw loop.reason
+  }
+
+  async #runThread(): Promise<void> {
     while (!this.#stopping) {
       await this.#thread!.step(IDLE_WAIT)
       // An in-process log answers at once: without this, sockets and timers would wait until the input is empty.

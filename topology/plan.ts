@@ -1,6 +1,7 @@
 /** From the graph to what runs: sub-topologies, their topics, stores and tasks. */
 import { TickerError } from './errors.ts'
 import { type Graph, type GraphNode, storesOf } from './graph.ts'
+import type { GlobalTableNode } from './nodes/joins.ts'
 import { isProcessor } from './nodes/processors.ts'
 import type { RepartitionNode, SinkNode, SourceNode } from './nodes/topics.ts'
 
@@ -18,11 +19,15 @@ export interface SubTopology {
   readonly stores: readonly string[]
   /** The store, among these, of the task's clocks (clocks.ts); undefined where nothing reads them. */
   readonly clocks: string | undefined
+  /** Those repartition nodes of the whole topology that let records without a key pass. */
+  readonly nullKeyRepartitions: ReadonlySet<string>
 }
 
 export interface Plan {
   readonly applicationId: string
   readonly subTopologies: readonly SubTopology[]
+  /** They belong to no sub-topology: every node holds each. */
+  readonly globalTables: readonly GlobalTableNode[]
 }
 
 /** `subTopology_partition`, as Kafka Streams writes it. */
@@ -51,9 +56,20 @@ export function deadLetterTopic(applicationId: string): string {
 
 /** @param options.oneTask runs everything in one sub-topology, as Kafka Streams' test driver does */
 export function plan(graph: Graph, applicationId: string, options: { oneTask?: boolean } = {}): Plan {
-  const parts = options.oneTask ? [graph.nodes] : connectedParts(graph)
-  const subTopologies = parts.map((nodes, id) => subTopology(nodes, id, applicationId))
-  return { applicationId, subTopologies }
+  const parts = options.oneTask ? [graph.nodes.flatMap(inOneTask)] : connectedParts(graph)
+  const keyless = nullKeyRepartitions(graph)
+  const subTopologies = parts.map((nodes, id) => subTopology(nodes, id, applicationId, keyless))
+  return { applicationId, subTopologies, globalTables: globalTablesOf(graph) }
+}
+
+/** One task is one partition, whatever a repartition topic was given. */
+function inOneTask(node: GraphNode): readonly GraphNode[] {
+  if (node.kind === 'globalTable') return []
+  return [node.kind === 'repartition' ? { ...node, partitions: undefined } : node]
+}
+
+export function globalTablesOf(graph: Graph): readonly GlobalTableNode[] {
+  return graph.nodes.filter(node => node.kind === 'globalTable')
 }
 
 /** Connected parts of the graph, cut at repartition topics, in the order in which their first node was declared. */
@@ -64,7 +80,8 @@ export function connectedParts(graph: Graph): GraphNode[][] {
     while (parents.get(root) !== undefined && parents.get(root) !== root) root = parents.get(root)!
     return root
   }
-  for (const node of graph.nodes) {
+  const local = graph.nodes.filter(node => node.kind !== 'globalTable')
+  for (const node of local) {
     parents.set(node.name, node.name)
     if (node.kind === 'repartition') continue
     for (const input of node.inputs) parents.set(rootOf(input.node), rootOf(node.name))
@@ -75,14 +92,38 @@ export function connectedParts(graph: Graph): GraphNode[][] {
     if (part === undefined) parts.set(root, [node])
     else if (!part.includes(node)) part.push(node)
   }
-  for (const node of graph.nodes) {
+  for (const node of local) {
     if (node.kind === 'repartition') for (const input of node.inputs) put(rootOf(input.node), node)
     put(rootOf(node.name), node)
   }
   return [...parts.values()]
 }
 
-function subTopology(nodes: readonly GraphNode[], id: number, applicationId: string): SubTopology {
+/**
+ * Repartition nodes that hand on records without a key, because a left or outer join of a stream, which takes them, follows
+ * somewhere (Kafka Streams' rule, KIP-962). The others drop them.
+ */
+function nullKeyRepartitions(graph: Graph): ReadonlySet<string> {
+  const wanted = new Set<string>()
+  // Children come after their parents.
+  for (const node of graph.nodes.toReversed()) {
+    if (takesNullKeys(node) || wanted.has(node.name)) for (const input of node.inputs) wanted.add(input.node)
+  }
+  const found = graph.nodes.filter(node => node.kind === 'repartition' && wanted.has(node.name))
+  return new Set(found.map(node => node.name))
+}
+
+function takesNullKeys(node: GraphNode): boolean {
+  if (node.kind === 'streamJoin') return node.keepsLeft || node.keepsRight
+  return (node.kind === 'streamTableJoin' || node.kind === 'globalJoin') && node.keepsUnmatched
+}
+
+function subTopology(
+  nodes: readonly GraphNode[],
+  id: number,
+  applicationId: string,
+  nullKeyRepartitions: ReadonlySet<string>,
+): SubTopology {
   const names = new Set(nodes.map(node => node.name))
   const isFollowed = (node: RepartitionNode): boolean =>
     nodes.some(other => other.inputs.some(input => input.node === node.name))
@@ -107,6 +148,7 @@ function subTopology(nodes: readonly GraphNode[], id: number, applicationId: str
     sinkTopics: [...new Set(sinks.flatMap(topicsOf))],
     stores: [...nodes.flatMap(storesOf), ...(clocks === undefined ? [] : [clocks])],
     clocks,
+    nullKeyRepartitions,
   }
 }
 
@@ -123,7 +165,8 @@ function clockStore(sources: readonly (SourceNode | RepartitionNode)[]): string 
 /** Topics that the application's user makes: all that is read or written but internal ones. */
 export function externalTopics(plan: Plan): readonly string[] {
   const internal = new Set(repartitionNodes(plan).map(node => repartitionTopic(plan.applicationId, node)))
-  const all = plan.subTopologies.flatMap(part => [...part.sourceTopics, ...part.sinkTopics])
+  const local = plan.subTopologies.flatMap(part => [...part.sourceTopics, ...part.sinkTopics])
+  const all = [...local, ...plan.globalTables.map(table => table.topic)]
   return [...new Set(all)].filter(topic => !internal.has(topic))
 }
 
@@ -161,6 +204,27 @@ export function partitionCounts(
   }
   for (const part of plan.subTopologies) taskCount(part, counts)
   return counts
+}
+
+/**
+ * Repartition topics that are given a number of partitions must agree where they are processed together: that much is known
+ * before the application starts. @throws TickerError TOPOLOGY_NOT_COPARTITIONED
+ */
+export function checkRepartitions(graph: Graph): void {
+  for (const nodes of connectedParts(graph)) {
+    const given = new Map<string, number>()
+    for (const node of nodes) {
+      const isRead = nodes.some(other => other.inputs.some(input => input.node === node.name))
+      if (node.kind === 'repartition' && node.partitions !== undefined && isRead)
+        given.set(node.name, node.partitions)
+    }
+    if (new Set(given.values()).size <= 1) continue
+    const list = [...given].map(([name, partitions]) => `${name} ${partitions}`).join(', ')
+    throw new TickerError(
+      'TOPOLOGY_NOT_COPARTITIONED',
+      `repartition topics processed together differ in partitions: ${list}`,
+    )
+  }
 }
 
 /**

@@ -8,8 +8,20 @@
 import type { Known, Serdes, TopologyBuilder } from './builder.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { TickerError } from './errors.ts'
+import { GlobalTable } from './global-table.ts'
 import { checkName, type GraphNode, type Output } from './graph.ts'
 import { GroupedStream } from './grouped.ts'
+import {
+  type GlobalJoined,
+  type Joiner,
+  type JoinOptions,
+  joinsGlobally,
+  joinsStreams,
+  joinsTable,
+  type Keeps,
+  type StreamJoined,
+  type TableJoined,
+} from './joined.ts'
 import type { Headers } from './log/log.ts'
 import type { ProcessorOptions, StoreHandles, ValueProcessorOptions } from './processor.ts'
 import type { RecordedInput } from './recorded.ts'
@@ -257,6 +269,132 @@ export class KStream<K, V> {
   }
 
   /**
+   * Joins records of two streams that have the same key and are within a window of event time: a record at t meets those of
+   * `other` from t - before to t + after, each pair once, by ascending time. A result has the greater timestamp of the two,
+   * and the headers of the one that came later. Records without a key or a value are dropped.
+   *
+   * Creates the stores `<name>-left` and `<name>-right` with their changelogs, which forget what is before + after + grace
+   * behind their newest record. A stream whose key may have changed is repartitioned first
+   * (`<name>-left-repartition`, `<name>-right-repartition`).
+   * @throws TickerError TOPOLOGY_JOIN_WINDOW_INVALID, TOPOLOGY_SERDE_MISSING; TOPOLOGY_NOT_COPARTITIONED when started
+   */
+  join<W, R>(
+    name: string,
+    other: KStream<K | null, W>,
+    joiner: (left: NonNullable<V>, right: NonNullable<W>, key: NonNullable<K>) => R,
+    options: StreamJoined<K, V, W>,
+  ): KStream<NonNullable<K>, R>
+  /**
+   * Joins each record with what a global table holds, at that moment, for the key that `tableKey` gives; those for which it
+   * holds nothing are dropped, and those without a value. Keeps no state and needs no repartitioning.
+   */
+  /**
+   * Joins each record with what a table holds for its key when the record is processed; those for which it holds nothing
+   * are dropped, and those without a key or a value. Only this stream's records come out, with their own timestamps and
+   * headers. Of a table with `historyRetention` it is what the table held at the record's time.
+   *
+   * Keeps no state, unless there is a grace: then records wait in the store `<name>-buffer`, with its changelog, until
+   * the greatest timestamp that came to it is so much ahead, and come out in order of time; one that is older comes out
+   * at once. A stream whose key may have changed is repartitioned first (`<name>-repartition`).
+   * @throws TickerError TOPOLOGY_SERDE_MISSING, TOPOLOGY_JOIN_GRACE_INVALID; TOPOLOGY_NOT_COPARTITIONED when started
+   */
+  join<W, R>(
+    name: string,
+    table: KTable<NonNullable<K>, W>,
+    joiner: (value: NonNullable<V>, found: W, key: NonNullable<K>) => R,
+    options?: TableJoined<K, V>,
+  ): KStream<NonNullable<K>, R>
+  join<L, W, R>(
+    name: string,
+    table: GlobalTable<L, W>,
+    joiner: (value: NonNullable<V>, found: W, key: K) => R,
+    options: GlobalJoined<K, V, L>,
+  ): KStream<K, R>
+  join(
+    name: string,
+    other: Joinable,
+    joiner: Joiner,
+    options: JoinOptions<K, V> = {},
+  ): KStream<unknown, unknown> {
+    return this.#join(name, { left: false, right: false }, other, joiner, options)
+  }
+
+  /**
+   * As `join`, and this stream's records that meet nothing come out too, joined with null: in a join of streams when their
+   * window, with the grace, is over in the join's stream time (the greatest timestamp of both streams), with their own
+   * timestamps, in order of time. Records without a key come out at once. A join of streams creates the store
+   * `<name>-unmatched` for them.
+   */
+  leftJoin<W, R>(
+    name: string,
+    other: KStream<K | null, W>,
+    joiner: (left: NonNullable<V>, right: NonNullable<W> | null, key: K) => R,
+    options: StreamJoined<K, V, W>,
+  ): KStream<K, R>
+  leftJoin<W, R>(
+    name: string,
+    table: KTable<NonNullable<K>, W>,
+    joiner: (value: NonNullable<V>, found: W | null, key: K) => R,
+    options?: TableJoined<K, V>,
+  ): KStream<K, R>
+  leftJoin<L, W, R>(
+    name: string,
+    table: GlobalTable<L, W>,
+    joiner: (value: NonNullable<V>, found: W | null, key: K) => R,
+    options: GlobalJoined<K, V, L>,
+  ): KStream<K, R>
+  leftJoin(
+    name: string,
+    other: Joinable,
+    joiner: Joiner,
+    options: JoinOptions<K, V> = {},
+  ): KStream<unknown, unknown> {
+    return this.#join(name, { left: true, right: false }, other, joiner, options)
+  }
+
+  /** As `leftJoin`, and the records of `other` that meet nothing come out too, joined with null. */
+  outerJoin<W, R>(
+    name: string,
+    other: KStream<K | null, W>,
+    joiner: (left: NonNullable<V> | null, right: NonNullable<W> | null, key: K) => R,
+    options: StreamJoined<K, V, W>,
+  ): KStream<K, R>
+  outerJoin(
+    name: string,
+    other: Joinable,
+    joiner: Joiner,
+    options: JoinOptions<K, V> = {},
+  ): KStream<unknown, unknown> {
+    return this.#join(name, { left: true, right: true }, other, joiner, options)
+  }
+
+  #join(
+    name: string,
+    keeps: Keeps,
+    other: Joinable,
+    joiner: Joiner,
+    options: JoinOptions<K, V>,
+  ): KStream<unknown, unknown> {
+    checkName(name, 'join')
+    if (other instanceof GlobalTable) {
+      const node = joinsGlobally(name, keeps, this.#from, other, joiner, options.tableKey)
+      return this.#follow<K, unknown>(node, { key: this.#known.key, keyChanged: this.#known.keyChanged })
+    }
+    if (other instanceof KTable) {
+      const at = this.#partitioned(name, { key: options.key, value: options.value })
+      const node = joinsTable(name, keeps, at, other, joiner, options.grace)
+      return this.#follow<unknown, unknown>(node, { key: at.known.key ?? other.known.key, keyChanged: false })
+    }
+    const left = this.#partitioned(`${name}-left`, { key: options.key, value: options.value })
+    const right = other.#partitioned(`${name}-right`, { key: options.key, value: options.otherValue })
+    const node = joinsStreams(name, keeps, left, right, joiner, options)
+    return this.#follow<unknown, unknown>(node, {
+      key: left.known.key ?? right.known.key,
+      keyChanged: false,
+    })
+  }
+
+  /**
    * Calls an asynchronous function with batches of values and hands on its results, one for each value, in order. The
    * values must be the caller's to keep (not a view); records without one are dropped. Every record is taken through
    * exactly once per commit: a commit waits for the calls under way. An error or a time-out ends the task, which starts
@@ -337,6 +475,9 @@ export class KStream<K, V> {
     return new KStream<L, R>(this.#builder, this.#builder.add(node), known)
   }
 }
+
+/** What a stream may be joined with. */
+type Joinable = KStream<unknown, unknown> | KTable<unknown, unknown> | GlobalTable<unknown, unknown>
 
 function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T // a part of T's optional fields

@@ -10,6 +10,7 @@
  */
 
 import type { StoreChange } from '../state/store.ts'
+import type { TableView } from './change.ts'
 import { RecordCollector } from './collector.ts'
 import { deadLetterRecord } from './dead-letters.ts'
 import { TickerError } from './errors.ts'
@@ -43,6 +44,8 @@ export interface TaskOptions {
   readonly applicationId: string
   /** Partitions of every topic written to. */
   readonly partitions: ReadonlyMap<string, number>
+  /** The contents of global tables, by their node. */
+  readonly globals: ReadonlyMap<string, TableView>
   readonly timers: Timers
   readonly onNotice?: (text: string) => void
   readonly onDeadLetter?: (letter: DeadLetter) => void
@@ -71,6 +74,7 @@ export class Task {
       applicationId: options.applicationId,
       collector: this.#collector,
       timers: options.timers,
+      globals: options.globals,
     })
   }
 

@@ -8,6 +8,7 @@
  */
 import type { Checkpoint, StateBackend, TaskStore } from '../state/store.ts'
 import { stickyAssignor } from './assignor.ts'
+import type { TableView } from './change.ts'
 import { type CommitScope, commit, type ProcessingGuarantee } from './commit.ts'
 import { TickerError } from './errors.ts'
 import type { Assignment, Consumer, Log, Producer, TopicPartition } from './log/log.ts'
@@ -35,6 +36,8 @@ export interface ThreadOptions {
   readonly state: StateBackend
   /** Partitions of all topics the topology reads and writes. */
   readonly partitions: ReadonlyMap<string, number>
+  /** The contents of global tables, by their node. */
+  readonly globals: ReadonlyMap<string, TableView>
   readonly timers: Timers
   readonly listener: ThreadListener
 }
@@ -303,13 +306,14 @@ export class StreamThread {
   }
 
   #newTask(id: TaskId): Task {
-    const { plan, partitions, timers, listener } = this.#options
+    const { plan, partitions, globals, timers, listener } = this.#options
     const part: SubTopology = plan.subTopologies[id.subTopology]!
     return new Task({
       id,
       part,
       applicationId: plan.applicationId,
       partitions,
+      globals,
       timers,
       onNotice: text => listener.onNotice(text),
       onDeadLetter: letter => listener.onDeadLetter(letter),

@@ -1,7 +1,12 @@
 /** Makes the operators of one task from the nodes of its sub-topology, connected as the graph says. */
+
+import { WindowStore } from '../../state/index.ts'
+import { UnmatchedStore } from '../../state/unmatched-store.ts'
+import type { TableView } from '../change.ts'
 import { TaskClocks } from '../clocks.ts'
 import { type GraphNode, outputsOf } from '../graph.ts'
 import type { CollectNode } from '../nodes/aggregations.ts'
+import { type StreamJoinNode, type StreamTableJoinNode, storesOfStreamJoin } from '../nodes/joins.ts'
 import type { ProcessNode, ProcessValuesNode } from '../nodes/processors.ts'
 import type { MapBatchNode } from '../nodes/streams.ts'
 import { repartitionTopic, type SubTopology } from '../plan.ts'
@@ -11,10 +16,13 @@ import { buildTable } from './build-tables.ts'
 import { buildWindowAggregate } from './build-windows.ts'
 import { collect, keyIdOfBytes, paneStore } from './collect.ts'
 import type { BuildContext, Built } from './context.ts'
+import { globalJoin } from './global-join.ts'
 import { mapBatch } from './map-batch.ts'
 import { type Collector, OutputPort } from './operator.ts'
 import { process } from './process.ts'
 import { repartition, sink } from './sink.ts'
+import { joinRetention, streamStreamJoin } from './stream-stream-join.ts'
+import { joinBuffer, streamTableJoin } from './stream-table-join.ts'
 import { filter, flatMap, flatMapValues, mapValues, merge, peek, split } from './streams.ts'
 
 export type Operators = Pick<
@@ -24,7 +32,13 @@ export type Operators = Pick<
 
 export function buildOperators(
   part: SubTopology,
-  options: { applicationId: string; collector: Collector; timers: Timers },
+  options: {
+    applicationId: string
+    collector: Collector
+    timers: Timers
+    /** The contents of global tables, by their node. */
+    globals: ReadonlyMap<string, TableView>
+  },
 ): Operators {
   const ports = new Map<string, Map<string, OutputPort>>()
   const context: BuildContext = {
@@ -38,7 +52,7 @@ export function buildOperators(
     clocks: new TaskClocks(),
     onStart: [],
     decisions: [],
-    tables: new Map(),
+    tables: new Map(options.globals),
     port: (node, output = 'out') => ports.get(node)!.get(output)!,
   }
   for (const node of part.nodes) {
@@ -71,7 +85,13 @@ function build(node: GraphNode, context: BuildContext): Built {
       const topic = repartitionTopic(context.applicationId, node)
       if (context.part.sources.includes(node)) context.sources.set(topic, { node, out: out() })
       if (!context.part.sinks.includes(node)) return []
-      return [repartition(node, { collector: context.collector, topic, keepsNullKeys: false })]
+      return [
+        repartition(node, {
+          collector: context.collector,
+          topic,
+          keepsNullKeys: context.part.nullKeyRepartitions.has(node.name),
+        }),
+      ]
     }
     case 'sink':
       return [sink(node, context.collector)]
@@ -114,6 +134,16 @@ function build(node: GraphNode, context: BuildContext): Built {
       return [buildCollect(node, context)]
     case 'windowAggregate':
       return buildWindowAggregate(node, context)
+    case 'streamJoin':
+      return buildStreamJoin(node, context)
+    case 'streamTableJoin':
+      return buildStreamTableJoin(node, context)
+    case 'globalJoin':
+      return [
+        globalJoin(node, { table: context.tables.get(node.table)!, out: out(), counts: context.counts }),
+      ]
+    case 'globalTable':
+      return []
   }
 }
 
@@ -152,4 +182,30 @@ function buildCollect(node: CollectNode, context: BuildContext): Built[number] {
   })
   const [out, late] = [context.port(node.name), context.port(node.name, 'late')]
   return collect(node, { store, out, late, counts: context.counts })
+}
+
+function buildStreamJoin(node: StreamJoinNode, context: BuildContext): Built {
+  const names = storesOfStreamJoin(node)
+  const buffer = { key: node.key, retention: joinRetention(node), retainDuplicates: true }
+  const left = new WindowStore({ ...buffer, name: names.left, value: node.left })
+  const right = new WindowStore({ ...buffer, name: names.right, value: node.right })
+  const unmatched =
+    names.unmatched === undefined
+      ? undefined
+      : new UnmatchedStore({ name: names.unmatched, key: node.key, left: node.left, right: node.right })
+  context.stores.push(left, right, ...(unmatched === undefined ? [] : [unmatched]))
+  return streamStreamJoin(node, {
+    left,
+    right,
+    unmatched,
+    out: context.port(node.name),
+    counts: context.counts,
+  })
+}
+
+function buildStreamTableJoin(node: StreamTableJoinNode, context: BuildContext): Built {
+  const buffer = node.wait && joinBuffer(node.wait)
+  if (buffer !== undefined) context.stores.push(buffer)
+  const table = context.tables.get(node.inputs[1]!.node)!
+  return streamTableJoin(node, { table, buffer, out: context.port(node.name), counts: context.counts })
 }
