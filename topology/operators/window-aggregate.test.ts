@@ -37,6 +37,7 @@ interface Result {
 interface Options {
   readonly clock?: WindowClock
   readonly emit?: 'update' | 'close'
+  readonly retention?: number
   readonly commitEvery?: number
   readonly restartAfter?: number
 }
@@ -44,7 +45,7 @@ interface Options {
 const ascending = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b)
 const results = json<Omit<Result, 'timestamp'>>()
 
-function topologyOf(windows: Windows, { clock, emit }: Options) {
+function topologyOf(windows: Windows, { clock, emit, retention }: Options) {
   const builder = new TopologyBuilder()
   const table = builder
     .stream('in', { key: string, value: long })
@@ -57,7 +58,7 @@ function topologyOf(windows: Windows, { clock, emit }: Options) {
         merge: (one, other) => ascending([...one, ...other]),
         value: json<readonly number[]>(),
       },
-      { emit },
+      { emit, retention },
     )
   table
     .toStream()
@@ -142,7 +143,7 @@ const sorted = (contents: Map<string, Result>): Result[] =>
 
 const inputsOf = (options: { size?: number } = {}) =>
   fc
-    .array(fc.record({ key: fc.constantFrom('a', 'b'), timestamp: fc.nat({ max: 60 }) }), {
+    .array(fc.record({ key: fc.constantFrom('a', 'b'), timestamp: fc.nat({ max: 40 }) }), {
       maxLength: options.size ?? 30,
     })
     .map(list => list.map((input, value): Input => ({ ...input, value })))
@@ -171,7 +172,7 @@ describe.each(Object.entries(kinds))('aggregate in %s windows', (kind, windowsWi
           expect(sorted(contentsOf(out))).toEqual(sorted(windowsOf(inputs, windows)))
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 80 },
     )
   })
 
@@ -200,7 +201,7 @@ describe.each(Object.entries(kinds))('aggregate in %s windows', (kind, windowsWi
           }
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 80 },
     )
   })
 
@@ -217,7 +218,7 @@ describe.each(Object.entries(kinds))('aggregate in %s windows', (kind, windowsWi
           expect(await run(inputs, windows, { clock, emit, commitEvery: 3, restartAfter })).toEqual(straight)
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 80 },
     )
   })
 })
@@ -266,6 +267,22 @@ describe('late records', () => {
       expect((await run(inputs, each, { clock: 'perKey' })).late).toEqual(inputs.slice(3))
     }
   })
+})
+
+it.each(['hopping', 'sliding'] as const)('keeps %s windows for as long as they matter', async kind => {
+  await fc.assert(
+    fc.asyncProperty(
+      inputsOf({ size: 40 }),
+      kinds[kind](span(9)),
+      fc.constantFrom<WindowClock>('operator', 'perKey'),
+      async (inputs, windows, clock) => {
+        expect(await run(inputs, windows, { clock })).toEqual(
+          await run(inputs, windows, { clock, retention: 1000 }),
+        )
+      },
+    ),
+    { numRuns: 200 },
+  )
 })
 
 it('emits a window that closes by a jump of time beyond the retention', async () => {
