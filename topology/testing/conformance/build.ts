@@ -3,7 +3,14 @@ import { type SourceOptions, TopologyBuilder } from '../../builder.ts'
 import type { Graph } from '../../graph.ts'
 import { aggregations } from './aggregations.ts'
 import type { Case, NodeOf } from './case.ts'
-import { type Build, type BuildContext, handles, only, type StreamHandle, type TopicTypes } from './context.ts'
+import {
+  type Build,
+  type BuildContext,
+  handles,
+  only,
+  type StreamHandle,
+  type TopicTypes,
+} from './context.ts'
 import { CaseError } from './functions/named.ts'
 import { childName } from './functions/processors.ts'
 import { operators, readStores } from './operators.ts'
@@ -39,7 +46,7 @@ const builds = new Map<string, Build>([
 ])
 
 export function isSupported(operator: string): boolean {
-  return operator !== readStores && builds.has(operator)
+  return operator === readStores || builds.has(operator)
 }
 
 /**

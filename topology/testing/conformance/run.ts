@@ -2,10 +2,11 @@
 import { TickerError } from '../../errors.ts'
 import { type TestDriverOptions, TopologyTestDriver } from '../test-driver.ts'
 import { type Built, build, isSupported } from './build.ts'
-import type { Case, CaseKey, OutputRecord, Quirk } from './case.ts'
+import type { Case, CaseKey, OutputRecord, Quirk, StoreEntry } from './case.ts'
 import { compare, type Difference, type Level, type Outcome, type PeekedRecord } from './compare.ts'
 import type { TopicTypes } from './context.ts'
 import { needs } from './operators.ts'
+import { readStore } from './stores.ts'
 import { isWindowed, type Key, keySerde, valueSerde } from './values.ts'
 
 /** Where a topology was refused or its run ended. */
@@ -57,7 +58,8 @@ async function execute(
 ): Promise<Outcome & { readonly failure: Failure | undefined }> {
   const output: Record<string, OutputRecord[]> = {}
   const peeked: Record<string, PeekedRecord[]> = {}
-  const outcome = { output, peeked, stores: {} }
+  const stores: Record<string, readonly StoreEntry[]> = {}
+  const outcome = { output, peeked, stores }
   let phase: Failure['phase'] = 'build'
   let at = 0
   let driver: TopologyTestDriver | undefined
@@ -83,6 +85,10 @@ async function execute(
     // What a driver that commits more rarely has left.
     await driver.commit()
     await collect(driver, sinks, at - 1, undefined, output)
+    for (const name of Object.keys(each.stores ?? {})) {
+      const contents = readStore(each, name, driver)
+      if (contents !== undefined) stores[name] = contents
+    }
     return { ...outcome, failure: undefined }
   } catch (error) {
     // A mistake in the case or a defect of the engine is no refusal.
