@@ -17,6 +17,7 @@ import { operators, readStores } from './operators.ts'
 import { processorOperators } from './processor-operators.ts'
 import { streamOperators } from './stream-operators.ts'
 import { tableOperators } from './table-operators.ts'
+import { windowOperators } from './window-operators.ts'
 import { type Key, type KeyType, keySerde, type Value, valueSerde } from './values.ts'
 
 /** The engine has no such operator yet. */
@@ -39,6 +40,7 @@ export interface Built {
 /** Ops of the language whose operator this runner can build, by the name that operators.ts gives them. */
 const builds = new Map<string, Build>([
   ['stream', only('stream', buildSource)],
+  ...Object.entries(windowOperators),
   ...Object.entries(processorOperators),
   ...Object.entries(streamOperators),
   ...Object.entries(tableOperators),
@@ -58,11 +60,12 @@ export function build(each: Case, note: (log: string, key: Key, value: Value) =>
   const streams = new Map<string, StreamHandle>()
   const shared: BuildContext['shared'] = new Map()
   const sinks = new Map<string, TopicTypes>()
-  const kinds: Pick<BuildContext, 'tables' | 'grouped' | 'groupedTables' | 'cogrouped'> = {
+  const kinds: Pick<BuildContext, 'tables' | 'grouped' | 'groupedTables' | 'cogrouped' | 'windowed'> = {
     tables: handles('table'),
     grouped: handles('grouped stream'),
     groupedTables: handles('grouped table'),
     cogrouped: handles('cogroup'),
+    windowed: handles('window'),
   }
   // Those that may forward to a child by its name.
   const routes = new Set(each.nodes.flatMap(node => (node.op === 'process' ? [node.id] : [])))

@@ -7,9 +7,7 @@ import { runCase } from './run.ts'
 
 /** What the cases use and the runner cannot build yet. A case that needs one of them is not run. */
 const unsupported: readonly string[] = [
-  'cogroup.windowedBy',
   'globalTable',
-  'grouped.windowedBy',
   'stream.join.globalTable',
   'stream.join.stream',
   'stream.join.table',
@@ -20,10 +18,6 @@ const unsupported: readonly string[] = [
   'table.foreignKeyJoin',
   'table.foreignKeyLeftJoin',
   'table.suppress',
-  'windowed.aggregate',
-  'windowed.count',
-  'windowed.reduce',
-  'windowedCogroup.aggregate',
 ]
 
 /** Cases whose outcome still differs, with the reason. One that has come right must leave this list. */

@@ -42,6 +42,7 @@ export interface CogroupedHandle {
 
 /** The handles of one kind, by the ids of their nodes. */
 export interface Handles<H> {
+  has(id: string): boolean
   /** @throws CaseError if the node is none of this kind */
   get(id: string): H
   set(id: string, handle: H): void
@@ -66,6 +67,7 @@ export interface BuildContext {
   readonly grouped: Handles<GroupedHandle>
   readonly groupedTables: Handles<GroupedTableHandle>
   readonly cogrouped: Handles<CogroupedHandle>
+  readonly windowed: Handles<NodeOf<'windowedBy'>>
   /** Notes a record for `peeked`. */
   note(log: string, key: Key, value: Value): void
   sink(topic: string, types: TopicTypes): void
@@ -77,6 +79,7 @@ export type Build<N extends CaseNode = CaseNode> = (node: N, context: BuildConte
 export function handles<H>(kind: string): Handles<H> {
   const byId = new Map<string, H>()
   return {
+    has: id => byId.has(id),
     get(id) {
       const handle = byId.get(id)
       if (handle === undefined) throw new CaseError(`${id} is no ${kind}`)
