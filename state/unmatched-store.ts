@@ -6,9 +6,9 @@
  *     00                            → float64 stream time, float64 low
  *     01 time:int64 side:uint8 key  → (length:uint32 value) …    side: 0 right, 1 left
  */
-import sortedBTree from 'sorted-btree'
 import { Changes } from './changes.ts'
 import { byteString, type Coder } from './coder.ts'
+import { ascendingOrder, sortedTree } from './sorted-tree.ts'
 import type { StoreChange } from './store.ts'
 
 export interface UnmatchedPlace<K> {
@@ -38,7 +38,7 @@ export class UnmatchedStore<K, V> {
   readonly name: string
   readonly layout: string
   readonly #options: UnmatchedStoreOptions<K, V>
-  readonly #entries = new sortedBTree.default<string, UnmatchedRecords<K, V>>(undefined, compareStrings)
+  readonly #entries = sortedTree<string, UnmatchedRecords<K, V>>(ascendingOrder)
   readonly #changes = new Changes<UnmatchedRecords<K, V> | 'clocks'>()
   #streamTime = Number.NEGATIVE_INFINITY
   #low = Number.POSITIVE_INFINITY
@@ -153,8 +153,4 @@ function listOf<V>(bytes: Buffer, coder: Coder<V>): V[] {
     at = end
   }
   return values
-}
-
-function compareStrings(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

@@ -3,11 +3,11 @@
  * a task runs and followed from then on. They belong to no task: nothing of them is committed, kept on disk or in a
  * changelog, because the topic itself is the table.
  */
-import type { TableView } from './change.ts'
+import { KeyValueStore } from '../state/index.ts'
 import type { Log, Reader } from './log/log.ts'
 import { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 import type { GlobalTableNode } from './nodes/joins.ts'
-import { readyOf, type Serde } from './serde.ts'
+import { readyOf } from './serde.ts'
 import type { Timers } from './timers.ts'
 
 /** Milliseconds a poll waits while the end of a topic is not reached. */
@@ -22,45 +22,9 @@ export interface GlobalStateOptions {
   readonly onNotice: (text: string) => void
 }
 
-export interface GlobalEntry {
-  readonly key: unknown
-  readonly value: unknown
-  readonly timestamp: number
-}
-
-/** One table's newest values by key. */
-export class GlobalContents implements TableView {
-  readonly #key: Serde<unknown>
-  readonly #entries = new Map<string, GlobalEntry>()
-
-  constructor(key: Serde<unknown>) {
-    this.#key = key
-  }
-
-  get(key: unknown): GlobalEntry | undefined {
-    return this.#entries.get(this.#id(key))
-  }
-
-  /** Null deletes. */
-  put(key: unknown, value: unknown, timestamp: number): void {
-    if (value === null) this.#entries.delete(this.#id(key))
-    else this.#entries.set(this.#id(key), { key, value, timestamp })
-  }
-
-  /** In unsigned byte order of the serialized keys. */
-  entries(): readonly GlobalEntry[] {
-    const bytes = (entry: GlobalEntry): Buffer => this.#key.serialize(entry.key)
-    return [...this.#entries.values()].sort((a, b) => Buffer.compare(bytes(a), bytes(b)))
-  }
-
-  #id(key: unknown): string {
-    return typeof key === 'string' ? key : this.#key.serialize(key).toString('latin1')
-  }
-}
-
 interface Followed {
   readonly node: GlobalTableNode
-  readonly contents: GlobalContents
+  readonly contents: KeyValueStore<unknown, unknown>
   /** The offset of the next record, by partition. */
   readonly positions: Map<number, number>
 }
@@ -75,13 +39,13 @@ export class GlobalState {
     this.#options = options
     this.#tables = nodes.map(node => ({
       node,
-      contents: new GlobalContents(node.key),
+      contents: new KeyValueStore<unknown, unknown>({ name: node.store, key: node.key, value: node.value }),
       positions: new Map(),
     }))
   }
 
   /** By the name of their node. */
-  get tables(): ReadonlyMap<string, GlobalContents> {
+  get tables(): ReadonlyMap<string, KeyValueStore<unknown, unknown>> {
     return new Map(this.#tables.map(({ node, contents }) => [node.name, contents]))
   }
 
@@ -138,7 +102,11 @@ export class GlobalState {
     if (key === null) return
     while (true) {
       try {
-        contents.put(node.key.deserialize(key), value && node.value.deserialize(value), timestamp)
+        // Whatever wrote the key, it is found by the bytes it has here.
+        const id = node.key.deserialize(key)
+        if (value === null) contents.delete(id)
+        else contents.load(node.key.serialize(id), timestamped(timestamp, value))
+        contents.takeChanges() // forgets the deletion: the topic has it
         return
       } catch (error) {
         const wanted = readyOf(error)
@@ -154,6 +122,13 @@ export class GlobalState {
       }
     }
   }
+}
+
+/** As a key-value store persists a value. */
+function timestamped(timestamp: number, value: Buffer): Buffer {
+  const time = Buffer.allocUnsafe(8)
+  time.writeBigInt64BE(BigInt(timestamp))
+  return Buffer.concat([time, value])
 }
 
 function messageOf(error: unknown): string {

@@ -135,10 +135,14 @@ export class StreamsNode {
     await this.#thread?.commitAll()
   }
 
-  /** The store of this name of each task that runs here, in the order of their partitions. `instanceof` tells its kind. */
+  /**
+   * The store of this name of each task that runs here, in the order of their partitions, or a global table's. `instanceof`
+   * tells its kind.
+   */
   stores(name: string): readonly TaskStateStore[] {
     const tasks = [...(this.#thread?.tasks ?? [])].sort((a, b) => a.id.partition - b.id.partition)
-    return tasks.flatMap(task => task.operators.stores.filter(store => store.name === name))
+    const stores = [...this.#globals.tables.values(), ...tasks.flatMap(task => task.operators.stores)]
+    return stores.filter(store => store.name === name)
   }
 
   /** Whether an assignment or a restore is under way. */

@@ -71,9 +71,10 @@ export class TopologyTestDriver {
   /** Makes the topics and waits until every task runs. */
   static async start(graph: Graph, options: TestDriverOptions = {}): Promise<TopologyTestDriver> {
     const driver = new TopologyTestDriver(graph, options)
-    const topics = graph.nodes.flatMap(node =>
-      node.kind === 'source' || node.kind === 'sink' ? node.topics : [],
-    )
+    const topics = graph.nodes.flatMap(node => {
+      if (node.kind === 'globalTable') return [node.topic]
+      return node.kind === 'source' || node.kind === 'sink' ? node.topics : []
+    })
     await driver.log.admin.createTopics(
       [...new Set(topics)].map(topic => ({ topic, partitions: driver.#partitions })),
     )
@@ -87,8 +88,13 @@ export class TopologyTestDriver {
     topic: string,
     record: { key: unknown; value: unknown; timestamp: number; headers?: Headers },
   ): Promise<void> {
-    const source = this.#graph.nodes.find(node => node.kind === 'source' && node.topics.includes(topic))
-    if (source?.kind !== 'source') throw new Error(`the topology does not read ${topic}`)
+    const source = this.#graph.nodes.find(
+      node =>
+        (node.kind === 'source' && node.topics.includes(topic)) ||
+        (node.kind === 'globalTable' && node.topic === topic),
+    )
+    if (source?.kind !== 'source' && source?.kind !== 'globalTable')
+      throw new Error(`the topology does not read ${topic}`)
     const key = record.key === null ? null : source.key.serialize(record.key)
     const value = record.value === null ? null : source.value.serialize(record.value)
     await this.pipeBytes(topic, { ...record, key, value })
