@@ -13,12 +13,13 @@ import {
 } from './context.ts'
 import { CaseError } from './functions/named.ts'
 import { childName } from './functions/processors.ts'
+import { joinOperators } from './join-operators.ts'
 import { operators, readStores } from './operators.ts'
 import { processorOperators } from './processor-operators.ts'
 import { streamOperators } from './stream-operators.ts'
 import { tableOperators } from './table-operators.ts'
-import { windowOperators } from './window-operators.ts'
 import { type Key, type KeyType, keySerde, type Value, valueSerde } from './values.ts'
+import { windowOperators } from './window-operators.ts'
 
 /** The engine has no such operator yet. */
 export class UnsupportedOperator extends Error {
@@ -40,11 +41,12 @@ export interface Built {
 /** Ops of the language whose operator this runner can build, by the name that operators.ts gives them. */
 const builds = new Map<string, Build>([
   ['stream', only('stream', buildSource)],
-  ...Object.entries(windowOperators),
-  ...Object.entries(processorOperators),
   ...Object.entries(streamOperators),
+  ...Object.entries(joinOperators),
   ...Object.entries(tableOperators),
   ...Object.entries(aggregations),
+  ...Object.entries(windowOperators),
+  ...Object.entries(processorOperators),
 ])
 
 export function isSupported(operator: string): boolean {
@@ -60,8 +62,12 @@ export function build(each: Case, note: (log: string, key: Key, value: Value) =>
   const streams = new Map<string, StreamHandle>()
   const shared: BuildContext['shared'] = new Map()
   const sinks = new Map<string, TopicTypes>()
-  const kinds: Pick<BuildContext, 'tables' | 'grouped' | 'groupedTables' | 'cogrouped' | 'windowed'> = {
+  const kinds: Pick<
+    BuildContext,
+    'tables' | 'globalTables' | 'grouped' | 'groupedTables' | 'cogrouped' | 'windowed'
+  > = {
     tables: handles('table'),
+    globalTables: handles('global table'),
     grouped: handles('grouped stream'),
     groupedTables: handles('grouped table'),
     cogrouped: handles('cogroup'),

@@ -1,6 +1,7 @@
 /** What a table of ops is written with: an entry makes the DSL's call for a node, given the nodes before it. */
 import type { TopologyBuilder } from '../../builder.ts'
 import type { CogroupedStream } from '../../cogrouped.ts'
+import type { GlobalTable } from '../../global-table.ts'
 import type { GroupedStream } from '../../grouped.ts'
 import type { GroupedTable } from '../../grouped-table.ts'
 import type { KStream } from '../../stream.ts'
@@ -14,6 +15,11 @@ import type { Key, KeyType, Value, ValueType } from './values.ts'
 export interface StreamHandle {
   readonly stream: KStream<Key, Value>
   readonly key: KeyType
+  readonly value: ValueType
+}
+
+export interface GlobalTableHandle {
+  readonly table: GlobalTable<NonNullable<Key>, NonNullable<Value>>
   readonly value: ValueType
 }
 
@@ -68,6 +74,7 @@ export interface BuildContext {
   readonly groupedTables: Handles<GroupedTableHandle>
   readonly cogrouped: Handles<CogroupedHandle>
   readonly windowed: Handles<NodeOf<'windowedBy'>>
+  readonly globalTables: Handles<GlobalTableHandle>
   /** Notes a record for `peeked`. */
   note(log: string, key: Key, value: Value): void
   sink(topic: string, types: TopicTypes): void
