@@ -11,11 +11,12 @@ import { type JoinNode, storesOfStreamJoin } from './nodes/joins.ts'
 import { isProcessor, type ProcessorNode } from './nodes/processors.ts'
 import type { StreamNode } from './nodes/streams.ts'
 import type { TableNode } from './nodes/tables.ts'
+import type { ForeignKeyNode } from './nodes/foreign-keys.ts'
 import type { TopicNode } from './nodes/topics.ts'
 
 export type { Output } from './nodes/base.ts'
 
-export type GraphNode = TopicNode | StreamNode | TableNode | AggregationNode | JoinNode | ProcessorNode
+export type GraphNode = TopicNode | StreamNode | TableNode | ForeignKeyNode | AggregationNode | JoinNode | ProcessorNode
 
 export interface Graph {
   readonly nodes: readonly GraphNode[]
@@ -44,6 +45,8 @@ export function storesOf(node: GraphNode): readonly string[] {
     case 'windowAggregate':
     case 'globalTable':
     case 'store':
+      return [node.store]
+    case 'foreignKeyLookup':
       return [node.store]
     case 'aggregate':
     case 'groupedTableAggregate':

@@ -14,6 +14,7 @@ export { type ErrorCode, remedy, TickerError } from './errors.ts'
 export { GlobalTable } from './global-table.ts'
 export { type Graph, type GraphNode, storesOf } from './graph.ts'
 export { GroupedStream } from './grouped.ts'
+export type { ForeignKeyed } from './foreign-key.ts'
 export { GroupedTable } from './grouped-table.ts'
 export type { GlobalJoined, StreamJoined, TableJoined } from './joined.ts'
 export type {

@@ -61,6 +61,16 @@ export function materialize(nodes: readonly GraphNode[]): readonly GraphNode[] {
       case 'tableGroupBy':
         needOldValues(input(node, 0), true)
         break
+      case 'foreignKeySubscribe':
+        needOldValues(input(node, 0), true)
+        break
+      case 'foreignKeyLookup':
+        needOldValues(input(node, 1), true)
+        needContents(input(node, 1))
+        break
+      case 'foreignKeyJoin':
+        needContents(input(node, 1))
+        break
       case 'tableJoin':
         if (node.keepsLeft) needOldValues(input(node, 0), true)
         if (node.keepsRight) needOldValues(input(node, 1), true)

@@ -115,6 +115,7 @@ function nullKeyRepartitions(graph: Graph): ReadonlySet<string> {
 
 function takesNullKeys(node: GraphNode): boolean {
   if (node.kind === 'streamJoin') return node.keepsLeft || node.keepsRight
+  if (node.kind === 'foreignKeyLookup') return node.keepsLeft
   return (node.kind === 'streamTableJoin' || node.kind === 'globalJoin') && node.keepsUnmatched
 }
 

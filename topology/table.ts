@@ -1,5 +1,6 @@
 /** Tables: the DSL's handle of a table, made by `builder.table`, `KStream.toTable` and aggregations. */
 import type { Known, Serdes, TopologyBuilder } from './builder.ts'
+import { type ForeignKeyed, joinByForeignKey } from './foreign-key.ts'
 import type { GraphNode, Output } from './graph.ts'
 import type { Partitioned } from './grouped.ts'
 import { GroupedTable } from './grouped-table.ts'
@@ -120,6 +121,28 @@ export class KTable<K, V> implements Partitioned<K, V> {
   }
 
   /**
+   * Joins each row with the row of another table that its value refers to: many rows may refer to one. An update of either
+   * table makes one of the result for each row concerned; the result is keyed as this table, and rows that refer to nothing
+   * are in no result. A result's timestamp is the greater one of both rows', after an update of the other table that row's.
+   *
+   * Creates the topics `<name>-subscription-repartition` and `<name>-response-repartition`, and the store
+   * `<name>-subscriptions` with its changelog topic. Both tables must be partitioned as Kafka's own clients do (murmur2).
+   * @throws TickerError TOPOLOGY_SERDE_MISSING
+   */
+  foreignKeyJoin<L, W, R>(name: string, other: KTable<L, W>, options: ForeignKeyed<K, V, L, W, R>): KTable<K, R> {
+    return this.#joinByForeignKey(name, other, options, false)
+  }
+
+  /** As `foreignKeyJoin`; a row that refers to nothing, or to no row that is there, is joined with null. */
+  foreignKeyLeftJoin<L, W, R>(
+    name: string,
+    other: KTable<L, W>,
+    options: ForeignKeyed<K, V, L, W | null, R>,
+  ): KTable<K, R> {
+    return this.#joinByForeignKey(name, other, options, true)
+  }
+
+  /**
    * The table's updates as a stream; a deletion is a record whose value is null.
    * @param mapper gives the records another key: grouping or joining them repartitions them first
    */
@@ -153,6 +176,17 @@ export class KTable<K, V> implements Partitioned<K, V> {
       from,
       known: { key, value: options.value, keyChanged: false },
     })
+  }
+
+  #joinByForeignKey<L, W, R>(
+    name: string,
+    other: KTable<L, W>,
+    options: ForeignKeyed<K, V, L, W, R>,
+    keepsLeft: boolean,
+  ): KTable<K, R> {
+    const from = joinByForeignKey(this.#builder, name, { left: this, right: other, keepsLeft }, options)
+    const known = { key: this.known.key, value: options.value, keyChanged: false }
+    return new KTable<K, R>(this.#builder, { from, known })
   }
 
   /** A table made row by row of this one. */

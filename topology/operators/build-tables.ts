@@ -1,6 +1,7 @@
 /** Makes the operators of tables: the part of build.ts that concerns them. */
 import type { TableView } from '../change.ts'
 import type { AggregateNode } from '../nodes/aggregations.ts'
+import type { ForeignKeyNode } from '../nodes/foreign-keys.ts'
 import type {
   TableFilterNode,
   TableJoinNode,
@@ -10,12 +11,13 @@ import type {
 } from '../nodes/tables.ts'
 import { aggregate, groupedTableAggregate } from './aggregate.ts'
 import type { BuildContext, Built } from './context.ts'
+import { foreignKeyJoin, foreignKeyLookup, foreignKeySubscribe, subscriptions } from './foreign-key-join.ts'
 import { tableGroupBy } from './table-group-by.ts'
 import { tableJoin, tableJoinView } from './table-join.ts'
 import { type TableStore, tableStore } from './table-store.ts'
 import { filteredRow, mappedRow, rowsView, tableRows, tableSource, tableToStream } from './tables.ts'
 
-export function buildTable(node: TableNode | AggregateNode, context: BuildContext): Built {
+export function buildTable(node: TableNode | AggregateNode | ForeignKeyNode, context: BuildContext): Built {
   const out = context.port(node.name)
   const { counts } = context
   switch (node.kind) {
@@ -36,6 +38,15 @@ export function buildTable(node: TableNode | AggregateNode, context: BuildContex
     }
     case 'tableJoin':
       return buildJoin(node, context)
+    case 'foreignKeySubscribe':
+      return [foreignKeySubscribe(node, out)]
+    case 'foreignKeyLookup': {
+      const store = subscriptions(node)
+      context.stores.push(store)
+      return foreignKeyLookup(node, { store, right: viewOf(node, 1, context), out })
+    }
+    case 'foreignKeyJoin':
+      return foreignKeyJoin(node, { left: viewOf(node, 1, context), out })
     case 'tableToStream':
       return [tableToStream(out)]
   }
@@ -58,7 +69,7 @@ function buildJoin(node: TableJoinNode, context: BuildContext): Built {
 }
 
 /** The contents of a table that the node is made of: materialization.ts has seen to it that there are some. */
-function viewOf(node: TableNode, input: number, context: BuildContext): TableView {
+function viewOf(node: TableNode | ForeignKeyNode, input: number, context: BuildContext): TableView {
   return context.tables.get(node.inputs[input]!.node)!
 }
 

@@ -96,6 +96,9 @@ function build(node: GraphNode, context: BuildContext): Built {
     case 'sink':
       return [sink(node, context.collector)]
     case 'aggregate':
+    case 'foreignKeyJoin':
+    case 'foreignKeyLookup':
+    case 'foreignKeySubscribe':
     case 'groupedTableAggregate':
     case 'tableFilter':
     case 'tableGroupBy':

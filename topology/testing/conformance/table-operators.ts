@@ -3,6 +3,7 @@ import type { NodeOf } from './case.ts'
 import { type Build, type BuildContext, only, type TableHandle } from './context.ts'
 import { joiner } from './functions/joiners.ts'
 import { keyFunction } from './functions/key-functions.ts'
+import { CaseError } from './functions/named.ts'
 import { predicate } from './functions/predicates.ts'
 import { valueFunction } from './functions/value-functions.ts'
 import { type Key, type KeyType, keySerde, type Value, valueSerde } from './values.ts'
@@ -65,9 +66,30 @@ export const tableOperators: Readonly<Record<string, Build>> = {
     const options = { key: keySerde(newKey) }
     define(node.id, { stream: table.toStream<Key>(keyOf.apply, options), key: newKey, value })
   }),
+  'table.foreignKeyJoin': only('join', foreignKeyJoin),
+  'table.foreignKeyLeftJoin': only('leftJoin', foreignKeyJoin),
   'table.join.table': only('join', join),
   'table.leftJoin.table': only('leftJoin', join),
   'table.outerJoin.table': only('outerJoin', join),
+}
+
+function foreignKeyJoin(node: NodeOf<JoinOp>, { tables, name }: BuildContext): void {
+  const left = tables.get(node.from)
+  const right = tables.get(node.with)
+  if (node.foreignKey === undefined) throw new CaseError('a foreign-key join has no foreignKey')
+  const fn = joiner(node.fn)
+  const value = fn.type(left.value, right.value)
+  const options = {
+    foreignKey: keyFunction(node.foreignKey).apply,
+    joiner: (a: Value, b: Value): Value => fn.apply(a, b, null),
+    value: valueSerde(value),
+    store: node.store,
+  }
+  const table: TableHandle['table'] =
+    node.op === 'join'
+      ? left.table.foreignKeyJoin(name, right.table, options)
+      : left.table.foreignKeyLeftJoin(name, right.table, options)
+  tables.set(node.id, { table, key: left.key, value })
 }
 
 function join(node: NodeOf<JoinOp>, { tables, name }: BuildContext): void {
