@@ -1,20 +1,23 @@
 /** `npm run conformance -- DIR [--lenient] [--json]`: runs the cases of a directory; exit code 1 if one of them failed. */
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Command } from 'commander'
+import { parseArgs } from 'node:util'
 import { readCases } from './cases.ts'
 import type { Difference, Level } from './compare.ts'
 import { type Result, runCase } from './run.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
-const program = new Command('conformance')
-  .argument('[dir]', 'where the cases are', join(here, 'cases'))
-  .option('--lenient', 'leave the order across keys within a step open')
-  .option('--json', 'one JSON object instead of text')
-  .parse()
-
-const { lenient = false, json = false } = program.opts<{ lenient?: boolean; json?: boolean }>()
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    /** The order across keys within a step is left open. */
+    lenient: { type: 'boolean', default: false },
+    /** One JSON object instead of text. */
+    json: { type: 'boolean', default: false },
+  },
+})
+const { lenient, json } = values
 const level: Level = lenient ? 'lenient' : 'strict'
 
 interface Report {
@@ -33,7 +36,7 @@ async function report({ name, parse }: ReturnType<typeof readCases>[number]): Pr
 }
 
 const reports: Report[] = []
-for (const each of readCases(program.args[0] ?? join(here, 'cases'))) reports.push(await report(each))
+for (const each of readCases(positionals[0] ?? join(here, 'cases'))) reports.push(await report(each))
 
 const failed = reports.filter(({ result }) => result.outcome === 'failed')
 const unsupported = reports.filter(({ result }) => result.outcome === 'unsupported')
