@@ -48,7 +48,7 @@ export type { RecordPosition, StreamRecord } from './record.ts'
 export type { Decision, RecordedInput } from './recorded.ts'
 export { bytes, double, json, long, readyOf, type Serde, string } from './serde.ts'
 export { KStream } from './stream.ts'
-export { KTable } from './table.ts'
+export { KTable, WindowedTable } from './table.ts'
 export { systemTimers, type Timers } from './timers.ts'
 export {
   CollectedStream,
@@ -58,6 +58,7 @@ export {
   WindowedStream,
   type WindowResultOptions,
 } from './windowed.ts'
+export { sessionWindowedSerde, timeWindowedSerde, windowedSerde } from './windowed-serde.ts'
 export {
   hopping,
   type SessionWindows,
