@@ -20,7 +20,8 @@ const table = {
   TOPOLOGY_NAME_TAKEN: 'Each operator, store and sink needs a name of its own.',
   TOPOLOGY_WINDOW_INVALID:
     'Sizes are positive, an advance is positive and not larger than the size, sessions need a merge, unlimited windows have no final result, and endsKey needs a clock per key.',
-  TOPOLOGY_RETENTION_TOO_SHORT: 'Keep windows at least as long as they take records: leave the retention out.',
+  TOPOLOGY_RETENTION_TOO_SHORT:
+    'Keep windows at least as long as they take records: leave the retention out.',
   TOPOLOGY_JOIN_WINDOW_INVALID:
     'Say how far before and after a record its partners may be, and for how long they may be late; before + after must not be negative.',
   TOPOLOGY_JOIN_KEY_MISSING: 'Say with tableKey by which key of the global table a record is joined.',
@@ -33,6 +34,7 @@ const table = {
     'Topics that are joined or merged into one state need the same number of partitions.',
   TOPOLOGY_SERDE_MISSING:
     'Say how key and value are serialized: give { key, value } to the operator, or to the map before it.',
+  TOPOLOGY_BATCH_INVALID: 'maxBatch, maxInFlight and retry.attempts of a mapBatch are whole numbers from 1.',
   TOPOLOGY_PARTITIONS_INVALID: 'A topic has at least one partition.',
   TOPOLOGY_EMPTY: 'Add at least one source.',
   TOPOLOGY_UNKNOWN_STORE: 'Name a store that the topology declares.',
@@ -51,6 +53,7 @@ const table = {
   PUNCTUATION_INVALID: 'Intervals are at least one millisecond, a start is milliseconds since the epoch.',
   PROCESSING_FAILED: 'An operator threw; see the cause.',
   BATCH_RESULTS_MISCOUNTED: 'A mapBatch function must return one result per value it was given.',
+  BATCH_FAILED: 'A mapBatch function rejected; see the cause, or give it more attempts with `retry`.',
   BATCH_TIMED_OUT: 'A mapBatch call took longer than its time-out; raise it, or find out what it waits for.',
   TASK_CORRUPTED: 'The state of this task is rebuilt from its changelog.',
   TASK_MIGRATED: 'The task runs elsewhere now; this node rejoins.',

@@ -38,6 +38,18 @@ export interface TableSourceOptions {
   readonly historyRetention?: Duration
 }
 
+export interface MapBatchOptions<D> {
+  /** Values in one call at most. Default 64. */
+  readonly maxBatch?: number
+  /** Calls under way at once. Default 1. */
+  readonly maxInFlight?: number
+  /** For each call. Default 30 s. */
+  readonly timeout?: Duration
+  /** Default: one attempt. `backOff` is 100 ms unless given. */
+  readonly retry?: { readonly attempts: number; readonly backOff?: Duration }
+  readonly recorded?: RecordedInput<D>
+}
+
 /**
  * A stream of records with key `K` and value `V`; both are null where a record has none. Timestamp and headers travel with
  * the record.
@@ -395,10 +407,14 @@ export class KStream<K, V> {
   }
 
   /**
-   * Calls an asynchronous function with batches of values and hands on its results, one for each value, in order. The
-   * values must be the caller's to keep (not a view); records without one are dropped. Every record is taken through
-   * exactly once per commit: a commit waits for the calls under way. An error or a time-out ends the task, which starts
-   * again from its last commit.
+   * Calls an asynchronous function with batches of values and hands on its results, one for each value, in the order of
+   * the records, also while several calls are under way. The values must be the caller's to keep (not a view); records
+   * without one are dropped. Every record is taken through exactly once per commit: a commit waits for the calls under way.
+   * While all calls are under way and the next batch is full, the task takes no more records.
+   *
+   * A call that rejects or takes longer than `timeout` is made again, `retry.attempts` calls in all, after `retry.backOff`
+   * that doubles up to a minute. When the last one rejects, the node ends (BATCH_FAILED); when it takes too long, the task
+   * starts again from its last commit (BATCH_TIMED_OUT).
    *
    * With `recorded`, the function is told the decision in force (recorded.ts), and the decision is committed with the
    * first results that rest on it.
@@ -406,16 +422,24 @@ export class KStream<K, V> {
   mapBatch<R, D = undefined>(
     name: string,
     mapper: (values: readonly NonNullable<V>[], context: { readonly recorded: D }) => Promise<readonly R[]>,
-    options: { maxBatch?: number; timeout?: Duration; recorded?: RecordedInput<D> } = {},
+    options: MapBatchOptions<D> = {},
   ): KStream<K, R> {
     const { key, keyChanged } = this.#known
+    const { maxBatch = 64, maxInFlight = 1, retry = { attempts: 1 } } = options
+    for (const count of [maxBatch, maxInFlight, retry.attempts]) {
+      if (Number.isSafeInteger(count) && count > 0) continue
+      throw new TickerError('TOPOLOGY_BATCH_INVALID', `${name}: ${count} is no such number`)
+    }
     return this.#follow<K, R>(
       {
         kind: 'mapBatch',
         name,
         inputs: [this.#from],
-        maxBatch: options.maxBatch ?? 64,
+        maxBatch,
+        maxInFlight,
         timeout: milliseconds(options.timeout ?? '30 s'),
+        attempts: retry.attempts,
+        backOff: milliseconds(retry.backOff ?? '100 ms'),
         recorded: options.recorded,
         mapper,
       },

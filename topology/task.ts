@@ -141,6 +141,7 @@ export class Task {
   async process(limit: number): Promise<number> {
     const { clocks, asynchronous } = this.operators
     let done = 0
+    for (const operator of asynchronous) operator.handOn()
     while (done < limit && !this.full) {
       const queue = nextQueue(this.#queues)
       if (queue === undefined) break
@@ -158,7 +159,10 @@ export class Task {
       queue.consume()
       done++
       this.#dirty = true
-      for (const operator of asynchronous) if (operator.full) await operator.drain()
+      for (const operator of asynchronous) {
+        operator.handOn()
+        while (operator.full) await operator.relieve()
+      }
     }
     // Positions also move over offsets without a record.
     this.processed += done
@@ -204,6 +208,7 @@ export class Task {
 
   close(): void {
     this.state = 'closed'
+    for (const operator of this.operators.asynchronous) operator.close()
     this.#queues = []
   }
 

@@ -140,7 +140,14 @@ export class StreamThread {
   async #turn(running: Running, limit: number): Promise<number> {
     const { task } = running
     const { timers, commitInterval } = this.#options
-    const processed = (await task.process(limit)) + task.punctuate()
+    let processed: number
+    try {
+      processed = (await task.process(limit)) + task.punctuate()
+    } catch (error) {
+      // Also where it is not tried again: what was half done must not be committed on the way out.
+      await this.#restart(running, error)
+      return 0
+    }
     if (task.full || timers.now() - running.committedAt >= commitInterval) await this.#commit(running)
     this.#throttle(running)
     return processed
@@ -161,7 +168,7 @@ export class StreamThread {
   }
 
   /**
-   * After a failed commit. First ask whether this member still belongs to the group: making the producer anew fences
+   * After a task failed. First ask whether this member still belongs to the group: making the producer anew fences
    * whoever has the task now, so a member that was thrown out must not. If it does belong, the task starts again from
    * its last commit; if not, the group's next assignment says what to do.
    */

@@ -50,7 +50,14 @@ export interface SplitBranch {
 export interface MapBatchNode extends NodeBase {
   readonly kind: 'mapBatch'
   readonly maxBatch: number
+  /** Calls under way at once. */
+  readonly maxInFlight: number
+  /** Milliseconds each call may take. */
   readonly timeout: number
+  /** Calls for a batch, until one succeeds. */
+  readonly attempts: number
+  /** Milliseconds before the second attempt; doubled for each one after. */
+  readonly backOff: number
   /** The store that holds the decisions of `recorded`, if there is one. */
   readonly recorded: RecordedInput<unknown> | undefined
   mapper(values: readonly unknown[], context: { readonly recorded: unknown }): Promise<readonly unknown[]>

@@ -1,9 +1,20 @@
+/**
+ * Gathers records into batches for an asynchronous function, and hands its results on in the order the records came.
+ *
+ * A full batch is called for at once; up to `maxInFlight` calls are under way while the next batch gathers. Results wait
+ * for those before them, so all of a key's records stay in order. When every call is under way and a batch is full, the
+ * operator is `full`: the task takes no more until the oldest call has answered. So at most maxBatch × (maxInFlight + 1)
+ * records are held.
+ */
 import { TickerError } from '../errors.ts'
 import type { Headers } from '../log/log.ts'
 import type { MapBatchNode } from '../nodes/streams.ts'
 import type { StreamRecord } from '../record.ts'
 import type { Timers } from '../timers.ts'
 import type { AsyncOperator, OutputPort } from './operator.ts'
+
+/** Milliseconds that the back-off between two attempts grows to at most. */
+const MAX_BACK_OFF = 60_000
 
 interface Waiting {
   readonly key: unknown
@@ -12,72 +23,163 @@ interface Waiting {
   readonly headers: Headers
 }
 
-/** Gathers records into batches for an asynchronous function, and hands its results on in the order the records came. */
+/** A call under way, or answered and waiting for those before it. */
+interface Flight {
+  readonly batch: readonly Waiting[]
+  /** Never rejects: a failure is thrown where the results would be handed on. */
+  readonly settled: Promise<void>
+  answer: { readonly results: readonly unknown[] } | { readonly error: unknown } | undefined
+}
+
 export function mapBatch(
   node: MapBatchNode,
   options: { out: OutputPort; timers: Timers; recorded: () => unknown },
 ): AsyncOperator {
-  let waiting: Waiting[] = []
+  const { out, timers } = options
+  const gathered: Waiting[] = []
+  /** In the order of their records. */
+  let flights: Flight[] = []
+  let pending = 0
+  const closing = new AbortController()
   const result: StreamRecord = { key: null, value: null, timestamp: 0, headers: [] }
 
-  const call = async (batch: readonly Waiting[]): Promise<void> => {
-    const results = await within(
-      node,
-      options.timers,
-      node.mapper(
-        batch.map(item => item.value),
-        { recorded: options.recorded() },
+  const depart = (): void => {
+    const batch = gathered.splice(0, node.maxBatch)
+    const call = attempt(node, { timers, recorded: options.recorded(), signal: closing.signal }, batch)
+    const flight: Flight = {
+      batch,
+      answer: undefined,
+      settled: call.then(
+        results => {
+          flight.answer = { results }
+        },
+        error => {
+          flight.answer = { error }
+        },
       ),
-    )
-    if (results.length !== batch.length) {
-      throw new TickerError(
-        'BATCH_RESULTS_MISCOUNTED',
-        `${node.name} gave ${results.length} results for ${batch.length} values`,
-      )
     }
-    batch.forEach((item, i) => {
-      result.key = item.key
-      result.value = results[i]
-      result.timestamp = item.timestamp
-      result.headers = item.headers
-      options.out.forward(result)
-    })
+    flights.push(flight)
+  }
+
+  const departIfFull = (): void => {
+    if (gathered.length >= node.maxBatch && flights.length < node.maxInFlight) depart()
+  }
+
+  const handOn = (): void => {
+    while (flights[0]?.answer !== undefined) {
+      const { batch, answer } = flights.shift()!
+      if (answer === undefined || 'error' in answer) throw answer?.error
+      pending -= batch.length
+      for (const [i, item] of batch.entries()) {
+        result.key = item.key
+        result.value = answer.results[i]
+        result.timestamp = item.timestamp
+        result.headers = item.headers
+        out.forward(result)
+      }
+      departIfFull()
+    }
   }
 
   return {
     get pending() {
-      return waiting.length
+      return pending
     },
     get full() {
-      return waiting.length >= node.maxBatch
+      return gathered.length >= node.maxBatch
     },
-    process(record) {
-      if (record.value === null) return
-      waiting.push({
-        key: record.key,
-        value: record.value,
-        timestamp: record.timestamp,
-        headers: record.headers,
-      })
+    process({ key, value, timestamp, headers }) {
+      if (value === null) return
+      gathered.push({ key, value, timestamp, headers })
+      pending++
+      departIfFull()
+    },
+    handOn,
+    async relieve() {
+      await flights[0]?.settled
+      handOn()
     },
     async drain() {
-      const all = waiting
-      waiting = []
-      for (let at = 0; at < all.length; at += node.maxBatch) await call(all.slice(at, at + node.maxBatch))
+      while (pending > 0) {
+        while (gathered.length > 0 && flights.length < node.maxInFlight) depart()
+        await flights[0]?.settled
+        handOn()
+      }
+    },
+    close() {
+      closing.abort()
+      flights = []
     },
   }
 }
 
-async function within<T>(node: MapBatchNode, timers: Timers, call: Promise<T>): Promise<T> {
+interface Attempts {
+  readonly timers: Timers
+  readonly recorded: unknown
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+}
+
+/** Calls the function, again after a while when it rejects or takes too long, as often as the node says. */
+async function attempt(
+  node: MapBatchNode,
+  attempts: Attempts,
+  batch: readonly Waiting[],
+): Promise<readonly unknown[]> {
+  const { timers, recorded, signal } = attempts
+  const values = batch.map(item => item.value)
+  for (let tried = 1; ; tried++) {
+    try {
+      // In an async function, so that what is thrown at once is a rejection too.
+      const call = (async () => node.mapper(values, { recorded }))()
+      const results = await within(node, attempts, call)
+      if (results.length === batch.length) return results
+      throw new TickerError(
+        'BATCH_RESULTS_MISCOUNTED',
+        `${node.name} gave ${results.length} results for ${batch.length} values`,
+      )
+    } catch (error) {
+      const isDefect = error instanceof TickerError && error.code === 'BATCH_RESULTS_MISCOUNTED'
+      if (isDefect || tried >= node.attempts || signal.aborted) throw failure(node, error)
+    }
+    const pause = Math.min(node.backOff * 2 ** (tried - 1), MAX_BACK_OFF)
+    await timer(pause, timers, signal).elapsed
+    signal.throwIfAborted()
+  }
+}
+
+/** Time that passes at once when nobody waits for the answer any more. */
+function timer(ms: number, timers: Timers, signal: AbortSignal): { elapsed: Promise<void>; cancel(): void } {
   let cancel = (): void => {}
-  const expired = new Promise<never>((_, reject) => {
-    cancel = timers.after(node.timeout, () =>
-      reject(new TickerError('BATCH_TIMED_OUT', `${node.name} did not answer within ${node.timeout} ms`)),
-    )
+  const elapsed = new Promise<void>(resolve => {
+    const end = (): void => {
+      cancel()
+      resolve()
+    }
+    const stop = timers.after(ms, end)
+    signal.addEventListener('abort', end)
+    cancel = () => {
+      stop()
+      signal.removeEventListener('abort', end)
+    }
+  })
+  return { elapsed, cancel: () => cancel() }
+}
+
+async function within<T>(node: MapBatchNode, { timers, signal }: Attempts, call: Promise<T>): Promise<T> {
+  const limit = timer(node.timeout, timers, signal)
+  const expired = limit.elapsed.then((): never => {
+    throw new TickerError('BATCH_TIMED_OUT', `${node.name} did not answer within ${node.timeout} ms`)
   })
   try {
     return await Promise.race([call, expired])
   } finally {
-    cancel()
+    limit.cancel()
   }
+}
+
+function failure(node: MapBatchNode, error: unknown): unknown {
+  if (error instanceof TickerError) return error
+  const what = error instanceof Error ? error.message : String(error)
+  return new TickerError('BATCH_FAILED', `${node.name}: ${what}`, { cause: error })
 }

@@ -11,10 +11,16 @@ export interface Operator {
 export interface AsyncOperator extends Operator {
   /** Records taken in and not yet handed on. */
   readonly pending: number
-  /** Whether it should be drained before it is given more. */
+  /** Whether it must be relieved before it is given more. */
   readonly full: boolean
+  /** Hands on what is ready, in order. @throws what a call failed with */
+  handOn(): void
+  /** Waits for what stands in the way, and hands it on. */
+  relieve(): Promise<void>
   /** Hands on everything it holds. */
   drain(): Promise<void>
+  /** Nobody waits for its results any more: it waits for nothing either. */
+  close(): void
 }
 
 /** One output of a node: the operators that follow, in order of their declaration, and how many records passed. */

@@ -1,0 +1,284 @@
+import { describe, expect, it } from 'vitest'
+import { KeyValueStore } from '../../state/index.ts'
+import { json, long, type PunctuationType, string, TopologyBuilder } from '../index.ts'
+import { memoryLog } from '../log/memory/memory-log.ts'
+import { ManualTimers } from '../testing/manual-timers.ts'
+import { type TestDriverOptions, TopologyTestDriver } from '../testing/test-driver.ts'
+
+const numbers = { key: string, value: long }
+
+/** Counts per key, forwarded with the time at each punctuation. */
+function counting(type: PunctuationType, start?: number) {
+  const builder = new TopologyBuilder()
+  const counts = builder.store('counts', name => new KeyValueStore({ name, ...numbers }))
+  builder
+    .stream('in', numbers)
+    .process('count', {
+      ...numbers,
+      stores: { counts },
+      processor: ({ stores, forward, schedule }) => {
+        schedule(
+          1000,
+          type,
+          () => {
+            for (const { key, value } of stores.counts.entries()) forward({ key, value })
+          },
+          { start },
+        )
+        return ({ key, timestamp }) => {
+          if (key === null) return
+          stores.counts.put(key, (stores.counts.get(key)?.value ?? 0) + 1, timestamp)
+        }
+      },
+    })
+    .to('out')
+  return builder.build()
+}
+
+/** A step: a record's time, or how far the wall clock moves. */
+type Step = { readonly at: number } | { readonly advance: number }
+
+async function run(
+  graph: ReturnType<TopologyBuilder['build']>,
+  steps: readonly Step[],
+  options: TestDriverOptions & { restartBefore?: number } = {},
+) {
+  const { restartBefore, ...driverOptions } = options
+  const timers = new ManualTimers()
+  const log = memoryLog({ now: () => timers.now() })
+  let now = 0
+  const start = () => TopologyTestDriver.start(graph, { ...driverOptions, log, now })
+  let driver = await start()
+  for (const [i, step] of steps.entries()) {
+    if (i === restartBefore) {
+      await driver.close()
+      driver = await start()
+    }
+    if ('at' in step) await driver.pipe('in', { key: 'a', value: 1, timestamp: step.at })
+    else {
+      now += step.advance
+      await driver.advanceWallClock(step.advance)
+    }
+  }
+  await driver.commit()
+  const out = await driver.read('out', { key: string, value: long })
+  await driver.close()
+  await log.close()
+  return out.map(({ key, value, timestamp }) => [key, value, timestamp])
+}
+
+describe('punctuation', () => {
+  const inStreamTime: readonly Step[] = [100, 900, 1000, 1999, 6500, 6999, 7000].map(at => ({ at }))
+  const byWallClock: readonly Step[] = [
+    { at: 5 },
+    { advance: 999 },
+    { advance: 1 },
+    { at: 6 },
+    { advance: 3500 },
+    { advance: 400 },
+    { advance: 100 },
+  ]
+
+  it('comes once for however far stream time jumps, at multiples of the interval', async () => {
+    expect(await run(counting('streamTime'), inStreamTime)).toEqual([
+      ['a', 1, 100],
+      ['a', 3, 1000],
+      ['a', 5, 6500],
+      ['a', 7, 7000],
+    ])
+  })
+
+  it('follows the wall clock only as it moves', async () => {
+    expect(await run(counting('wallClock'), byWallClock)).toEqual([
+      ['a', 1, 1000],
+      ['a', 2, 4500],
+      ['a', 2, 5000],
+    ])
+  })
+
+  it('begins at its start, or at the next multiple if that is past', async () => {
+    expect(await run(counting('streamTime', 950), inStreamTime.slice(0, 4))).toEqual([
+      ['a', 3, 1000],
+      ['a', 4, 1999],
+    ])
+    const options = { now: 2300 }
+    const log = memoryLog()
+    const driver = await TopologyTestDriver.start(counting('wallClock', 300), { ...options, log })
+    await driver.pipe('in', { key: 'a', value: 1, timestamp: 0 })
+    await driver.advanceWallClock(999)
+    expect(await driver.read('out', numbers)).toEqual([])
+    await driver.advanceWallClock(1)
+    expect((await driver.read('out', numbers)).map(record => record.timestamp)).toEqual([3300])
+    await driver.close()
+    await log.close()
+  })
+
+  it.each([
+    ['streamTime', inStreamTime],
+    ['wallClock', byWallClock],
+  ] as const)('goes on after a restart as if there had been none, by %s', async (type, steps) => {
+    const expected = await run(counting(type), steps)
+    for (let i = 0; i < steps.length; i++) {
+      expect(await run(counting(type), steps, { restartBefore: i }), `before ${i}`).toEqual(expected)
+    }
+    expect(await run(counting(type), steps, { restartBefore: 3, commitEvery: 3, seed: 1 })).toEqual(expected)
+  })
+
+  it('stays cancelled after a restart', async () => {
+    const builder = new TopologyBuilder()
+    builder
+      .stream('in', numbers)
+      .process('tick', {
+        ...numbers,
+        processor: ({ forward, schedule }) => {
+          const cancel = schedule('1 s', 'streamTime', time => {
+            forward({ key: 'tick', value: time })
+            cancel()
+          })
+          return () => {}
+        },
+      })
+      .to('out')
+    const graph = builder.build()
+    expect(await run(graph, inStreamTime, { restartBefore: 3 })).toEqual([['tick', 100, 100]])
+  })
+})
+
+describe('a processor', () => {
+  it('is told where a record came from, and the times', async () => {
+    const builder = new TopologyBuilder()
+    builder
+      .stream('in', numbers)
+      .process('describe', {
+        key: string,
+        value: json<readonly unknown[]>(),
+        processor: context => record =>
+          context.forward({
+            key: record.key ?? '',
+            value: [context.position, context.currentStreamTime, context.currentWallClock],
+          }),
+      })
+      .to('out')
+    const driver = await TopologyTestDriver.start(builder.build(), { now: 9 })
+    await driver.pipe('in', { key: 'a', value: 1, timestamp: 50 })
+    await driver.pipe('in', { key: 'a', value: 1, timestamp: 20 })
+    const out = await driver.read('out', { key: string, value: json<readonly unknown[]>() })
+    expect(out.map(record => record.value)).toEqual([
+      [{ topic: 'in', partition: 0, offset: 0 }, 50, 9],
+      [{ topic: 'in', partition: 0, offset: 1 }, 50, 9],
+    ])
+    await driver.close()
+  })
+
+  it('forwards to a named child alone, and headers and times that siblings do not see', async () => {
+    const builder = new TopologyBuilder()
+    const source = builder.stream('in', numbers)
+    const routed = source.process('route', {
+      ...numbers,
+      processor:
+        ({ forward }) =>
+        ({ key, value, timestamp }) => {
+          const record = { key: key ?? '', value: value ?? 0, timestamp: timestamp + 1 }
+          forward(
+            { ...record, headers: [['h', Buffer.from('1')]] },
+            { to: record.value % 2 ? 'odd' : 'even' },
+          )
+        },
+    })
+    routed.named('odd').to('odds')
+    routed.named('even').to('evens')
+    source.to('all')
+    const driver = await TopologyTestDriver.start(builder.build())
+    await driver.pipe('in', { key: 'a', value: 1, timestamp: 5 })
+    await driver.pipe('in', { key: 'b', value: 2, timestamp: 6 })
+    const header = [['h', Buffer.from('1')]]
+    expect(await driver.read('odds', numbers)).toEqual([
+      { key: 'a', value: 1, timestamp: 6, headers: header },
+    ])
+    expect(await driver.read('evens', numbers)).toEqual([
+      { key: 'b', value: 2, timestamp: 7, headers: header },
+    ])
+    expect((await driver.read('all', numbers)).map(record => [record.timestamp, record.headers])).toEqual([
+      [5, []],
+      [6, []],
+    ])
+    await driver.close()
+  })
+
+  it.each([
+    ['FORWARD_TIMESTAMP_INVALID', { timestamp: -1 }, undefined],
+    ['FORWARD_UNKNOWN_CHILD', {}, 'nobody'],
+  ] as const)('ends the run with %s', async (code, change, to) => {
+    const builder = new TopologyBuilder()
+    builder
+      .stream('in', numbers)
+      .process('p', {
+        ...numbers,
+        processor:
+          ({ forward }) =>
+          () =>
+            forward({ key: 'k', value: 1, ...change }, { to }),
+      })
+      .to('out')
+    const driver = await TopologyTestDriver.start(builder.build())
+    const failed = await driver.pipe('in', { key: 'a', value: 1, timestamp: 5 }).catch(error => error.cause)
+    expect(failed).toMatchObject({ code })
+    await driver.close()
+  })
+
+  it('cannot forward when it has no record, nor a value processor in a punctuation', async () => {
+    const failures: unknown[] = []
+    const attempt = (action: () => void): void => {
+      try {
+        action()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    const builder = new TopologyBuilder()
+    builder
+      .stream('in', numbers)
+      .processValues('p', {
+        value: long,
+        processor: ({ forward, schedule }) => {
+          attempt(() => forward({ value: 1 }))
+          schedule(1, 'streamTime', () => attempt(() => forward({ value: 1 })))
+          return () => {}
+        },
+      })
+      .to('out')
+    const driver = await TopologyTestDriver.start(builder.build())
+    await driver.pipe('in', { key: 'a', value: 1, timestamp: 5 })
+    expect(failures).toMatchObject([{ code: 'FORWARD_MISPLACED' }, { code: 'FORWARD_MISPLACED' }])
+    await driver.close()
+  })
+
+  it('is refused stores of another topology, and a store nobody uses is refused', () => {
+    const builder = new TopologyBuilder()
+    const foreign = new TopologyBuilder().store('s', name => new KeyValueStore({ name, ...numbers }))
+    const nothing = () => () => {}
+    builder.stream('in', numbers).process('p', { stores: { foreign }, processor: nothing })
+    expect(() => builder.build()).toThrow(expect.objectContaining({ code: 'TOPOLOGY_UNKNOWN_STORE' }))
+    const other = new TopologyBuilder()
+    other.stream('in', numbers)
+    other.store('s', name => new KeyValueStore({ name, ...numbers }))
+    expect(() => other.build()).toThrow(expect.objectContaining({ code: 'TOPOLOGY_STORE_UNUSED' }))
+  })
+})
+
+describe('partition time', () => {
+  it('is what it was, after a restart', async () => {
+    const builder = new TopologyBuilder()
+    builder
+      .stream('in', {
+        ...numbers,
+        timestamp: { extract: (_, record, partitionTime) => Math.max(record.timestamp, partitionTime) },
+      })
+      .to('out')
+    const graph = builder.build()
+    const steps: readonly Step[] = [5, 100, 7, 101].map(at => ({ at }))
+    const expected = [5, 100, 100, 101].map(timestamp => ['a', 1, timestamp])
+    expect(await run(graph, steps)).toEqual(expected)
+    expect(await run(graph, steps, { restartBefore: 2 })).toEqual(expected)
+  })
+})
