@@ -27,8 +27,8 @@ export class CogroupedStream<K, A> {
     this.#inputs = inputs
   }
 
-  /** One more stream. */
-  cogroup<V>(other: GroupedStream<K, V>, add: Aggregator<K, NonNullable<V>, A>): CogroupedStream<K, A> {
+  /** One more stream. Its aggregator is given values of null only in windows. */
+  cogroup<V>(other: GroupedStream<K, V>, add: Aggregator<K, V, A>): CogroupedStream<K, A> {
     return new CogroupedStream<K, A>(this.#builder, [...this.#inputs, ...other.cogroup(add).#inputs])
   }
 

@@ -72,7 +72,7 @@ export class GroupedStream<K, V> {
   }
 
   /** Makes one aggregate of this stream and of others grouped by the same key: `a.cogroup(f).cogroup(b, g).aggregate(…)`. */
-  cogroup<A>(add: Aggregator<K, NonNullable<V>, A>): CogroupedStream<K, A> {
+  cogroup<A>(add: Aggregator<K, V, A>): CogroupedStream<K, A> {
     return new CogroupedStream<K, A>(this.#builder, [{ partition: this.#partition, add }])
   }
 
