@@ -1,5 +1,13 @@
 import { describe, expectTypeOf, it } from 'vitest'
-import { hopping, type KStream, type RecordedInput, type Serde, string, TopologyBuilder } from './index.ts'
+import {
+  hopping,
+  type KStream,
+  long,
+  type RecordedInput,
+  type Serde,
+  string,
+  TopologyBuilder,
+} from './index.ts'
 
 interface Reading {
   readonly device: string
@@ -64,8 +72,75 @@ describe('the DSL', () => {
     expectTypeOf(scored).toEqualTypeOf<KStream<string | null, string>>()
   })
 
+  it('tells a processor the types of its stores, and of what it may forward', () => {
+    const builder = new TopologyBuilder()
+    const sums = builder.store('sums', name => new KeyValueStore({ name, key: string, value: long }))
+    const summed = builder.stream('in', { key: string, value: long }).process('sum', {
+      key: string,
+      value: long,
+      stores: { sums },
+      processor: ({ forward, stores }) => {
+        expectTypeOf(stores.sums).toEqualTypeOf<KeyValueStore<string, number>>()
+        return record => {
+          expectTypeOf(record.value).toEqualTypeOf<number | null>()
+          forward({ key: 'k', value: 1 })
+          // @ts-expect-error the value is a number
+          forward({ key: 'k', value: 'one' })
+        }
+      },
+    })
+    expectTypeOf(summed).toEqualTypeOf<KStream<string, number>>()
+  })
+
+  it('keeps the key, and unless told otherwise the value, of a value processor', () => {
+    const shouted = readings().processValues('shout', {
+      value: string,
+      processor:
+        ({ forward }) =>
+        ({ value }) =>
+          forward({ value: value.device }),
+    })
+    expectTypeOf(shouted).toEqualTypeOf<KStream<string | null, string>>()
+    const passed = readings().processValues('pass', { processor: ({ forward }) => forward })
+    expectTypeOf(passed).toEqualTypeOf<KStream<string | null, Reading>>()
+  })
+
   it('takes durations with their unit', () => {
     // @ts-expect-error no unit
     hopping({ size: '5', advance: '1 s', grace: 0 })
+  })
+})
+
+describe('joins', () => {
+  const window = { before: '5 s', after: '5 s', grace: '1 s' } as const
+  const builder = new TopologyBuilder()
+  const left = builder.stream('left', { key: string, value: reading })
+  const right = builder.stream('right', { key: string, value: string })
+  const table = builder.table('table', { key: string, value: string })
+  const byNumber = builder.globalTable('global', { key: long, value: string, store: 'global' })
+
+  it('gives both values where both are there, and null for the side that may be missing', () => {
+    const inner = left.join('inner', right, (l, r, key) => [l.steps, r.length, key.length], window)
+    expectTypeOf(inner).toEqualTypeOf<KStream<string, number[]>>()
+    const outer = left.outerJoin('outer', right, (l, r, key) => ({ l, r, key }), window)
+    expectTypeOf(outer).toEqualTypeOf<
+      KStream<string | null, { l: Reading | null; r: string | null; key: string | null }>
+    >()
+    // @ts-expect-error the right value may be missing
+    left.leftJoin('left', right, (l, r) => l.steps + r.length, window)
+    // @ts-expect-error a window has a grace
+    left.join('unknown', right, () => 0, { before: 1, after: 1 })
+  })
+
+  it('needs no window for a table', () => {
+    const named = left.leftJoin('named', table, (l, name) => ({ steps: l.steps, name }))
+    expectTypeOf(named).toEqualTypeOf<KStream<string | null, { steps: number; name: string | null }>>()
+  })
+
+  it("takes a global table's key of the record", () => {
+    const named = left.join('global', byNumber, (l, name) => l.steps + name, { tableKey: l => l.steps })
+    expectTypeOf(named).toEqualTypeOf<KStream<string | null, string>>()
+    // @ts-expect-error its keys are numbers
+    left.join('text', byNumber, (l, name) => l.steps + name, { tableKey: (_, key) => key })
   })
 })

@@ -170,7 +170,7 @@ describe('a join of streams', () => {
         expect(await run(kind, window, records)).toEqual(expected)
         expect(await run(kind, window, records, { commitEvery: 3, restartAfter })).toEqual(expected)
       }),
-      { numRuns: 200, seed: 7 },
+      { numRuns: 120, seed: 7 },
     )
   })
 
@@ -195,7 +195,7 @@ describe('a join of streams', () => {
     const builder = new TopologyBuilder()
     const left = builder
       .stream('left', text)
-      .selectKey(value => (value === 'keyless' ? null : 'x'), { key: string })
+      .selectKey((value): string | null => (value === 'keyless' ? null : 'x'), { key: string })
     const right = builder.stream('right', text)
     left.leftJoin('pairs', right, (l, r) => `${l}+${r}`, { before: 10, after: 10, grace: 0 }).to('out', text)
     const graph = builder.build()

@@ -14,7 +14,9 @@ import type { Serde } from '../serde.ts'
 import { ManualTimers } from './manual-timers.ts'
 
 export interface TestDriverOptions
-  extends Partial<Pick<NodeOptions, 'guarantee' | 'state' | 'onDecision' | 'applicationId' | 'oneTask'>> {
+  extends Partial<
+    Pick<NodeOptions, 'guarantee' | 'state' | 'onDecision' | 'onNotice' | 'applicationId' | 'oneTask'>
+  > {
   /**
    * A commit after every so many records, those of internal topics included. Default 1, which is Kafka Streams' test
    * driver's way; Infinity: only when asked. What goes through an internal topic arrives behind it after a commit.
@@ -65,6 +67,7 @@ export class TopologyTestDriver {
       commitInterval: Number.POSITIVE_INFINITY,
       timers: this.timers,
       onDecision: options.onDecision,
+      onNotice: options.onNotice,
     })
   }
 
