@@ -1,14 +1,17 @@
 /** Where a topology begins: sources, and the list of nodes that the handles add to. */
 import { GlobalTable } from './global-table.ts'
+import { TickerError } from './errors.ts'
 import { checkName, type Graph, type GraphNode, type Output, validate } from './graph.ts'
 import { materialize } from './materialization.ts'
 import type { TaskStateStore } from './operators/context.ts'
 import { checkRepartitions } from './plan.ts'
 import type { StoreHandle } from './processor.ts'
+import type { WindowAggregateNode } from './nodes/aggregations.ts'
 import type { StreamRecord } from './record.ts'
 import type { Serde } from './serde.ts'
 import { KStream, type TableSourceOptions } from './stream.ts'
 import type { KTable } from './table.ts'
+import { timeToClose } from './windows.ts'
 
 export interface SourceOptions<K, V> {
   readonly key: Serde<K>
@@ -145,6 +148,26 @@ export class TopologyBuilder {
     const name = `sink-${nameOf(topics)}`
     const others = this.#nodes.filter(node => node.kind === 'sink' && nameOf(node.topics) === nameOf(topics))
     return others.length === 0 ? name : `${name}-${others.length + 1}`
+  }
+
+  /**
+   * For the handles: milliseconds after its end until a window of this table is final.
+   * @throws TickerError TOPOLOGY_SUPPRESS_INVALID if it has no windows, or they have a clock per key
+   */
+  timeToClose(name: string, { node }: Output): number {
+    const windowed = this.#windowsBefore(node)
+    if (windowed.length === 0)
+      throw new TickerError('TOPOLOGY_SUPPRESS_INVALID', `${name}: the table before it has no windows`)
+    if (windowed.some(each => each.clock === 'perKey'))
+      throw new TickerError('TOPOLOGY_SUPPRESS_INVALID', `${name}: the windows before it close by each key's own time`)
+    return Math.max(...windowed.map(each => timeToClose(each.windows)))
+  }
+
+  /** The windowed aggregations nearest to a node. */
+  #windowsBefore(name: string): readonly WindowAggregateNode[] {
+    const node = this.#nodes.find(each => each.name === name)
+    if (node?.kind === 'windowAggregate') return [node]
+    return (node?.inputs ?? []).flatMap(input => this.#windowsBefore(input.node))
   }
 
   /** For the handles: a name for a stateless node. */

@@ -36,6 +36,8 @@ const table = {
     'Say how key and value are serialized: give { key, value } to the operator, or to the map before it.',
   TOPOLOGY_BATCH_INVALID: 'maxBatch, maxInFlight and retry.attempts of a mapBatch are whole numbers from 1.',
   TOPOLOGY_PARTITIONS_INVALID: 'A topic has at least one partition.',
+  TOPOLOGY_SUPPRESS_INVALID:
+    'untilWindowCloses needs a table keyed by window, with one clock for all keys; a table of versions cannot wait; limits are positive whole numbers.',
   TOPOLOGY_EMPTY: 'Add at least one source.',
   TOPOLOGY_UNKNOWN_STORE: 'Name a store that the topology declares.',
   TOPOLOGY_STORE_UNUSED: 'Connect the store with a processor, or do not declare it.',
@@ -55,6 +57,7 @@ const table = {
   BATCH_RESULTS_MISCOUNTED: 'A mapBatch function must return one result per value it was given.',
   BATCH_FAILED: 'A mapBatch function rejected; see the cause, or give it more attempts with `retry`.',
   BATCH_TIMED_OUT: 'A mapBatch call took longer than its time-out; raise it, or find out what it waits for.',
+  SUPPRESSION_FULL: 'Raise the limits of suppress, or let it emit early.',
   TASK_CORRUPTED: 'The state of this task is rebuilt from its changelog.',
   TASK_MIGRATED: 'The task runs elsewhere now; this node rejoins.',
   ...stateErrors,

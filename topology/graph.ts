@@ -48,6 +48,7 @@ export function storesOf(node: GraphNode): readonly string[] {
       return [node.store]
     case 'foreignKeyLookup':
       return [node.store]
+    case 'suppress':
     case 'aggregate':
     case 'groupedTableAggregate':
       return [node.store.name]

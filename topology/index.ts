@@ -48,6 +48,12 @@ export type { RecordPosition, StreamRecord } from './record.ts'
 export type { Decision, RecordedInput } from './recorded.ts'
 export { bytes, double, json, long, readyOf, type Serde, string } from './serde.ts'
 export { KStream } from './stream.ts'
+export {
+  type BufferLimits,
+  type Suppression,
+  untilTimeLimit,
+  untilWindowCloses,
+} from './suppressed.ts'
 export { KTable, WindowedTable } from './table.ts'
 export { systemTimers, type Timers } from './timers.ts'
 export {

@@ -3,9 +3,10 @@
  * the whole graph, in the order of declaration, by Kafka Streams' rules: a table is asked only where somebody needs it,
  * and one that cannot answer by itself asks those it is made of.
  */
+import { TickerError } from './errors.ts'
 import type { GraphNode } from './graph.ts'
 
-/** The nodes, with what is found out about each filled in. */
+/** The nodes, with what is found out about each filled in. @throws TickerError TOPOLOGY_SUPPRESS_INVALID */
 export function materialize(nodes: readonly GraphNode[]): readonly GraphNode[] {
   const byName = new Map(nodes.map(node => [node.name, node]))
   const input = (node: GraphNode, index: number): GraphNode => byName.get(node.inputs[index]!.node)!
@@ -21,7 +22,9 @@ export function materialize(nodes: readonly GraphNode[]): readonly GraphNode[] {
       case 'tableFilter':
       case 'tableMapValues':
       case 'tableJoin':
-        if (node.store === undefined) for (const i of node.inputs.keys()) needContents(input(node, i))
+      case 'suppress':
+        if (node.kind === 'suppress' || node.store === undefined)
+          for (const i of node.inputs.keys()) needContents(input(node, i))
     }
   }
 
@@ -41,11 +44,25 @@ export function materialize(nodes: readonly GraphNode[]): readonly GraphNode[] {
       case 'tableFilter':
       case 'tableMapValues':
         return node.store !== undefined || needOldValues(input(node, 0), force)
+      case 'suppress':
+        return needOldValues(input(node, 0), force)
       case 'tableJoin':
         needOldValues(input(node, 0), true)
         return needOldValues(input(node, 1), true)
       default:
         return true // an aggregate has its old value at hand
+    }
+  }
+
+  const holdsVersions = (node: GraphNode): boolean => {
+    switch (node.kind) {
+      case 'tableSource':
+        return node.store.history !== undefined
+      case 'tableFilter':
+      case 'tableMapValues':
+        return node.store === undefined && holdsVersions(input(node, 0))
+      default:
+        return false
     }
   }
 
@@ -58,6 +75,8 @@ export function materialize(nodes: readonly GraphNode[]): readonly GraphNode[] {
       case 'streamTableJoin':
         needContents(input(node, 1))
         break
+      case 'suppress':
+      // What it held back, those after it must not yet see.
       case 'tableGroupBy':
         needOldValues(input(node, 0), true)
         break
@@ -77,18 +96,6 @@ export function materialize(nodes: readonly GraphNode[]): readonly GraphNode[] {
         needContents(input(node, 0))
         needContents(input(node, 1))
         break
-    }
-  }
-
-  const holdsVersions = (node: GraphNode): boolean => {
-    switch (node.kind) {
-      case 'tableSource':
-        return node.store.history !== undefined
-      case 'tableFilter':
-      case 'tableMapValues':
-        return node.store === undefined && holdsVersions(input(node, 0))
-      default:
-        return false
     }
   }
 

@@ -7,6 +7,7 @@ import { GroupedTable } from './grouped-table.ts'
 import { type Materialized, storeSpec } from './materialized.ts'
 import type { TableStoreSpec } from './nodes/tables.ts'
 import { KStream } from './stream.ts'
+import type { Suppression } from './suppressed.ts'
 import type { Windowed } from './windows.ts'
 
 /**
@@ -129,7 +130,11 @@ export class KTable<K, V> implements Partitioned<K, V> {
    * `<name>-subscriptions` with its changelog topic. Both tables must be partitioned as Kafka's own clients do (murmur2).
    * @throws TickerError TOPOLOGY_SERDE_MISSING
    */
-  foreignKeyJoin<L, W, R>(name: string, other: KTable<L, W>, options: ForeignKeyed<K, V, L, W, R>): KTable<K, R> {
+  foreignKeyJoin<L, W, R>(
+    name: string,
+    other: KTable<L, W>,
+    options: ForeignKeyed<K, V, L, W, R>,
+  ): KTable<K, R> {
     return this.#joinByForeignKey(name, other, options, false)
   }
 
@@ -140,6 +145,32 @@ export class KTable<K, V> implements Partitioned<K, V> {
     options: ForeignKeyed<K, V, L, W | null, R>,
   ): KTable<K, R> {
     return this.#joinByForeignKey(name, other, options, true)
+  }
+
+  /**
+   * Holds updates back: `untilWindowCloses()`, so that each window's result comes out once and final, or
+   * `untilTimeLimit('5 m')`, so that at most the last of each key's updates in that time does. Time is the greatest timestamp
+   * of the updates that came in. What comes out at once is in order of time (of the window's end, of the first update held),
+   * then of key bytes, with the timestamp of the last update. Deletions of windows that never came out do not come out.
+   *
+   * Creates the store `name` with its changelog topic.
+   * @throws TickerError TOPOLOGY_SUPPRESS_INVALID, TOPOLOGY_SERDE_MISSING
+   */
+  suppress(name: string, suppression: Suppression): KTable<K, V> {
+    const { wait = this.#builder.timeToClose(name, this.from), ...limits } = suppression
+    const isFinal = suppression.wait === undefined
+    const from = this.#builder.add({
+      kind: 'suppress',
+      name,
+      inputs: [this.from],
+      store: storeSpec(name, this.known),
+      ...limits,
+      wait,
+      isFinal,
+      // Only tables of windowed keys have a time to close.
+      timeOf: isFinal ? ({ end }: Windowed<unknown>) => end : (_, timestamp) => timestamp,
+    })
+    return new KTable<K, V>(this.#builder, { from, known: this.known })
   }
 
   /**

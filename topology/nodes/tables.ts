@@ -65,6 +65,21 @@ export interface TableJoinNode extends TableNodeBase {
   joiner(left: unknown, right: unknown): unknown
 }
 
+/** Updates held back for a time. */
+export interface SuppressNode extends TableNodeBase {
+  readonly kind: 'suppress'
+  readonly store: TableStoreSpec
+  /** Milliseconds after an update's time. */
+  readonly wait: number
+  /** Whether what comes out is final: windows that never came out need no deletion. */
+  readonly isFinal: boolean
+  readonly maxRecords?: number
+  readonly maxBytes?: number
+  readonly onFull: 'emitEarly' | 'shutDown'
+  /** From when on an update waits. */
+  timeOf(key: unknown, timestamp: number): number
+}
+
 /** A table's changes as a stream of the new values. */
 export interface TableToStreamNode extends NodeBase {
   readonly kind: 'tableToStream'
@@ -77,4 +92,5 @@ export type TableNode =
   | TableGroupByNode
   | GroupedTableAggregateNode
   | TableJoinNode
+  | SuppressNode
   | TableToStreamNode

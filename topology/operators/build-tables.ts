@@ -12,6 +12,7 @@ import type {
 import { aggregate, groupedTableAggregate } from './aggregate.ts'
 import type { BuildContext, Built } from './context.ts'
 import { foreignKeyJoin, foreignKeyLookup, foreignKeySubscribe, subscriptions } from './foreign-key-join.ts'
+import { suppress, suppressedView, suppressionBuffer } from './suppress.ts'
 import { tableGroupBy } from './table-group-by.ts'
 import { tableJoin, tableJoinView } from './table-join.ts'
 import { type TableStore, tableStore } from './table-store.ts'
@@ -47,6 +48,13 @@ export function buildTable(node: TableNode | AggregateNode | ForeignKeyNode, con
     }
     case 'foreignKeyJoin':
       return foreignKeyJoin(node, { left: viewOf(node, 1, context), out })
+    case 'suppress': {
+      const buffer = suppressionBuffer(node)
+      context.stores.push(buffer)
+      const parent = context.tables.get(node.inputs[0]!.node)
+      if (parent !== undefined) context.tables.set(node.name, suppressedView(buffer, parent))
+      return [suppress(node, { buffer, out })]
+    }
     case 'tableToStream':
       return [tableToStream(out)]
   }

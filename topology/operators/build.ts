@@ -104,6 +104,7 @@ function build(node: GraphNode, context: BuildContext): Built {
     case 'tableGroupBy':
     case 'tableJoin':
     case 'tableMapValues':
+    case 'suppress':
     case 'tableSource':
     case 'tableToStream':
       return buildTable(node, context)

@@ -1,4 +1,5 @@
 /** Tables, and operators on them. */
+import { untilTimeLimit, untilWindowCloses } from '../../suppressed.ts'
 import type { NodeOf } from './case.ts'
 import { type Build, type BuildContext, only, type TableHandle } from './context.ts'
 import { joiner } from './functions/joiners.ts'
@@ -54,6 +55,15 @@ export const tableOperators: Readonly<Record<string, Build>> = {
     const value = type(from.value)
     const options = { store: node.store, value: valueSerde(value) }
     tables.set(node.id, { table: from.table.transformValues(apply, options), key: from.key, value })
+  }),
+  'table.suppress': only('suppress', (node, { tables, name }) => {
+    const from = tables.get(node.from)
+    const { maxRecords, onFull } = node
+    const suppression =
+      node.until === 'windowCloses'
+        ? untilWindowCloses({ maxRecords })
+        : untilTimeLimit(node.ms ?? 0, { maxRecords, onFull })
+    tables.set(node.id, { ...from, table: from.table.suppress(name, suppression) })
   }),
   'table.toStream': only('toStream', (node, { tables, define }) => {
     const { table, key, value } = tables.get(node.from)
