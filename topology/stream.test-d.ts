@@ -1,4 +1,5 @@
 import { describe, expectTypeOf, it } from 'vitest'
+import { KeyValueStore } from '../state/index.ts'
 import {
   hopping,
   type KStream,

@@ -5,6 +5,7 @@
  * Stateful operators take a name, because a state directory and a changelog topic must not depend on how many operators
  * were declared before. Stateless ones are numbered.
  */
+import { batching, type MapBatchOptions } from './batching.ts'
 import type { Known, Serdes, TopologyBuilder } from './builder.ts'
 import { type Duration, milliseconds } from './duration.ts'
 import { TickerError } from './errors.ts'
@@ -24,7 +25,6 @@ import {
 } from './joined.ts'
 import type { Headers } from './log/log.ts'
 import type { ProcessorOptions, StoreHandles, ValueProcessorOptions } from './processor.ts'
-import type { RecordedInput } from './recorded.ts'
 import { KTable } from './table.ts'
 
 /** How a stream is kept as a table. */
@@ -36,18 +36,6 @@ export interface TableSourceOptions {
    * (KIP-889). Then a version counts as the latest by its timestamp, not by its arrival; one older than that is dropped.
    */
   readonly historyRetention?: Duration
-}
-
-export interface MapBatchOptions<D> {
-  /** Values in one call at most. Default 64. */
-  readonly maxBatch?: number
-  /** Calls under way at once. Default 1. */
-  readonly maxInFlight?: number
-  /** For each call. Default 30 s. */
-  readonly timeout?: Duration
-  /** Default: one attempt. `backOff` is 100 ms unless given. */
-  readonly retry?: { readonly attempts: number; readonly backOff?: Duration }
-  readonly recorded?: RecordedInput<D>
 }
 
 /**
@@ -425,24 +413,10 @@ export class KStream<K, V> {
     options: MapBatchOptions<D> = {},
   ): KStream<K, R> {
     const { key, keyChanged } = this.#known
-    const { maxBatch = 64, maxInFlight = 1, retry = { attempts: 1 } } = options
-    for (const count of [maxBatch, maxInFlight, retry.attempts]) {
-      if (Number.isSafeInteger(count) && count > 0) continue
-      throw new TickerError('TOPOLOGY_BATCH_INVALID', `${name}: ${count} is no such number`)
-    }
+    const { recorded } = options
+    const inputs = [this.#from]
     return this.#follow<K, R>(
-      {
-        kind: 'mapBatch',
-        name,
-        inputs: [this.#from],
-        maxBatch,
-        maxInFlight,
-        timeout: milliseconds(options.timeout ?? '30 s'),
-        attempts: retry.attempts,
-        backOff: milliseconds(retry.backOff ?? '100 ms'),
-        recorded: options.recorded,
-        mapper,
-      },
+      { kind: 'mapBatch', name, inputs, ...batching(name, options), recorded, mapper },
       { key, keyChanged },
     )
   }
