@@ -3,6 +3,8 @@
  * Kafka log is in `topology/log/kafka`), try it in a test (`testing/test-driver.ts`), look at it (`describe`, `mermaid`).
  */
 
+export { KeyValueStore, SessionStore, VersionedStore, WindowStore } from '../state/index.ts'
+export type { MapBatchOptions } from './batching.ts'
 export { type PartitionTimeExtractor, type SourceOptions, TopologyBuilder } from './builder.ts'
 export type { PunctuationType } from './clocks.ts'
 export { type Aggregator, CogroupedStream } from './cogrouped.ts'
