@@ -76,10 +76,15 @@ export function materialize(nodes: readonly GraphNode[]): readonly GraphNode[] {
         needContents(input(node, 1))
         break
       case 'suppress':
-      // What it held back, those after it must not yet see.
-      case 'tableGroupBy':
+        if (holdsVersions(input(node, 0)))
+          throw new TickerError(
+            'TOPOLOGY_SUPPRESS_INVALID',
+            `${node.name}: the table before it is of versions`,
+          )
+        // Until an update comes out, those after it see the value before.
         needOldValues(input(node, 0), true)
         break
+      case 'tableGroupBy':
       case 'foreignKeySubscribe':
         needOldValues(input(node, 0), true)
         break
