@@ -49,7 +49,8 @@ export class WindowStore<K, V> {
 
   /** With duplicates the earliest of them. */
   get(key: K, start: number): WindowEntry<K, V> | undefined {
-    return this.fetch(key, start, start)[0]
+    if (this.#duplicates) return this.fetch(key, start, start)[0]
+    return this.#entries.get({ key: this.#id(key), time: start, rank: 0 })?.content
   }
 
   /**
