@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { KeyValueStore } from '../../state/index.ts'
 import { string, TopologyBuilder } from '../index.ts'
 import { memoryLog } from '../log/memory/memory-log.ts'
 import { ManualTimers } from '../testing/manual-timers.ts'
@@ -44,19 +45,21 @@ const someInputs = fc.array(
   { maxLength: 30 },
 )
 
-/** The join of what both tables hold in the end. */
-function naive(inputs: readonly Input[], keepsLeft: boolean): Record<string, string> {
+/** The join of what both tables hold in the end, and how many left rows refer to something. */
+function naive(inputs: readonly Input[], keepsLeft: boolean) {
   const tables = { left: new Map<string, string>(), right: new Map<string, string>() }
   for (const { topic, key, value } of inputs) {
     if (value === null) tables[topic].delete(key)
     else tables[topic].set(key, value)
   }
   const joined: Record<string, string> = {}
+  let references = 0
   for (const [key, value] of tables.left) {
+    if (value !== '-') references++
     const found = tables.right.get(value.slice(0, 1)) ?? null
     if (found !== null || keepsLeft) joined[key] = `${value}+${found}`
   }
-  return joined
+  return { joined, references }
 }
 
 async function run(inputs: readonly Input[], keepsLeft: boolean, restartAfter: number) {
@@ -78,9 +81,12 @@ async function run(inputs: readonly Input[], keepsLeft: boolean, restartAfter: n
     if (value === null) delete joined[key!]
     else joined[key!] = value
   }
+  const references = driver
+    .stores('joined-subscriptions')
+    .reduce((count, store) => count + (store instanceof KeyValueStore ? store.size : 0), 0)
   await driver.close()
   await log.close()
-  return joined
+  return { joined, references }
 }
 
 describe('foreign-key join', () => {
