@@ -42,8 +42,9 @@ export interface TestRecord<K, V> {
 export class TopologyTestDriver {
   readonly timers: ManualTimers
   readonly log: Log
-  readonly node: StreamsNode
   readonly #graph: Graph
+  readonly #options: TestDriverOptions
+  #node: StreamsNode
   readonly #commitEvery: number
   readonly #partitions: number
   readonly #random: (() => number) | undefined
@@ -52,23 +53,17 @@ export class TopologyTestDriver {
 
   private constructor(graph: Graph, options: TestDriverOptions) {
     this.#graph = graph
+    this.#options = options
     this.#commitEvery = options.commitEvery ?? 1
     this.#partitions = options.partitions ?? 1
     this.#random = options.seed === undefined ? undefined : mulberry32(options.seed)
     this.timers = new ManualTimers(options.now)
     this.log = options.log ?? memoryLog({ now: () => this.timers.now() })
-    this.node = new StreamsNode({
-      topology: graph,
-      applicationId: options.applicationId ?? 'test',
-      oneTask: options.oneTask,
-      log: this.log,
-      state: options.state ?? memoryBackend(),
-      guarantee: options.guarantee,
-      commitInterval: Number.POSITIVE_INFINITY,
-      timers: this.timers,
-      onDecision: options.onDecision,
-      onNotice: options.onNotice,
-    })
+    this.#node = this.#newNode()
+  }
+
+  get node(): StreamsNode {
+    return this.#node
   }
 
   /** Makes the topics and waits until every task runs. */
@@ -84,6 +79,18 @@ export class TopologyTestDriver {
     await driver.node.start()
     await driver.#settle()
     return driver
+  }
+
+  /**
+   * Commits, stops, and goes on with another node that has nothing but the log: its state comes from the changelogs, unless
+   * `state` was given.
+   */
+  async restart(): Promise<void> {
+    await this.commit()
+    await this.#node.close()
+    this.#node = this.#newNode()
+    await this.#node.start()
+    await this.#settle()
   }
 
   /** Writes a record with the source's serdes and runs it, and what follows from it, to the end. */
@@ -183,6 +190,29 @@ export class TopologyTestDriver {
       if (processed > 0 && this.#commitIsDue(processed)) await this.#commitOnce()
     }
     return total
+  }
+
+  #newNode(): StreamsNode {
+    const {
+      applicationId = 'test',
+      oneTask,
+      state = memoryBackend(),
+      guarantee,
+      onDecision,
+      onNotice,
+    } = this.#options
+    return new StreamsNode({
+      topology: this.#graph,
+      applicationId,
+      oneTask,
+      log: this.log,
+      state,
+      guarantee,
+      commitInterval: Number.POSITIVE_INFINITY,
+      timers: this.timers,
+      onDecision,
+      onNotice,
+    })
   }
 
   #commitIsDue(records: number): boolean {

@@ -22,6 +22,13 @@ describe(`${runnable.length} cases, without ${cases.length - runnable.length} th
   })
 })
 
+describe('stopped and restored from the changelogs after every fifth step, clocks included', () => {
+  test.each(runnable)('$name', async ({ each, quirk }) => {
+    const result = await runCase(each, { level: 'strict', quirk, restartEvery: 5 })
+    expect(result).toEqual({ outcome: 'passed' })
+  })
+})
+
 test('what is unsupported is listed, and nothing else', () => {
   const found = new Set(cases.flatMap(({ each }) => [...needs(each)]).filter(need => !isSupported(need)))
   expect([...found].sort()).toEqual([...unsupported].sort())

@@ -30,6 +30,8 @@ export interface RunOptions {
   readonly level: Level
   /** What is expected in place of the case's own output. */
   readonly quirk?: Quirk
+  /** Stops after every so many steps and goes on with what the changelogs restore. Default: never. */
+  readonly restartEvery?: number
   /** Default: as the oracle ran, everything in one task, with a commit after each record. */
   readonly driver?: TestDriverOptions
 }
@@ -38,7 +40,7 @@ export interface RunOptions {
 export async function runCase(each: Case, options: RunOptions): Promise<Result> {
   const missing = [...needs(each)].filter(operator => !isSupported(operator))
   if (missing.length > 0) return { outcome: 'unsupported', operators: missing }
-  const { failure, ...actual } = await execute(each, options.driver)
+  const { failure, ...actual } = await execute(each, options)
   const disagreement = failureDisagreement(each, failure)
   if (disagreement !== undefined) return { outcome: 'failed', ...disagreement }
   const expected: Outcome = {
@@ -54,7 +56,7 @@ export async function runCase(each: Case, options: RunOptions): Promise<Result> 
 /** Runs a case to its end or its failure. */
 async function execute(
   each: Case,
-  options: TestDriverOptions | undefined,
+  { driver: options, restartEvery = Number.POSITIVE_INFINITY }: RunOptions,
 ): Promise<Outcome & { readonly failure: Failure | undefined }> {
   const output: Record<string, OutputRecord[]> = {}
   const peeked: Record<string, PeekedRecord[]> = {}
@@ -81,6 +83,7 @@ async function execute(
     for (; at < each.input.length; at++) {
       await runStep(driver, each.input[at]!)
       await collect(driver, sinks, at, each.input[at]!, output)
+      if ((at + 1) % restartEvery === 0) await driver.restart()
     }
     // What a driver that commits more rarely has left.
     await driver.commit()
