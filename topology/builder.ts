@@ -1,12 +1,12 @@
 /** Where a topology begins: sources, and the list of nodes that the handles add to. */
-import { GlobalTable } from './global-table.ts'
 import { TickerError } from './errors.ts'
+import { GlobalTable } from './global-table.ts'
 import { checkName, type Graph, type GraphNode, type Output, validate } from './graph.ts'
 import { materialize } from './materialization.ts'
+import type { WindowAggregateNode } from './nodes/aggregations.ts'
 import type { TaskStateStore } from './operators/context.ts'
 import { checkRepartitions } from './plan.ts'
 import type { StoreHandle } from './processor.ts'
-import type { WindowAggregateNode } from './nodes/aggregations.ts'
 import type { StreamRecord } from './record.ts'
 import type { Serde } from './serde.ts'
 import { KStream, type TableSourceOptions } from './stream.ts'
@@ -159,7 +159,10 @@ export class TopologyBuilder {
     if (windowed.length === 0)
       throw new TickerError('TOPOLOGY_SUPPRESS_INVALID', `${name}: the table before it has no windows`)
     if (windowed.some(each => each.clock === 'perKey'))
-      throw new TickerError('TOPOLOGY_SUPPRESS_INVALID', `${name}: the windows before it close by each key's own time`)
+      throw new TickerError(
+        'TOPOLOGY_SUPPRESS_INVALID',
+        `${name}: the windows before it close by each key's own time`,
+      )
     return Math.max(...windowed.map(each => timeToClose(each.windows)))
   }
 

@@ -7,16 +7,23 @@
  */
 import { TickerError } from './errors.ts'
 import type { AggregationNode } from './nodes/aggregations.ts'
+import type { ForeignKeyNode } from './nodes/foreign-keys.ts'
 import { type JoinNode, storesOfStreamJoin } from './nodes/joins.ts'
 import { isProcessor, type ProcessorNode } from './nodes/processors.ts'
 import type { StreamNode } from './nodes/streams.ts'
 import type { TableNode } from './nodes/tables.ts'
-import type { ForeignKeyNode } from './nodes/foreign-keys.ts'
 import type { TopicNode } from './nodes/topics.ts'
 
 export type { Output } from './nodes/base.ts'
 
-export type GraphNode = TopicNode | StreamNode | TableNode | ForeignKeyNode | AggregationNode | JoinNode | ProcessorNode
+export type GraphNode =
+  | TopicNode
+  | StreamNode
+  | TableNode
+  | ForeignKeyNode
+  | AggregationNode
+  | JoinNode
+  | ProcessorNode
 
 export interface Graph {
   readonly nodes: readonly GraphNode[]

@@ -5,6 +5,7 @@
  */
 import { type Coder, WindowStore } from '../../state/index.ts'
 import type { TableView } from '../change.ts'
+import { decodeHeaders, encodeHeaders } from '../headers.ts'
 import type { Headers } from '../log/log.ts'
 import type { JoinWait, StreamTableJoinNode } from '../nodes/joins.ts'
 import type { StreamRecord } from '../record.ts'
@@ -91,40 +92,14 @@ export function streamTableJoin(
   return [stream, { process() {} }]
 }
 
-/** headers:uint32 (length:uint32 name length:uint32 value) …, then the record's value. */
+/** The headers, then the record's value. */
 function waiting(value: Serde<unknown>): Coder<Waiting> {
   return {
     name: `waiting(${value.name})`,
-    serialize: record => {
-      const headers = record.headers.flatMap(([name, bytes]) => [
-        ...sized(Buffer.from(name)),
-        ...sized(bytes),
-      ])
-      return Buffer.concat([uint32(record.headers.length), ...headers, value.serialize(record.value)])
-    },
+    serialize: record => Buffer.concat([encodeHeaders(record.headers), value.serialize(record.value)]),
     deserialize: bytes => {
-      let at = 4
-      const next = (): Buffer => {
-        const end = at + 4 + bytes.readUInt32BE(at)
-        const part = bytes.subarray(at + 4, end)
-        at = end
-        return part
-      }
-      const headers = Array.from(
-        { length: bytes.readUInt32BE() },
-        () => [next().toString(), Buffer.from(next())] as const,
-      )
-      return { headers, value: value.deserialize(bytes.subarray(at)) }
+      const { headers, rest } = decodeHeaders(bytes)
+      return { headers, value: value.deserialize(rest) }
     },
   }
-}
-
-function sized(bytes: Buffer): Buffer[] {
-  return [uint32(bytes.length), bytes]
-}
-
-function uint32(number: number): Buffer {
-  const out = Buffer.allocUnsafe(4)
-  out.writeUInt32BE(number)
-  return out
 }
