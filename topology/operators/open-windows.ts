@@ -63,10 +63,10 @@ export class OpenWindows {
     const { start, found, now } = at
     if (this.isClosed(start, now)) return false
     const { key, value } = record
-    const oldValue = found === undefined ? this.#node.initial() : found.value
-    const newValue = adder.add(oldValue, value, key) ?? null
+    const before = found === undefined ? this.#node.initial() : found.value
+    const newValue = adder.add(before, value, key) ?? null
     const timestamp = Math.max(record.timestamp, found?.timestamp ?? NEVER)
-    return this.set(record, { start, newValue, oldValue, timestamp })
+    return this.set(record, { start, newValue, oldValue: found?.value ?? null, timestamp })
   }
 
   /** Replaces an aggregate and hands on the update; false if the window is forgotten. */

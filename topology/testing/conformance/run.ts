@@ -48,7 +48,7 @@ export async function runCase(each: Case, options: RunOptions): Promise<Result> 
     peeked: each.peeked ?? {},
     stores: each.stores ?? {},
   }
-  const level = each.order === 'perKey' ? 'lenient' : options.level
+  const level = each.order === 'perKey' && options.level === 'strict' ? 'lenient' : options.level
   const difference = compare(expected, actual, level)
   return difference === undefined ? { outcome: 'passed' } : { outcome: 'failed', difference }
 }
