@@ -22,33 +22,6 @@ describe(`${runnable.length} cases, without ${cases.length - runnable.length} th
   })
 })
 
-describe('stopped and restored from the changelogs after every fifth step, clocks included', () => {
-  test.each(runnable)('$name', async ({ each, quirk }) => {
-    const result = await runCase(each, { level: 'strict', quirk, restartEvery: 5 })
-    expect(result).toEqual({ outcome: 'passed' })
-  })
-})
-
-/**
- * A foreign-key join's result has the greater time of both sides as of when they met, and commits decide which of two
- * updates on the way to each other comes first.
- */
-const timedByArrival = ['join-fk-join-store']
-
-describe('with commits at random the final stores are the same', () => {
-  const kept = runnable.filter(
-    ({ name, each }) =>
-      each.stores !== undefined && each.fails === undefined && !timedByArrival.includes(name),
-  )
-  test.each(kept)('$name', async ({ each, quirk }) => {
-    const driver = { oneTask: true, applicationId: 'app', now: each.config.wallClockStartMs, commitEvery: 5 }
-    for (const seed of [1, 2, 3]) {
-      const result = await runCase(each, { level: 'stores', quirk, driver: { ...driver, seed } })
-      expect(result, `seed ${seed}`).toEqual({ outcome: 'passed' })
-    }
-  })
-})
-
 test('what is unsupported is listed, and nothing else', () => {
   const found = new Set(cases.flatMap(({ each }) => [...needs(each)]).filter(need => !isSupported(need)))
   expect([...found].sort()).toEqual([...unsupported].sort())
