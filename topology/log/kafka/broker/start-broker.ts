@@ -140,10 +140,9 @@ function format(dataDir: string, java: readonly string[], env: NodeJS.ProcessEnv
   const tool = [
     'kafka.tools.StorageTool',
     'format',
-    '-t',
-    clusterId,
-    '-c',
-    join(dataDir, 'server.properties'),
+    // One word: an id may begin with a dash (one in 64 does), and would be taken for an option.
+    `--cluster-id=${clusterId}`,
+    `--config=${join(dataDir, 'server.properties')}`,
   ]
   const result = spawnSync('java', ['-XX:TieredStopAtLevel=1', ...java, ...tool], { env, encoding: 'utf8' })
   if (result.status === 0) return
