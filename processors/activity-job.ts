@@ -178,6 +178,7 @@ export class ActivityJob {
   #lag: readonly PartitionLag[] = []
   /** How many records were processed when that number last changed, or nothing waited, and when that was. */
   #progress = { processed: 0, at: 0 }
+  #closed = false
   #stopWatching = (): void => {}
 
   constructor(options: ActivityJobOptions, running: Running) {
@@ -244,19 +245,17 @@ export class ActivityJob {
   async finish(patience: number): Promise<ActivityStatus> {
     const { node, monitor, sink } = this.#running
     await this.#drained(patience)
-    this.#stopWatching()
     await node.close()
     await this.#lookAtLag()
     await monitor.stop()
     await this.#within(patience, sink.drained())
-    const status = this.status()
-    await this.close()
-    return status
+    return this.status()
   }
 
-  /** Stops without waiting for what is under way: it is done again at the next start. */
+  /** Stops, without waiting for what is under way unless it was finished: it is done again at the next start. */
   async close(): Promise<void> {
     const { node, monitor, sink, serving } = this.#running
+    this.#closed = true
     this.#stopWatching()
     await sink.close()
     await node.close()
@@ -296,7 +295,10 @@ export class ActivityJob {
     this.#stopWatching = this.#options.timers.after(LAG_INTERVAL, () => {
       this.#lookAtLag()
         .catch(cause => this.#options.logger.warn(`the lag cannot be told: ${cause}`))
-        .finally(() => this.#watchLag())
+        // A look that is under way when the job is closed is the last one.
+        .finally(() => {
+          if (!this.#closed) this.#watchLag()
+        })
     })
   }
 
