@@ -164,7 +164,6 @@ export class Task {
         while (operator.full) await operator.relieve()
       }
     }
-    // Positions also move over offsets without a record.
     this.processed += done
     return done
   }
