@@ -1,5 +1,5 @@
 /** `tickerwatch run`, which is also `npm start`: the whole classifier in one process. */
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { defaultStateDirectory } from './node-file.ts'
 import type { RunOptions } from './run/options.ts'
 import { between, duration, whole } from './values.ts'
@@ -16,6 +16,11 @@ export function define(command: Command): void {
     .option('--report <file>', 'write a report in JSON at the end')
     .option('--model <name>', 'the model whose releases are followed', 'watch')
     .option('--brokers <list>', 'Kafka, as host:port,… (default: a log in this process)')
+    .addOption(
+      new Option('--guarantee <guarantee>', 'exactly once costs a transaction per task and commit')
+        .choices(['exactly_once', 'at_least_once'])
+        .default('exactly_once'),
+    )
     .option(
       '--registry <url>',
       'a schema registry with Confluent’s API (default: schema ids of this process)',

@@ -41,6 +41,11 @@ export interface NodeOptions {
   readonly guarantee?: ProcessingGuarantee
   /** Milliseconds between a task's commits. Default 100. */
   readonly commitInterval?: number
+  /**
+   * Milliseconds without a heartbeat after which the group gives a node's tasks to others. Default 10,000. Heartbeats are
+   * sent ten times as often, but not more often than each 100 ms and not less often than each 500 ms.
+   */
+  readonly sessionTimeout?: number
   readonly timers?: Timers
   /** Something an operator of the node should know. */
   readonly onNotice?: (text: string) => void
@@ -68,6 +73,7 @@ export class StreamsNode {
   readonly #globals: GlobalState
   #thread: StreamThread | undefined
   #loop: Promise<void> | undefined
+  #closing: Promise<void> | undefined
   #stopping = false
   /** What it had done when it was closed. */
   #final: NodeStatus | undefined
@@ -101,6 +107,7 @@ export class StreamsNode {
       clientId: this.#options.clientId ?? applicationId,
       guarantee: this.#options.guarantee ?? 'exactly_once',
       commitInterval: this.#options.commitInterval ?? 100,
+      sessionTimeout: this.#options.sessionTimeout,
       state,
       partitions,
       globals: this.#globals.tables,
@@ -191,7 +198,12 @@ export class StreamsNode {
   }
 
   /** Commits, leaves the group and ends the loop. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#stopping = true
     await this.#loop?.catch(() => {})
     try {

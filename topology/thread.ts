@@ -33,6 +33,8 @@ export interface ThreadOptions {
   readonly guarantee: ProcessingGuarantee
   /** Milliseconds from one commit of a task to the next. */
   readonly commitInterval: number
+  /** Milliseconds; the log's default if undefined. */
+  readonly sessionTimeout: number | undefined
   readonly state: StateBackend
   /** Partitions of all topics the topology reads and writes. */
   readonly partitions: ReadonlyMap<string, number>
@@ -76,13 +78,14 @@ export class StreamThread {
 
   /** Joins the group. */
   async start(): Promise<void> {
-    const { log, plan, clientId } = this.#options
+    const { log, plan, clientId, sessionTimeout } = this.#options
     const { applicationId } = plan
     const groups = plan.subTopologies.map(part => part.sourceTopics)
     this.#consumer = await log.consumer({
       group: applicationId,
       clientId,
       topics: groups.flat(),
+      sessionTimeout,
       assignor: stickyAssignor(groups),
       onAssigned: assignment => {
         this.#assigned.push(assignment)

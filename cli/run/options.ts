@@ -1,3 +1,5 @@
+import type { ProcessingGuarantee } from '../../topology/index.ts'
+
 /** What `tickerwatch run` was asked for; durations are milliseconds. */
 export interface RunOptions {
   readonly recordings?: string
@@ -10,6 +12,7 @@ export interface RunOptions {
   readonly report?: string
   readonly model: string
   readonly brokers?: string
+  readonly guarantee: ProcessingGuarantee
   readonly registry?: string
   readonly sql?: string
   readonly state: string

@@ -6,7 +6,7 @@ import type { Sql } from '../../processors/sinks/sql.ts'
 import { applicationId } from '../../processors/topics.ts'
 import { confluentRegistry, localRegistry, type SchemaRegistry } from '../../schemas/index.ts'
 import { memoryBackend, rocksdbBackend, type StateBackend } from '../../state/index.ts'
-import { type Log, memoryLog, type ProcessingGuarantee } from '../../topology/index.ts'
+import { type Log, memoryLog } from '../../topology/index.ts'
 import type { RunOptions } from './options.ts'
 
 export interface Parts {
@@ -14,7 +14,6 @@ export interface Parts {
   readonly sql: Sql
   readonly registry: SchemaRegistry
   readonly state: StateBackend
-  readonly guarantee: ProcessingGuarantee
   /** Closes log and SQL. */
   close(): Promise<void>
 }
@@ -31,7 +30,6 @@ export async function openParts(options: RunOptions, clientId: string): Promise<
       registry: options.registry === undefined ? localRegistry() : confluentRegistry(options.registry),
       // What a log in memory has forgotten, a state on disk must not remember.
       state: log.durable ? rocksdbBackend(join(options.state, applicationId)) : memoryBackend(),
-      guarantee: log.durable ? 'at_least_once' : 'exactly_once',
       close: async () => {
         await sql.close()
         await log.close()

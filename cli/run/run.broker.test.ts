@@ -34,7 +34,7 @@ describe.skipIf(reason !== undefined)(`on Kafka ${reason ?? ''}`, () => {
     await own.remove()
   })
 
-  test('after kill -9 no window is missing, and none has lost a sample', async () => {
+  test('after kill -9 every window has one prediction, from just its samples', async () => {
     const directory = await own.recordings('recordings', '--devices', '8', '--for', '4m')
     // Names of their own: the run that follows generates watches too.
     for (let i = 1; i <= 8; i++)
@@ -51,7 +51,7 @@ describe.skipIf(reason !== undefined)(`on Kafka ${reason ?? ''}`, () => {
     expect(report).toMatchObject({ finalLag: 0, deadLettered: 0 })
     const samples = await predictedSamples()
     for (const [window, expected] of await expectedSamples(directory)) {
-      expect(Math.min(...(samples.get(window) ?? [0])), window).toBeGreaterThanOrEqual(expected)
+      expect(samples.get(window), window).toEqual([expected])
     }
   })
 

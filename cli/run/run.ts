@@ -45,7 +45,8 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
   const clientId = `${applicationId}-${instanceOf(options)}`
   const parts = await openParts(options, clientId)
   closeLater(() => parts.close())
-  const { log, sql, state, guarantee } = parts
+  const { log, sql, state } = parts
+  const { guarantee } = options
   const startedAt = timers.now()
 
   const avro = avroSerdes(parts.registry)
@@ -139,7 +140,7 @@ function introduce(
   options: RunOptions,
   source: Source,
   url: string,
-  parts: { log: { description: string; durable: boolean }; sql: { description: string }; guarantee: string },
+  parts: { log: { description: string; durable: boolean }; sql: { description: string } },
   job: ActivityJob,
 ): void {
   const log = parts.log.durable
@@ -148,7 +149,7 @@ function introduce(
   say(`Ticker Watch
   readings   ${source.description}
   log        ${log}
-  guarantee  ${parts.guarantee.replaceAll('_', ' ')}
+  guarantee  ${options.guarantee.replaceAll('_', ' ')}
   SQL        ${parts.sql.description}
   model      ${modelInWords(job)}
   console    ${url}
