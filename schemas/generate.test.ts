@@ -1,20 +1,23 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { GENERATED, generate } from './generate.ts'
+import { describe, expect, test } from 'vitest'
+import { DIRECTORIES, generate } from './generate.ts'
 
-const expected = generate()
+describe.each(DIRECTORIES)('%s', directory => {
+  const expected = generate(directory)
+  const generated = join(directory, 'generated')
 
-test('every generated file belongs to a schema', () => {
-  expect(readdirSync(GENERATED).sort()).toEqual([...expected.keys()].sort())
+  test('every generated file belongs to a schema', () => {
+    expect(readdirSync(generated).sort()).toEqual([...expected.keys()].sort())
+  })
+
+  test.each([...expected])(
+    'generated/%s is what the generator writes now (else: npm run generate)',
+    (name, contents) => {
+      expect(readFileSync(join(generated, name), 'utf8')).toBe(contents)
+    },
+  )
 })
-
-test.each([...expected])(
-  'generated/%s is what the generator writes now (else: npm run generate)',
-  (name, contents) => {
-    expect(readFileSync(join(GENERATED, name), 'utf8')).toBe(contents)
-  },
-)
 
 test.each(readdirSync(import.meta.dirname).filter(name => name.endsWith('.avsc')))(
   '%s documents every field',

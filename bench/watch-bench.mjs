@@ -1,0 +1,6 @@
+/** The program that the workload's checker measures: TypeScript is loaded through tsx in this very process. */
+import { register } from 'tsx/esm/api'
+
+register()
+const { main } = await import('./watch/main.ts')
+await main(process.argv.slice(2))

@@ -1,0 +1,27 @@
+/** Scores feature vectors with an ONNX model. */
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { FEATURES } from './motion-stats.ts'
+
+/** Class probabilities of each feature vector, in their order. */
+export type Scorer = (features: readonly Float32Array[]) => Promise<readonly Float32Array[]>
+
+/** @param model a file; one intra-op thread, so that all work is done in the thread that asks for it */
+export async function onnxScorer(model: string): Promise<Scorer> {
+  const session = await InferenceSession.create(model, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    logSeverityLevel: 3,
+  })
+  const [input = ''] = session.inputNames
+  return async features => {
+    const rows = new Float32Array(features.length * FEATURES)
+    for (const [i, row] of features.entries()) rows.set(row, i * FEATURES)
+    const tensor = new Tensor('float32', rows, [features.length, FEATURES])
+    const { probabilities } = await session.run({ [input]: tensor }, ['probabilities'])
+    if (!(probabilities?.data instanceof Float32Array)) throw new Error(`${model} gives no probabilities`)
+    const { data } = probabilities
+    const classes = data.length / features.length
+    return features.map((_, i) => data.subarray(i * classes, (i + 1) * classes))
+  }
+}
