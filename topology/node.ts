@@ -46,6 +46,12 @@ export interface NodeOptions {
    * sent ten times as often, but not more often than each 100 ms and not less often than each 500 ms.
    */
   readonly sessionTimeout?: number
+  /**
+   * Bytes of updates that the node's tables may hold back until the next commit, so that of several updates of a key only
+   * the last is handed on (Kafka Streams' `statestore.cache.max.bytes`). Default 0: every update is handed on, and what is
+   * put out does not depend on when commits come.
+   */
+  readonly cacheBytes?: number
   readonly timers?: Timers
   /** Something an operator of the node should know. */
   readonly onNotice?: (text: string) => void
@@ -108,6 +114,7 @@ export class StreamsNode {
       guarantee: this.#options.guarantee ?? 'exactly_once',
       commitInterval: this.#options.commitInterval ?? 100,
       sessionTimeout: this.#options.sessionTimeout,
+      cacheBytes: this.#options.cacheBytes ?? 0,
       state,
       partitions,
       globals: this.#globals.tables,

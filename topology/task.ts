@@ -17,6 +17,7 @@ import { TickerError } from './errors.ts'
 import type { CommittedOffset, ProducerRecord, TopicPartition } from './log/log.ts'
 import type { RecordBatch } from './log/record-batch.ts'
 import { buildOperators, type Operators } from './operators/build.ts'
+import type { CacheBudget, RecordCache } from './operators/record-cache.ts'
 import { type DeadLetter, nextQueue, PartitionQueue } from './partition-group.ts'
 import { deadLetterTopic, type SubTopology, type TaskId, taskName } from './plan.ts'
 import type { Decision } from './recorded.ts'
@@ -46,6 +47,8 @@ export interface TaskOptions {
   readonly partitions: ReadonlyMap<string, number>
   /** The contents of global tables, by their node. */
   readonly globals: ReadonlyMap<string, TableView>
+  /** What its tables' caches may hold; undefined for none. */
+  readonly cacheBudget?: CacheBudget | undefined
   readonly timers: Timers
   readonly onNotice?: (text: string) => void
   readonly onDeadLetter?: (letter: DeadLetter) => void
@@ -75,6 +78,7 @@ export class Task {
       collector: this.#collector,
       timers: options.timers,
       globals: options.globals,
+      cacheBudget: options.cacheBudget,
     })
   }
 
@@ -180,9 +184,13 @@ export class Task {
     }
   }
 
-  /** Waits for what works asynchronously. */
+  /** Hands on what caches hold back and waits for what works asynchronously, until neither has anything left. */
   async drain(): Promise<void> {
-    for (const operator of this.operators.asynchronous) if (operator.pending > 0) await operator.drain()
+    const { asynchronous, caches } = this.operators
+    do {
+      this.#flush(caches)
+      for (const operator of asynchronous) if (operator.pending > 0) await operator.drain()
+    } while (caches.some(cache => cache.size > 0))
   }
 
   /** Takes new recorded decisions. To be called right after a commit or a start, when nothing is under way. */
@@ -208,6 +216,7 @@ export class Task {
   close(): void {
     this.state = 'closed'
     for (const operator of this.operators.asynchronous) operator.close()
+    for (const cache of this.operators.caches) cache.clear()
     this.#queues = []
   }
 
@@ -221,6 +230,14 @@ export class Task {
         `task ${this.name} cannot decode its next record yet: ${error instanceof Error ? error.message : error}`,
       )
       await new Promise<void>(resolve => timers.after(DECODE_RETRY, resolve))
+    }
+  }
+
+  #flush(caches: readonly RecordCache[]): void {
+    try {
+      for (const cache of caches) cache.flush()
+    } catch (cause) {
+      throw this.#failed(cause, 'as its caches were emptied')
     }
   }
 

@@ -13,6 +13,7 @@ import { type CommitScope, commit, type ProcessingGuarantee } from './commit.ts'
 import { TickerError } from './errors.ts'
 import type { Assignment, Consumer, Log, Producer, TopicPartition } from './log/log.ts'
 import type { RecordBatch } from './log/record-batch.ts'
+import type { CacheBudget } from './operators/record-cache.ts'
 import type { DeadLetter } from './partition-group.ts'
 import { type Plan, type SubTopology, type TaskId, taskName } from './plan.ts'
 import type { Decision } from './recorded.ts'
@@ -40,6 +41,8 @@ export interface ThreadOptions {
   readonly partitions: ReadonlyMap<string, number>
   /** The contents of global tables, by their node. */
   readonly globals: ReadonlyMap<string, TableView>
+  /** Bytes of updates that the record caches of its tables may hold back; 0 for none. */
+  readonly cacheBytes: number
   readonly timers: Timers
   readonly listener: ThreadListener
 }
@@ -66,6 +69,7 @@ export class StreamThread {
   /** Tasks being restored, by name; the token tells a task from a later one of the same name. */
   readonly #starting = new Map<string, { readonly token: object; readonly done: Promise<void> }>()
   readonly #attempts = new Map<string, number>()
+  readonly #cacheBudget: CacheBudget | undefined
   #consumer: Consumer | undefined
   /** Assignments not acted on yet, the newest last. */
   #assigned: Assignment[] = []
@@ -74,6 +78,8 @@ export class StreamThread {
 
   constructor(options: ThreadOptions) {
     this.#options = options
+    const { cacheBytes } = options
+    this.#cacheBudget = cacheBytes > 0 ? { limit: cacheBytes, used: 0 } : undefined
   }
 
   /** Joins the group. */
@@ -324,6 +330,7 @@ export class StreamThread {
       applicationId: plan.applicationId,
       partitions,
       globals,
+      cacheBudget: this.#cacheBudget,
       timers,
       onNotice: text => listener.onNotice(text),
       onDeadLetter: letter => listener.onDeadLetter(letter),

@@ -4,7 +4,7 @@ import type { Adder, AggregateNode } from '../nodes/aggregations.ts'
 import type { GroupedTableAggregateNode } from '../nodes/tables.ts'
 import type { TaskCounts } from './context.ts'
 import { forwardChange } from './forward-change.ts'
-import type { Operator, OutputPort } from './operator.ts'
+import type { Downstream, Operator } from './operator.ts'
 import type { TableStore } from './table-store.ts'
 
 /**
@@ -17,7 +17,7 @@ import type { TableStore } from './table-store.ts'
 export function aggregate(
   node: AggregateNode,
   adder: Adder,
-  options: { store: TableStore; out: OutputPort; counts: TaskCounts },
+  options: { store: TableStore; out: Downstream; counts: TaskCounts },
 ): Operator {
   const { store, out, counts } = options
   return {
@@ -38,7 +38,7 @@ export function aggregate(
 /** Takes a row's old value away from its group's aggregate, then adds the new one. */
 export function groupedTableAggregate(
   node: GroupedTableAggregateNode,
-  options: { store: TableStore; out: OutputPort },
+  options: { store: TableStore; out: Downstream },
 ): Operator {
   const { store, out } = options
   return {

@@ -12,6 +12,8 @@ import type {
 import { aggregate, groupedTableAggregate } from './aggregate.ts'
 import type { BuildContext, Built } from './context.ts'
 import { foreignKeyJoin, foreignKeyLookup, foreignKeySubscribe, subscriptions } from './foreign-key-join.ts'
+import type { Downstream } from './operator.ts'
+import { cachedStore, recordCache } from './record-cache.ts'
 import { suppress, suppressedView, suppressionBuffer } from './suppress.ts'
 import { tableGroupBy } from './table-group-by.ts'
 import { tableJoin, tableJoinView } from './table-join.ts'
@@ -23,8 +25,8 @@ export function buildTable(node: TableNode | AggregateNode | ForeignKeyNode, con
   const { counts } = context
   switch (node.kind) {
     case 'tableSource': {
-      const store = node.materialized ? keep(node, node.store, context) : undefined
-      return [tableSource(node, { store, out, counts })]
+      const kept = node.materialized ? keep(node, node.store, context) : { store: undefined, out }
+      return [tableSource(node, { ...kept, counts })]
     }
     case 'tableFilter':
     case 'tableMapValues':
@@ -32,10 +34,10 @@ export function buildTable(node: TableNode | AggregateNode | ForeignKeyNode, con
     case 'tableGroupBy':
       return [tableGroupBy(node, out)]
     case 'groupedTableAggregate':
-      return [groupedTableAggregate(node, { store: keep(node, node.store, context), out })]
+      return [groupedTableAggregate(node, keep(node, node.store, context))]
     case 'aggregate': {
-      const store = keep(node, node.store, context)
-      return node.adders.map(adder => aggregate(node, adder, { store, out, counts }))
+      const kept = keep(node, node.store, context)
+      return node.adders.map(adder => aggregate(node, adder, { ...kept, counts }))
     }
     case 'tableJoin':
       return buildJoin(node, context)
@@ -51,8 +53,7 @@ export function buildTable(node: TableNode | AggregateNode | ForeignKeyNode, con
     case 'suppress': {
       const buffer = suppressionBuffer(node)
       context.stores.push(buffer)
-      const parent = context.tables.get(node.inputs[0]!.node)
-      if (parent !== undefined) context.tables.set(node.name, suppressedView(buffer, parent))
+      derive(node, context, ([parent]) => parent && suppressedView(buffer, parent))
       return [suppress(node, { buffer, out })]
     }
     case 'tableToStream':
@@ -62,29 +63,51 @@ export function buildTable(node: TableNode | AggregateNode | ForeignKeyNode, con
 
 function buildRows(node: TableFilterNode | TableMapValuesNode, context: BuildContext): Built[number] {
   const row = node.kind === 'tableFilter' ? filteredRow(node) : mappedRow(node)
-  const store = node.store === undefined ? undefined : keep(node, node.store, context)
-  const parent = context.tables.get(node.inputs[0]!.node)
-  if (store === undefined && parent !== undefined) context.tables.set(node.name, rowsView(parent, row))
-  return tableRows(node, { row, store, out: context.port(node.name) })
+  if (node.store !== undefined) return tableRows(node, { row, ...keep(node, node.store, context) })
+  derive(node, context, ([parent]) => parent && rowsView(parent, row))
+  return tableRows(node, { row, store: undefined, out: context.port(node.name) })
 }
 
 function buildJoin(node: TableJoinNode, context: BuildContext): Built {
   const left = viewOf(node, 0, context)
   const right = viewOf(node, 1, context)
-  const store = node.store === undefined ? undefined : keep(node, node.store, context)
-  if (store === undefined) context.tables.set(node.name, tableJoinView(node, { left, right }))
-  return tableJoin(node, { left, right, store, out: context.port(node.name) })
+  if (node.store !== undefined) return tableJoin(node, { left, right, ...keep(node, node.store, context) })
+  derive(node, context, ([one, other]) => one && other && tableJoinView(node, { left: one, right: other }))
+  return tableJoin(node, { left, right, store: undefined, out: context.port(node.name) })
 }
 
-/** The contents of a table that the node is made of: materialization.ts has seen to it that there are some. */
+/**
+ * The contents of a table that the node is made of: materialization.ts has seen to it that there are some. As the node
+ * knows them: a result that took in what it will be told of once more would be told to go twice.
+ */
 function viewOf(node: TableNode | ForeignKeyNode, input: number, context: BuildContext): TableView {
-  return context.tables.get(node.inputs[input]!.node)!
+  return context.told.get(node.inputs[input]!.node)!
 }
 
-/** A store of the task, in which the table's contents are found. */
-function keep(node: { readonly name: string }, spec: TableStoreSpec, context: BuildContext): TableStore {
+/** The contents of a table that keeps none itself are those of the ones it is made of. */
+function derive(
+  node: TableNode,
+  { tables, told }: BuildContext,
+  viewOver: (parents: readonly (TableView | undefined)[]) => TableView | undefined,
+): void {
+  for (const views of [tables, told]) {
+    const view = viewOver(node.inputs.map(input => views.get(input.node)))
+    if (view !== undefined) views.set(node.name, view)
+  }
+}
+
+/** A store of the task, in which the table's contents are found, and where the table hands on its updates. */
+function keep(
+  node: TableNode | AggregateNode,
+  spec: TableStoreSpec,
+  context: BuildContext,
+): { readonly store: TableStore; readonly out: Downstream } {
   const store = tableStore(spec)
   context.stores.push(store.state)
+  // A cache would lose versions.
+  const cache = spec.history === undefined ? recordCache(node, spec, context) : undefined
   context.tables.set(node.name, store)
-  return store
+  context.told.set(node.name, cache?.toldOf(store) ?? store)
+  if (cache === undefined) return { store, out: context.port(node.name) }
+  return { store: cachedStore(store, cache), out: cache }
 }

@@ -2,8 +2,10 @@
 import { SessionStore, WindowStore } from '../../state/index.ts'
 import type { TableView } from '../change.ts'
 import type { WindowAggregateNode } from '../nodes/aggregations.ts'
+import { windowedSerde } from '../windowed-serde.ts'
 import type { Windowed } from '../windows.ts'
 import type { BuildContext, Built, TaskStateStore } from './context.ts'
+import { recordCache } from './record-cache.ts'
 import { sessionWindowAggregate } from './session-window-aggregate.ts'
 import { slidingWindowAggregate } from './sliding-window-aggregate.ts'
 import { timeWindowAggregate } from './time-window-aggregate.ts'
@@ -11,8 +13,12 @@ import { timeWindowAggregate } from './time-window-aggregate.ts'
 export function buildWindowAggregate(node: WindowAggregateNode, context: BuildContext): Built {
   const { windows } = node
   const retention = keptFor(node)
+  // Final results come once each: there is nothing to hold back.
+  const serdes = { key: windowedSerde(node.key, windows), value: node.value }
+  const cache = node.emit === 'close' ? undefined : recordCache(node, serdes, context)
   const options = {
-    out: context.port(node.name),
+    cache,
+    out: cache ?? context.port(node.name),
     late: context.port(node.name, 'late'),
     counts: context.counts,
     retention,
@@ -27,6 +33,7 @@ export function buildWindowAggregate(node: WindowAggregateNode, context: BuildCo
   const keep = (store: TaskStateStore, view: TableView): void => {
     context.stores.push(store)
     context.tables.set(node.name, view)
+    context.told.set(node.name, cache?.toldOf(view) ?? view)
   }
   if (windows.kind === 'session') {
     const store = new SessionStore(storeOptions)

@@ -20,6 +20,7 @@ import { globalJoin } from './global-join.ts'
 import { mapBatch } from './map-batch.ts'
 import { type Collector, OutputPort } from './operator.ts'
 import { process } from './process.ts'
+import type { CacheBudget } from './record-cache.ts'
 import { repartition, sink } from './sink.ts'
 import { joinRetention, streamStreamJoin } from './stream-stream-join.ts'
 import { joinBuffer, streamTableJoin } from './stream-table-join.ts'
@@ -27,7 +28,7 @@ import { filter, flatMap, flatMapValues, mapValues, merge, peek, split } from '.
 
 export type Operators = Pick<
   BuildContext,
-  'sources' | 'asynchronous' | 'stores' | 'clocks' | 'onStart' | 'decisions' | 'counts' | 'tables'
+  'sources' | 'asynchronous' | 'caches' | 'stores' | 'clocks' | 'onStart' | 'decisions' | 'counts' | 'tables'
 > & { readonly ports: readonly OutputPort[] }
 
 export function buildOperators(
@@ -38,11 +39,13 @@ export function buildOperators(
     timers: Timers
     /** The contents of global tables, by their node. */
     globals: ReadonlyMap<string, TableView>
+    cacheBudget?: CacheBudget | undefined
   },
 ): Operators {
   const ports = new Map<string, Map<string, OutputPort>>()
   const context: BuildContext = {
     ...options,
+    cacheBudget: options.cacheBudget,
     part,
     counts: { closed: 0, keyless: 0 },
     sources: new Map(),
@@ -53,6 +56,8 @@ export function buildOperators(
     onStart: [],
     decisions: [],
     tables: new Map(options.globals),
+    told: new Map(),
+    caches: [],
     port: (node, output = 'out') => ports.get(node)!.get(output)!,
   }
   for (const node of part.nodes) {

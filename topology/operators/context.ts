@@ -6,6 +6,7 @@ import type { SubTopology } from '../plan.ts'
 import type { DecisionStore } from '../recorded.ts'
 import type { Timers } from '../timers.ts'
 import type { AsyncOperator, Collector, Operator, OutputPort } from './operator.ts'
+import type { CacheBudget, RecordCache } from './record-cache.ts'
 
 /** A store as the task sees it: filled entry by entry on restore, and giving up its changes at a commit. */
 export interface TaskStateStore {
@@ -50,8 +51,14 @@ export interface BuildContext {
   /** Called when the stores are restored, before the first record. */
   readonly onStart: (() => void)[]
   readonly decisions: DecisionStore<unknown>[]
-  /** The contents of tables, by the name of their node: for joins, and for tables made of tables. */
+  /** The contents of tables, by the name of their node: what streams are joined with. */
   readonly tables: Map<string, TableView>
+  /** The same as those who follow a table know it, who are told later where it has a cache: for tables made of tables. */
+  readonly told: Map<string, TableView>
+  /** Parents before children. */
+  readonly caches: RecordCache[]
+  /** Undefined where updates are handed on at once. */
+  readonly cacheBudget: CacheBudget | undefined
   /** An output of the node that is being built, or of one before it. */
   port(node: string, output?: string): OutputPort
 }

@@ -1,10 +1,10 @@
 import type { Change } from '../change.ts'
 import type { StreamRecord } from '../record.ts'
-import type { OutputPort } from './operator.ts'
+import type { Downstream } from './operator.ts'
 
 /** Hands on a change in place of the record's value, with a time of its own if one is given. */
 export function forwardChange(
-  out: OutputPort,
+  out: Downstream,
   record: StreamRecord,
   change: Change<unknown>,
   time = record.timestamp,

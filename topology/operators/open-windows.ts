@@ -3,6 +3,7 @@ import type { Timestamped, WindowStore } from '../../state/index.ts'
 import type { Adder, WindowAggregateNode } from '../nodes/aggregations.ts'
 import type { StreamRecord } from '../record.ts'
 import { lastClosedStart, lengthOf, type Windows } from '../windows.ts'
+import type { RecordCache } from './record-cache.ts'
 import { NEVER, type WindowClocks, windowClocks } from './window-clocks.ts'
 import { type WindowPorts, windowOutput } from './window-output.ts'
 
@@ -12,6 +13,8 @@ export interface FixedWindowOptions extends WindowPorts {
   readonly store: WindowStore<unknown, unknown>
   /** Milliseconds for which windows are kept, counted from their start. */
   readonly retention: number
+  /** Holds back the updates, if there is one. */
+  readonly cache: RecordCache | undefined
 }
 
 export class OpenWindows {
@@ -22,6 +25,7 @@ export class OpenWindows {
   /** From a window's start to its end. */
   readonly #length: number
   readonly #clocks: WindowClocks
+  readonly #cache: RecordCache | undefined
   readonly #output: ReturnType<typeof windowOutput>
 
   constructor(node: WindowAggregateNode, windows: FixedWindows, options: FixedWindowOptions) {
@@ -30,6 +34,7 @@ export class OpenWindows {
     this.#store = options.store
     this.#retention = options.retention
     this.#length = lengthOf(windows)
+    this.#cache = options.cache
     this.#clocks = windowClocks(node, options.store)
     this.#output = windowOutput(node, options)
   }
@@ -52,20 +57,26 @@ export class OpenWindows {
   }
 
   /**
-   * Adds the record to the aggregate of the window that begins at `start`, of which `found` is what there is. False if the
-   * window is closed, or forgotten because another input is far ahead: then nothing was done.
+   * Adds the record to the aggregate of the window that begins at `start`, of which `found` is what there is; a window that
+   * is new begins with `first`, if that is given. False if the window is closed, or forgotten because another input is far
+   * ahead: then nothing was done.
    */
   add(
     record: StreamRecord,
     adder: Adder,
-    at: { start: number; found: Timestamped<unknown> | undefined; now: number },
+    at: {
+      start: number
+      found: Timestamped<unknown> | undefined
+      first?: Timestamped<unknown> | undefined
+      now: number
+    },
   ): boolean {
-    const { start, found, now } = at
+    const { start, found, first, now } = at
     if (this.isClosed(start, now)) return false
     const { key, value } = record
-    const before = found === undefined ? this.#node.initial() : found.value
-    const newValue = adder.add(before, value, key) ?? null
-    const timestamp = Math.max(record.timestamp, found?.timestamp ?? NEVER)
+    const before = found ?? first
+    const newValue = adder.add(before === undefined ? this.#node.initial() : before.value, value, key) ?? null
+    const timestamp = Math.max(record.timestamp, before?.timestamp ?? NEVER)
     return this.set(record, { start, newValue, oldValue: found?.value ?? null, timestamp })
   }
 
@@ -76,9 +87,11 @@ export class OpenWindows {
   ): boolean {
     const { start, newValue, timestamp } = result
     const { key } = record
+    const window = { key, start, end: start + this.#length }
+    this.#cache?.hold(window, () => this.#store.get(key, start))
     if (newValue === null) this.#store.delete(key, start)
     else if (!this.#store.put(key, start, newValue, timestamp)) return false
-    this.#output.update(record, { ...result, window: { key, start, end: start + this.#length } })
+    this.#output.update(record, { ...result, window })
     return true
   }
 

@@ -23,8 +23,13 @@ export interface AsyncOperator extends Operator {
   close(): void
 }
 
+/** Where an operator hands on its records. */
+export interface Downstream {
+  forward(record: StreamRecord): void
+}
+
 /** One output of a node: the operators that follow, in order of their declaration, and how many records passed. */
-export class OutputPort {
+export class OutputPort implements Downstream {
   readonly node: string
   readonly output: string
   count = 0

@@ -11,15 +11,20 @@ import type { WindowAggregateNode } from '../nodes/aggregations.ts'
 import { noHeaders, type StreamRecord } from '../record.ts'
 import type { SessionWindows } from '../windows.ts'
 import type { Operator } from './operator.ts'
+import type { RecordCache } from './record-cache.ts'
 import { NEVER, windowClocks } from './window-clocks.ts'
 import { type WindowPorts, windowOutput } from './window-output.ts'
 
 export function sessionWindowAggregate(
   node: WindowAggregateNode,
   windows: SessionWindows,
-  options: WindowPorts & { store: SessionStore<unknown, unknown>; retention: number },
+  options: WindowPorts & {
+    store: SessionStore<unknown, unknown>
+    retention: number
+    cache: RecordCache | undefined
+  },
 ): readonly Operator[] {
-  const { store, retention, late, counts } = options
+  const { store, retention, cache, late, counts } = options
   const { gap, grace } = windows
   const advance = windowClocks(node, store)
   const output = windowOutput(node, options)
@@ -40,6 +45,13 @@ export function sessionWindowAggregate(
   const forget = (key: unknown, upTo: number): void => {
     for (const { start, end } of store.find(key, NEVER, upTo)) if (end <= upTo) store.delete(key, start, end)
   }
+
+  /** To be called before a session is changed. */
+  const hold = (key: unknown, start: number, end: number): void =>
+    cache?.hold({ key, start, end }, () => {
+      const found = store.get(key, start, end)
+      return found && { value: found.value, timestamp: end }
+    })
 
   const update = (
     record: StreamRecord,
@@ -78,14 +90,18 @@ export function sessionWindowAggregate(
       for (const session of found) aggregate = node.merge!(aggregate, session.value, key)
       if (start !== end) {
         for (const session of found) {
+          hold(key, session.start, session.end)
           store.delete(key, session.start, session.end)
           update(record, [session.start, session.end], { newValue: null, oldValue: session.value })
         }
       }
       aggregate = adder.add(aggregate, value, key) ?? null
+      hold(key, start, end)
       if (aggregate === null) store.delete(key, start, end)
       else store.put(key, start, end, aggregate)
-      update(record, [start, end], { newValue: aggregate, oldValue: null })
+      // Of several records at one time only the last one's session stays as it is.
+      const oldValue = start === end ? (found[0]?.value ?? null) : null
+      update(record, [start, end], { newValue: aggregate, oldValue })
     },
   }))
 }

@@ -10,7 +10,7 @@
  *
  * A window takes records while end + grace is not less than the clock. Records without a key or a value are dropped.
  */
-import type { WindowEntry } from '../../state/index.ts'
+import type { Timestamped, WindowEntry } from '../../state/index.ts'
 import type { Adder, WindowAggregateNode } from '../nodes/aggregations.ts'
 import type { StreamRecord } from '../record.ts'
 import type { SlidingWindows } from '../windows.ts'
@@ -31,8 +31,8 @@ export function slidingWindowAggregate(
   /** Each of these answers whether the record came in time for all the windows it belongs to. */
   const process = (record: StreamRecord, adder: Adder, now: number): boolean => {
     const { key, timestamp: time } = record
-    const add = (start: number, found: { value: unknown; timestamp: number } | undefined): void => {
-      if (!open.add(record, adder, { start, found, now })) inTime = false
+    const add = (start: number, found: Timestamped<unknown> | undefined, first = found): void => {
+      if (!open.add(record, adder, { start, found, first, now })) inTime = false
     }
     let inTime = true
     let [endsHere, beginsAfter] = [false, false]
@@ -67,7 +67,7 @@ export function slidingWindowAggregate(
       add(previous + 1, undefined)
     if (!endsHere) {
       const holdsPrevious = left !== undefined && left.timestamp >= time - difference
-      add(time - difference, holdsPrevious ? { value: left!.value, timestamp: time } : undefined)
+      add(time - difference, undefined, holdsPrevious ? { value: left!.value, timestamp: time } : undefined)
     }
     if (!beginsAfter && beyond !== undefined) beginAfter(record, beyond)
     return inTime

@@ -2,7 +2,7 @@
 import { changeOf, type TableView } from '../change.ts'
 import type { TableJoinNode } from '../nodes/tables.ts'
 import { forwardChange } from './forward-change.ts'
-import type { Operator, OutputPort } from './operator.ts'
+import type { Downstream, Operator } from './operator.ts'
 import type { TableStore } from './table-store.ts'
 
 interface Sides {
@@ -16,7 +16,7 @@ interface Sides {
  */
 export function tableJoin(
   node: TableJoinNode,
-  options: Sides & { store: TableStore | undefined; out: OutputPort },
+  options: Sides & { store: TableStore | undefined; out: Downstream },
 ): readonly [left: Operator, right: Operator] {
   const { store, out } = options
 

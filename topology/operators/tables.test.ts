@@ -20,13 +20,20 @@ const someInputs = fc.array(
   { maxLength: 30 },
 )
 
+/** When a restart and commits come, and what record caches may hold: nothing, a few updates, or all. */
+const circumstances = fc.record({
+  restartAfter: fc.nat({ max: 30 }),
+  cacheBytes: fc.constantFrom(0, 400, 1_000_000),
+  seed: fc.nat({ max: 1000 }),
+})
+
 type Tables = Record<Input['topic'], KTable<string, number>>
 
 /** Runs what is made of two tables, on three partitions and with a restart; answers with the result's rows in the end. */
 async function rowsOf(
   make: (tables: Tables) => KTable<string, number>,
   inputs: readonly Input[],
-  restartAfter = -1,
+  { restartAfter, ...caches }: { restartAfter: number; cacheBytes: number; seed: number },
 ): Promise<Record<string, number>> {
   const builder = new TopologyBuilder()
   const left = builder.table('left', { key: string, value: long })
@@ -34,7 +41,8 @@ async function rowsOf(
   make({ left, right }).toStream().to('out', { key: string, value: long })
   const graph = builder.build()
   const timers = new ManualTimers()
-  const options = { log: memoryLog({ now: () => timers.now() }), commitEvery: 2, partitions: 3 }
+  const log = memoryLog({ now: () => timers.now() })
+  const options = { log, commitEvery: 3, partitions: 3, ...caches }
   let driver = await TopologyTestDriver.start(graph, options)
   for (const [i, { topic, key, value }] of inputs.entries()) {
     if (i === restartAfter) {
@@ -124,6 +132,18 @@ const operators: Record<
         return b === undefined ? [] : [[key, 100 * (a + b) + b + 1]]
       }),
   },
+  'groupBy of joined tables, sum of products': {
+    make: ({ left, right }) =>
+      left
+        .outerJoin('joined', right, (a, b) => (a ?? 1) * (b ?? 1))
+        .groupBy(value => [groupOf(value), value], { key: string, value: long })
+        .reduce('sums', { add: (a, b) => a + b, subtract: (a, b) => a - b }),
+    expected: (left, right) => {
+      const keys = [...new Set([...left.keys(), ...right.keys()])]
+      const products = keys.map(key => (left.get(key) ?? 1) * (right.get(key) ?? 1))
+      return Object.entries(sums(products.map(value => [groupOf(value), value])))
+    },
+  },
   outerJoin: {
     make: ({ left, right }) => left.outerJoin('joined', right, (a, b) => 10 * (a ?? -1) + (b ?? -1)),
     expected: (left, right) =>
@@ -148,18 +168,21 @@ function withoutZeros(rows: Record<string, number>): Record<string, number> {
 }
 
 describe('tables', () => {
-  it.each(Object.keys(operators))('%s: the result follows the tables, through a restart', async name => {
-    const { make, expected } = operators[name]!
-    await fc.assert(
-      fc.asyncProperty(someInputs, fc.nat({ max: 30 }), async (inputs, restartAfter) => {
-        const { left, right } = contents(inputs)
-        expect(withoutZeros(await rowsOf(make, inputs, restartAfter))).toEqual(
-          withoutZeros(Object.fromEntries(expected(left, right))),
-        )
-      }),
-      { numRuns: 20 },
-    )
-  })
+  it.each(Object.keys(operators))(
+    '%s: the result follows the tables, through a restart, cached or not',
+    async name => {
+      const { make, expected } = operators[name]!
+      await fc.assert(
+        fc.asyncProperty(someInputs, circumstances, async (inputs, when) => {
+          const { left, right } = contents(inputs)
+          expect(withoutZeros(await rowsOf(make, inputs, when))).toEqual(
+            withoutZeros(Object.fromEntries(expected(left, right))),
+          )
+        }),
+        { numRuns: 20 },
+      )
+    },
+  )
 
   it('takes away nothing for an aggregate that is new', async () => {
     const builder = new TopologyBuilder()

@@ -3,13 +3,13 @@ import { changeOf, type TableView } from '../change.ts'
 import type { TableFilterNode, TableMapValuesNode, TableSourceNode } from '../nodes/tables.ts'
 import type { TaskCounts } from './context.ts'
 import { forwardChange } from './forward-change.ts'
-import type { Operator, OutputPort } from './operator.ts'
+import type { Downstream, Operator } from './operator.ts'
 import type { TableStore } from './table-store.ts'
 
 /** Each record is its key's newest value; the last one to arrive counts, unless the table is versioned. */
 export function tableSource(
   node: TableSourceNode,
-  options: { store: TableStore | undefined; out: OutputPort; counts: TaskCounts },
+  options: { store: TableStore | undefined; out: Downstream; counts: TaskCounts },
 ): Operator {
   const { store, out, counts } = options
   return {
@@ -27,7 +27,7 @@ export function tableSource(
   }
 }
 
-export function tableToStream(out: OutputPort): Operator {
+export function tableToStream(out: Downstream): Operator {
   return {
     process(record) {
       const { value } = record
@@ -53,7 +53,7 @@ export function mappedRow(node: TableMapValuesNode): RowFunction {
 /** Makes each row of the row it comes from. */
 export function tableRows(
   node: TableFilterNode | TableMapValuesNode,
-  options: { row: RowFunction; store: TableStore | undefined; out: OutputPort },
+  options: { row: RowFunction; store: TableStore | undefined; out: Downstream },
 ): Operator {
   const { row, store, out } = options
   const deletesAbsent = node.kind !== 'tableFilter' || !node.sendsOldValues || node.ofVersions

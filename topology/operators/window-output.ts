@@ -4,10 +4,10 @@ import type { WindowAggregateNode } from '../nodes/aggregations.ts'
 import type { StreamRecord } from '../record.ts'
 import type { Windowed } from '../windows.ts'
 import type { TaskCounts } from './context.ts'
-import type { OutputPort } from './operator.ts'
+import type { Downstream, OutputPort } from './operator.ts'
 
 export interface WindowPorts {
-  readonly out: OutputPort
+  readonly out: Downstream
   /** Records that came too late for at least one of their windows, once each. */
   readonly late: OutputPort
   readonly counts: TaskCounts

@@ -15,7 +15,10 @@ import { ManualTimers } from './manual-timers.ts'
 
 export interface TestDriverOptions
   extends Partial<
-    Pick<NodeOptions, 'guarantee' | 'state' | 'onDecision' | 'onNotice' | 'applicationId' | 'oneTask'>
+    Pick<
+      NodeOptions,
+      'guarantee' | 'state' | 'onDecision' | 'onNotice' | 'applicationId' | 'oneTask' | 'cacheBytes'
+    >
   > {
   /**
    * A commit after every so many records, those of internal topics included. Default 1, which is Kafka Streams' test
@@ -198,6 +201,7 @@ export class TopologyTestDriver {
       oneTask,
       state = memoryBackend(),
       guarantee,
+      cacheBytes,
       onDecision,
       onNotice,
     } = this.#options
@@ -209,6 +213,7 @@ export class TopologyTestDriver {
       state,
       guarantee,
       commitInterval: Number.POSITIVE_INFINITY,
+      cacheBytes,
       timers: this.timers,
       onDecision,
       onNotice,
