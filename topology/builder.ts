@@ -52,8 +52,28 @@ export class TopologyBuilder {
   /**
    * Reads one topic or several. Records without a key or a value are handed on, as in Kafka Streams. Records that cannot be
    * decoded, that `validate` finds wrong, or that have no usable event time go to the dead-letter topic with the reason in
-   * their headers; they never stop the job.
-   * @throws TickerError TOPOLOGY_SOURCE_TAKEN when built, if a topic is read already
+   * their headers; they never stop the job. Creates no topic but that one, `<application>-dead-letters`.
+   * @throws TickerError TOPOLOGY_SOURCE_TAKEN when built, if a topic is read already; LOG_UNKNOWN_TOPIC when started
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .stream(['watches', 'phones'], {
+   *     key: string,
+   *     value: json<{ pulse: number; taken: number }>(),
+   *     timestamp: (reading, record) => reading?.taken ?? record.timestamp,
+   *     validate: reading => (reading.pulse > 0 ? undefined : 'nobody has such a pulse'),
+   *   })
+   *   .forEach((reading, device, timestamp) => console.log(device, reading?.pulse, timestamp))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('watches', { key: 'anna', value: { pulse: 90, taken: 1000 }, timestamp: 5000 })
+   * await driver.pipe('phones', { key: 'bert', value: { pulse: -1, taken: 1000 }, timestamp: 5000 })
+   * // → anna 90 1000
+   * const [letter] = await driver.read('test-dead-letters', { key: string, value: json() })
+   * console.log(letter?.key)
+   * // → bert
+   * ```
    */
   stream<K extends NonNullable<unknown>, V extends NonNullable<unknown>>(
     topic: string | readonly string[],
@@ -83,9 +103,24 @@ export class TopologyBuilder {
   /**
    * Reads a topic as a table that every node holds completely, in memory, whatever the topic's number of partitions: for
    * `join` and `leftJoin` of streams. Contents are read to the topic's end before any record is processed, and followed
-   * from then on; records without a key are passed over, one without a value deletes. No changelog is created.
+   * from then on, whatever their timestamps; records without a key are passed over, one without a value deletes. No
+   * changelog is created.
    * @param options.store names the contents
-   * @throws TickerError TOPOLOGY_SOURCE_TAKEN when built, if the topic is read already
+   * @throws TickerError TOPOLOGY_SOURCE_TAKEN when built, if the topic is read already; LOG_UNKNOWN_TOPIC when started
+   *
+   * @example
+   * ```ts
+   * const countries = builder.globalTable('countries', { key: string, value: string, store: 'countries' })
+   * builder
+   *   .stream('orders', { key: long, value: string })
+   *   .join('named', countries, (_, country) => country, { tableKey: code => code })
+   *   .forEach((country, order) => console.log(order, country))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('countries', { key: 'at', value: 'Austria', timestamp: 0 })
+   * await driver.pipe('orders', { key: 7, value: 'at', timestamp: 0 })
+   * // → 7 Austria
+   * ```
    */
   globalTable<K extends NonNullable<unknown>, V extends NonNullable<unknown>>(
     topic: string,
@@ -108,8 +143,24 @@ export class TopologyBuilder {
 
   /**
    * Reads a topic as a table: each record is its key's newest value, one without a value deletes it; records without a key
-   * are dropped. The last record to arrive counts, whatever its timestamp. Otherwise as `stream`.
+   * are dropped. The last record to arrive counts, whatever its timestamp; with `historyRetention` the one with the
+   * greatest timestamp does. Otherwise as `stream`. Creates the store with its changelog topic, if there is one.
    * @param options.store without it the contents are kept only if what follows needs them, in a store `table-<topic>`
+   * @throws TickerError TOPOLOGY_SOURCE_TAKEN when built, if the topic is read already; LOG_UNKNOWN_TOPIC when started
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .table('rooms', { key: string, value: string })
+   *   .toStream()
+   *   .forEach((room, person) => console.log(person, room))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('rooms', { key: 'anna', value: 'kitchen', timestamp: 0 })
+   * await driver.pipe('rooms', { key: 'anna', value: null, timestamp: 1 })
+   * // → anna kitchen
+   * // → anna null
+   * ```
    */
   table<K extends NonNullable<unknown>, V extends NonNullable<unknown>>(
     topic: string,
@@ -122,14 +173,50 @@ export class TopologyBuilder {
   /**
    * Declares a store for processors, one per task, with a changelog topic: any of the typed stores, or one of the
    * application's own. Processors that share it run in one sub-topology.
-   * `builder.store('sums', name => new KeyValueStore({ name, key: string, value: long }))`
+   * @throws TickerError TOPOLOGY_STORE_UNUSED when built, if no processor is connected with it
+   *
+   * @example
+   * ```ts
+   * const seen = builder.store('seen', name => new KeyValueStore({ name, key: string, value: long }))
+   * builder
+   *   .stream('ids', { key: string, value: long })
+   *   .process<string, number, { seen: typeof seen }>('first', {
+   *     stores: { seen },
+   *     processor: ({ stores, forward }) => ({ key, value, timestamp }) => {
+   *       if (key === null || value === null || stores.seen.get(key) !== undefined) return
+   *       stores.seen.put(key, value, timestamp)
+   *       forward({ key, value })
+   *     },
+   *   })
+   *   .forEach((value, id) => console.log(id, value))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('ids', { key: 'a', value: 1, timestamp: 0 })
+   * await driver.pipe('ids', { key: 'a', value: 2, timestamp: 1 })
+   * // → a 1
+   * ```
    */
   store<S extends TaskStateStore>(name: string, make: (name: string) => S): StoreHandle<S> {
     checkName(name, 'store')
     return { name, output: this.add({ kind: 'store', name: `${name}-store`, inputs: [], store: name, make }) }
   }
 
-  /** The topology as plain data, checked. @throws TickerError with a TOPOLOGY_ code */
+  /**
+   * The topology as plain data, checked.
+   * @throws TickerError with a TOPOLOGY_ code; its message names the operator, its `remedy` says what to write instead
+   *
+   * @example
+   * ```ts
+   * builder.stream('in', { key: string, value: string }).to('out')
+   * console.log(describe(builder.build()).trimEnd())
+   * // → Topologies:
+   * // →    Sub-topology: 0
+   * // →     Source: source-in (topics: [in])
+   * // →       --> sink-out
+   * // →     Sink: sink-out (topic: out)
+   * // →       <-- source-in
+   * ```
+   */
   build(): Graph {
     const graph = { nodes: materialize(this.#nodes) }
     validate(graph)
@@ -137,13 +224,13 @@ export class TopologyBuilder {
     return graph
   }
 
-  /** For the handles: adds a node and answers with its main output. */
+  /** Adds a node and answers with its main output. @internal */
   add(node: GraphNode): Output {
     this.#nodes.push(node)
     return { node: node.name, output: 'out' }
   }
 
-  /** For the handles: a name for a sink; a topic may be written to from several places. */
+  /** A name for a sink; a topic may be written to from several places. @internal */
   sinkName(topics: readonly string[]): string {
     const name = `sink-${nameOf(topics)}`
     const others = this.#nodes.filter(node => node.kind === 'sink' && nameOf(node.topics) === nameOf(topics))
@@ -151,7 +238,8 @@ export class TopologyBuilder {
   }
 
   /**
-   * For the handles: milliseconds after its end until a window of this table is final.
+   * Milliseconds after its end until a window of this table is final.
+   * @internal
    * @throws TickerError TOPOLOGY_SUPPRESS_INVALID if it has no windows, or they have a clock per key
    */
   timeToClose(name: string, { node }: Output): number {
@@ -173,7 +261,7 @@ export class TopologyBuilder {
     return (node?.inputs ?? []).flatMap(input => this.#windowsBefore(input.node))
   }
 
-  /** For the handles: a name for a stateless node. */
+  /** A name for a stateless node. @internal */
   nextName(kind: string): string {
     return `${kind}-${this.#nodes.filter(node => node.kind === kind).length + 1}`
   }

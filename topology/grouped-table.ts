@@ -26,7 +26,28 @@ export class GroupedTable<K, V> {
     this.#serdes = serdes
   }
 
-  /** The number of rows in each group, 0 if all have left it. */
+  /**
+   * The number of rows in each group, 0 if all have left it.
+   * @param name of the store, its changelog topic and its repartition topic
+   * @throws TickerError TOPOLOGY_SERDE_MISSING
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .table('rooms', { key: string, value: string })
+   *   .groupBy((room, person) => [room, person], { key: string, value: string })
+   *   .count('people')
+   *   .toStream()
+   *   .forEach((people, room) => console.log(room, people))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('rooms', { key: 'anna', value: 'kitchen', timestamp: 0 })
+   * await driver.pipe('rooms', { key: 'anna', value: 'garden', timestamp: 1 })
+   * // → kitchen 1
+   * // → kitchen 0
+   * // → garden 1
+   * ```
+   */
   count(name: string): KTable<K, number> {
     return this.aggregate(name, {
       initial: () => 0,
@@ -38,7 +59,27 @@ export class GroupedTable<K, V> {
 
   /**
    * Combines the values of a group; the first one is taken as it is.
+   * @param name of the store, its changelog topic and its repartition topic
    * @param reducers a null result deletes the group
+   * @throws TickerError TOPOLOGY_SERDE_MISSING
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .table('salaries', { key: string, value: json<{ department: string; salary: number }>() })
+   *   .groupBy(({ department, salary }) => [department, salary], { key: string, value: long })
+   *   .reduce('budgets', { add: (sum, salary) => sum + salary, subtract: (sum, salary) => sum - salary })
+   *   .toStream()
+   *   .forEach((budget, department) => console.log(department, budget))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('salaries', { key: 'anna', value: { department: 'research', salary: 50 }, timestamp: 0 })
+   * await driver.pipe('salaries', { key: 'bert', value: { department: 'research', salary: 40 }, timestamp: 1 })
+   * await driver.pipe('salaries', { key: 'anna', value: { department: 'research', salary: 60 }, timestamp: 2 })
+   * // → research 50
+   * // → research 90
+   * // → research 100
+   * ```
    */
   reduce(
     name: string,
@@ -54,7 +95,31 @@ export class GroupedTable<K, V> {
 
   /**
    * An aggregate of the values of a group, of whatever type; a null result deletes it, and the next value begins anew.
+   * @param name of the store, its changelog topic and its repartition topic
    * @throws TickerError TOPOLOGY_SERDE_MISSING
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .table('rooms', { key: string, value: string })
+   *   .groupBy((room, person) => [room, person], { key: string, value: string })
+   *   .aggregate<readonly string[]>('people', {
+   *     initial: () => [],
+   *     add: (people, person) => [...people, person],
+   *     subtract: (people, person) => people.filter(each => each !== person),
+   *     value: json<readonly string[]>(),
+   *   })
+   *   .toStream()
+   *   .forEach((people, room) => console.log(room, people))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('rooms', { key: 'anna', value: 'kitchen', timestamp: 0 })
+   * await driver.pipe('rooms', { key: 'bert', value: 'kitchen', timestamp: 1 })
+   * await driver.pipe('rooms', { key: 'anna', value: null, timestamp: 2 })
+   * // → kitchen [ 'anna' ]
+   * // → kitchen [ 'anna', 'bert' ]
+   * // → kitchen [ 'bert' ]
+   * ```
    */
   aggregate<A>(
     name: string,

@@ -30,6 +30,19 @@ export class GroupedStream<K, V> {
    * The number of records of each key. Records without a key or a value are dropped; an update's timestamp is the greatest of
    * its records'.
    * @param name of the store, its changelog topic, and its repartition topic if one is needed
+   * @throws TickerError TOPOLOGY_SERDE_MISSING
+   *
+   * @example
+   * ```ts
+   * const visits = builder.stream('visits', { key: string, value: string })
+   * visits.groupByKey().count('visits-per-person').toStream().forEach((count, person) => console.log(person, count))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('visits', { key: 'anna', value: '/home', timestamp: 0 })
+   * await driver.pipe('visits', { key: 'anna', value: '/news', timestamp: 1 })
+   * // → anna 1
+   * // → anna 2
+   * ```
    */
   count(name: string): KTable<K, number> {
     return this.aggregate(name, { initial: () => 0, add: count => count + 1, value: long })
@@ -37,7 +50,25 @@ export class GroupedStream<K, V> {
 
   /**
    * Combines the values of each key; the first one is taken as it is. Otherwise as `aggregate`.
+   * @param name of the store, its changelog topic, and its repartition topic if one is needed
    * @param reducer a null result deletes the key
+   * @throws TickerError TOPOLOGY_SERDE_MISSING
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .stream('pulses', { key: string, value: long })
+   *   .groupByKey()
+   *   .reduce('greatest', (greatest, pulse) => Math.max(greatest, pulse))
+   *   .toStream()
+   *   .forEach((greatest, watch) => console.log(watch, greatest))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 0 })
+   * await driver.pipe('pulses', { key: 'anna', value: 120, timestamp: 1 })
+   * // → anna 90
+   * // → anna 120
+   * ```
    */
   reduce(
     name: string,
@@ -58,6 +89,27 @@ export class GroupedStream<K, V> {
    * Records without a key or a value are dropped; an update's timestamp is the greatest of its records'.
    * @param name of the store, its changelog topic, and its repartition topic if one is needed
    * @throws TickerError TOPOLOGY_SERDE_MISSING
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .stream('pulses', { key: string, value: long })
+   *   .groupByKey()
+   *   .aggregate('means', {
+   *     initial: () => ({ sum: 0, count: 0 }),
+   *     add: ({ sum, count }, pulse) => ({ sum: sum + pulse, count: count + 1 }),
+   *     value: json<{ sum: number; count: number }>(),
+   *   })
+   *   .mapValues(({ sum, count }) => sum / count)
+   *   .toStream()
+   *   .forEach((mean, watch) => console.log(watch, mean))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 0 })
+   * await driver.pipe('pulses', { key: 'anna', value: 120, timestamp: 1 })
+   * // → anna 90
+   * // → anna 105
+   * ```
    */
   aggregate<A>(
     name: string,
@@ -71,7 +123,28 @@ export class GroupedStream<K, V> {
     return this.#aggregate<A>(name, this.#partition(name), value, { initial, add })
   }
 
-  /** Makes one aggregate of this stream and of others grouped by the same key: `a.cogroup(f).cogroup(b, g).aggregate(…)`. */
+  /**
+   * Makes one aggregate of this stream and of others grouped by the same key.
+   * @param add how this stream's values become part of it
+   *
+   * @example
+   * ```ts
+   * const deposits = builder.stream('deposits', { key: string, value: long }).groupByKey()
+   * const withdrawals = builder.stream('withdrawals', { key: string, value: long }).groupByKey()
+   * deposits
+   *   .cogroup<number>((balance, amount) => balance + (amount ?? 0))
+   *   .cogroup(withdrawals, (balance, amount) => balance - (amount ?? 0))
+   *   .aggregate('balances', { initial: () => 0, value: long })
+   *   .toStream()
+   *   .forEach((balance, account) => console.log(account, balance))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('deposits', { key: 'anna', value: 100, timestamp: 0 })
+   * await driver.pipe('withdrawals', { key: 'anna', value: 30, timestamp: 1 })
+   * // → anna 100
+   * // → anna 70
+   * ```
+   */
   cogroup<A>(add: Aggregator<K, V, A>): CogroupedStream<K, A> {
     return new CogroupedStream<K, A>(this.#builder, [{ partition: this.#partition, add }])
   }
@@ -102,6 +175,25 @@ export class GroupedStream<K, V> {
    * `clock: 'perKey'` the greatest one of the record's own key: then a device that was offline does not find all its records
    * late.
    * @param name of the store, its state directory, its changelog topic, and its repartition topic if one is needed
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .stream('pulses', { key: string, value: long })
+   *   .groupByKey()
+   *   .window('per-minute', tumbling({ size: '1 m', grace: '5 s' }), { clock: 'perKey' })
+   *   .count()
+   *   .toStream()
+   *   .forEach((count, { key, start }) => console.log(key, start, count))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 59_000 })
+   * await driver.pipe('pulses', { key: 'anna', value: 91, timestamp: 61_000 })
+   * await driver.pipe('pulses', { key: 'anna', value: 92, timestamp: 58_000 }) // within the grace
+   * // → anna 0 1
+   * // → anna 60000 1
+   * // → anna 0 2
+   * ```
    */
   window<W extends Windows>(
     name: string,

@@ -15,7 +15,7 @@ import type { Windowed } from './windows.ts'
  * it are its updates, in the order in which they were made; the timestamp of one is that of the record it came from, or
  * what the operator says of it.
  *
- * Operators that are given a `store` keep their result in it, with a changelog topic.
+ * Operators that are given a `store` keep their result in it, with a changelog topic (`<application>-<store>-changelog`).
  */
 export class KTable<K, V> implements Partitioned<K, V> {
   /** For operators that take a table: where its changes come out, and what is known of them. */
@@ -32,6 +32,23 @@ export class KTable<K, V> implements Partitioned<K, V> {
   /**
    * The rows for which the predicate holds. An update that does not pass deletes its row; whether it was there is known only
    * if this table or the result is stored, and otherwise the deletion is handed on all the same.
+   * @throws TickerError TOPOLOGY_SERDE_MISSING, if it is to be stored
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .table('pulses', { key: string, value: long, store: 'pulses' })
+   *   .filter(pulse => pulse > 100)
+   *   .toStream()
+   *   .forEach((pulse, watch) => console.log(watch, pulse))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('pulses', { key: 'anna', value: 120, timestamp: 0 })
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 1 })
+   * await driver.pipe('pulses', { key: 'anna', value: 80, timestamp: 2 }) // is not in the result any more
+   * // → anna 120
+   * // → anna null
+   * ```
    */
   filter(predicate: (value: V, key: K) => boolean, options: Materialized<V> = {}): KTable<K, V> {
     const value = options.value ?? this.known.value
@@ -42,12 +59,47 @@ export class KTable<K, V> implements Partitioned<K, V> {
     }))
   }
 
-  /** The rows for which the predicate does not hold. */
+  /**
+   * The rows for which the predicate does not hold; otherwise as `filter`.
+   * @throws TickerError TOPOLOGY_SERDE_MISSING, if it is to be stored
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .table('rooms', { key: string, value: string })
+   *   .filterNot((_, person) => person === 'test', { store: 'people' })
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('rooms', { key: 'test', value: 'kitchen', timestamp: 0 })
+   * await driver.pipe('rooms', { key: 'anna', value: 'garden', timestamp: 1 })
+   * const [people] = driver.stores('people')
+   * if (people instanceof KeyValueStore) console.log(people.size)
+   * // → 1
+   * ```
+   */
   filterNot(predicate: (value: V, key: K) => boolean, options: Materialized<V> = {}): KTable<K, V> {
     return this.filter((value, key) => !predicate(value, key), options)
   }
 
-  /** Another value for each row; null for none. The mapper is not called for rows that are deleted. */
+  /**
+   * Another value for each row; null for none. The mapper is not called for rows that are deleted.
+   * @throws TickerError TOPOLOGY_SERDE_MISSING, if it is to be stored
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .table('names', { key: long, value: string })
+   *   .mapValues(name => name.length, { store: 'lengths', value: long })
+   *   .toStream()
+   *   .forEach((length, id) => console.log(id, length))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('names', { key: 7, value: 'anna', timestamp: 0 })
+   * await driver.pipe('names', { key: 7, value: null, timestamp: 1 })
+   * // → 7 4
+   * // → 7 null
+   * ```
+   */
   mapValues<R>(mapper: (value: V, key: K) => R | null, options: Materialized<R> = {}): KTable<K, R> {
     return this.#follow<R>('tableMapValues', options, common => ({
       ...common,
@@ -57,7 +109,25 @@ export class KTable<K, V> implements Partitioned<K, V> {
     }))
   }
 
-  /** Another value for each row; null for none. The transformer is called with null for rows that are deleted. */
+  /**
+   * Another value for each row; null for none. The transformer is called with null for rows that are deleted.
+   * @throws TickerError TOPOLOGY_SERDE_MISSING, if it is to be stored
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .table('names', { key: long, value: string })
+   *   .transformValues(name => name ?? 'nobody')
+   *   .toStream()
+   *   .forEach((name, id) => console.log(id, name))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('names', { key: 7, value: 'anna', timestamp: 0 })
+   * await driver.pipe('names', { key: 7, value: null, timestamp: 1 })
+   * // → 7 anna
+   * // → 7 nobody
+   * ```
+   */
   transformValues<R>(
     transformer: (value: V | null, key: K) => R | null,
     options: Materialized<R> = {},
@@ -72,8 +142,25 @@ export class KTable<K, V> implements Partitioned<K, V> {
 
   /**
    * Groups the rows by another key, each with a value for its group; rows whose group or value is null are in none. What is
-   * built on it is repartitioned.
+   * built on it is repartitioned, through a topic named after it. This table is stored if it is not yet, because a row's
+   * old value must be taken from its old group.
    * @throws TickerError TOPOLOGY_SERDE_MISSING
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .table('rooms', { key: string, value: string })
+   *   .groupBy((room, person) => [room, person], { key: string, value: string })
+   *   .count('people')
+   *   .toStream()
+   *   .forEach((people, room) => console.log(room, people))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('rooms', { key: 'anna', value: 'kitchen', timestamp: 0 })
+   * await driver.pipe('rooms', { key: 'bert', value: 'kitchen', timestamp: 1 })
+   * // → kitchen 1
+   * // → kitchen 2
+   * ```
    */
   groupBy<L, R>(
     mapper: (value: V, key: K) => readonly [key: L | null, value: R | null],
@@ -88,9 +175,29 @@ export class KTable<K, V> implements Partitioned<K, V> {
   /**
    * Joins the rows of two tables that have the same key; a row without a partner is in no result. Each update of either
    * table makes one of the result, if the other has a row: a deletion where there is no result any more. Its timestamp is
-   * the greater one of both rows. A null result is none.
+   * the greater one of both rows. A null result is none. Both tables are stored if they are not yet.
    * @param name of the operator; the result's store is given by `options.store`
-   * @throws TickerError TOPOLOGY_NOT_COPARTITIONED when started, if the tables differ in partitions
+   * @throws TickerError TOPOLOGY_SERDE_MISSING, if it is to be stored; TOPOLOGY_NOT_COPARTITIONED when started, if the
+   *   tables differ in partitions
+   *
+   * @example
+   * ```ts
+   * const rooms = builder.table('rooms', { key: string, value: string })
+   * const pulses = builder.table('pulses', { key: string, value: long })
+   * rooms
+   *   .join('people', pulses, (room, pulse) => `${pulse} in ${room}`)
+   *   .toStream()
+   *   .forEach((text, person) => console.log(person, text))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('rooms', { key: 'anna', value: 'kitchen', timestamp: 0 })
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 1 })
+   * await driver.pipe('rooms', { key: 'anna', value: 'garden', timestamp: 2 })
+   * await driver.pipe('pulses', { key: 'anna', value: null, timestamp: 3 })
+   * // → anna 90 in kitchen
+   * // → anna 90 in garden
+   * // → anna null
+   * ```
    */
   join<W, R>(
     name: string,
@@ -101,7 +208,26 @@ export class KTable<K, V> implements Partitioned<K, V> {
     return this.#join<R>(name, other, { left: false, right: false, joiner }, options)
   }
 
-  /** As `join`; a row of this table without a partner is joined with null. */
+  /**
+   * As `join`; a row of this table without a partner is joined with null.
+   * @throws TickerError TOPOLOGY_SERDE_MISSING, if it is to be stored; TOPOLOGY_NOT_COPARTITIONED when started
+   *
+   * @example
+   * ```ts
+   * const rooms = builder.table('rooms', { key: string, value: string })
+   * const pulses = builder.table('pulses', { key: string, value: long })
+   * rooms
+   *   .leftJoin('people', pulses, (room, pulse) => `${pulse ?? 'no pulse'} in ${room}`)
+   *   .toStream()
+   *   .forEach((text, person) => console.log(person, text))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('rooms', { key: 'anna', value: 'kitchen', timestamp: 0 })
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 1 })
+   * // → anna no pulse in kitchen
+   * // → anna 90 in kitchen
+   * ```
+   */
   leftJoin<W, R>(
     name: string,
     other: KTable<K, W>,
@@ -111,7 +237,26 @@ export class KTable<K, V> implements Partitioned<K, V> {
     return this.#join<R>(name, other, { left: true, right: false, joiner }, options)
   }
 
-  /** As `join`; a row of either table without a partner is joined with null. */
+  /**
+   * As `join`; a row of either table without a partner is joined with null.
+   * @throws TickerError TOPOLOGY_SERDE_MISSING, if it is to be stored; TOPOLOGY_NOT_COPARTITIONED when started
+   *
+   * @example
+   * ```ts
+   * const rooms = builder.table('rooms', { key: string, value: string })
+   * const pulses = builder.table('pulses', { key: string, value: long })
+   * rooms
+   *   .outerJoin('people', pulses, (room, pulse) => `${pulse} in ${room}`)
+   *   .toStream()
+   *   .forEach((text, person) => console.log(person, text))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 0 })
+   * await driver.pipe('rooms', { key: 'bert', value: 'kitchen', timestamp: 1 })
+   * // → anna 90 in null
+   * // → bert null in kitchen
+   * ```
+   */
   outerJoin<W, R>(
     name: string,
     other: KTable<K, W>,
@@ -127,8 +272,30 @@ export class KTable<K, V> implements Partitioned<K, V> {
    * are in no result. A result's timestamp is the greater one of both rows', after an update of the other table that row's.
    *
    * Creates the topics `<name>-subscription-repartition` and `<name>-response-repartition`, and the store
-   * `<name>-subscriptions` with its changelog topic. Both tables must be partitioned as Kafka's own clients do (murmur2).
+   * `<name>-subscriptions` with its changelog topic. Both tables are stored if they are not yet, and must be partitioned as
+   * Kafka's own clients do (murmur2).
    * @throws TickerError TOPOLOGY_SERDE_MISSING
+   *
+   * @example
+   * ```ts
+   * const orders = builder.table('orders', { key: long, value: string })
+   * const prices = builder.table('prices', { key: string, value: long })
+   * orders
+   *   .foreignKeyJoin('priced', prices, {
+   *     foreignKey: product => product,
+   *     joiner: (product, price) => `${product} for ${price}`,
+   *     value: string,
+   *   })
+   *   .toStream()
+   *   .forEach((text, order) => console.log(order, text))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('prices', { key: 'tea', value: 3, timestamp: 0 })
+   * await driver.pipe('orders', { key: 7, value: 'tea', timestamp: 1 })
+   * await driver.pipe('prices', { key: 'tea', value: 4, timestamp: 2 })
+   * // → 7 tea for 3
+   * // → 7 tea for 4
+   * ```
    */
   foreignKeyJoin<L, W, R>(
     name: string,
@@ -138,7 +305,30 @@ export class KTable<K, V> implements Partitioned<K, V> {
     return this.#joinByForeignKey(name, other, options, false)
   }
 
-  /** As `foreignKeyJoin`; a row that refers to nothing, or to no row that is there, is joined with null. */
+  /**
+   * As `foreignKeyJoin`; a row that refers to nothing, or to no row that is there, is joined with null.
+   * @throws TickerError TOPOLOGY_SERDE_MISSING
+   *
+   * @example
+   * ```ts
+   * const orders = builder.table('orders', { key: long, value: string })
+   * const prices = builder.table('prices', { key: string, value: long })
+   * orders
+   *   .foreignKeyLeftJoin('priced', prices, {
+   *     foreignKey: product => product,
+   *     joiner: (product, price) => `${product} for ${price ?? 'nothing'}`,
+   *     value: string,
+   *   })
+   *   .toStream()
+   *   .forEach((text, order) => console.log(order, text))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('orders', { key: 7, value: 'tea', timestamp: 0 })
+   * await driver.pipe('prices', { key: 'tea', value: 3, timestamp: 1 })
+   * // → 7 tea for nothing
+   * // → 7 tea for 3
+   * ```
+   */
   foreignKeyLeftJoin<L, W, R>(
     name: string,
     other: KTable<L, W>,
@@ -154,7 +344,26 @@ export class KTable<K, V> implements Partitioned<K, V> {
    * then of key bytes, with the timestamp of the last update. Deletions of windows that never came out do not come out.
    *
    * Creates the store `name` with its changelog topic.
-   * @throws TickerError TOPOLOGY_SUPPRESS_INVALID, TOPOLOGY_SERDE_MISSING
+   * @throws TickerError TOPOLOGY_SUPPRESS_INVALID, TOPOLOGY_SERDE_MISSING; SUPPRESSION_FULL when it runs, if the limits say
+   *   so
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .stream('pulses', { key: string, value: long })
+   *   .groupByKey()
+   *   .window('per-minute', tumbling({ size: '1 m', grace: '5 s' }))
+   *   .count()
+   *   .suppress('final', untilWindowCloses())
+   *   .toStream()
+   *   .forEach((count, { key, start }) => console.log(key, start, count))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 0 })
+   * await driver.pipe('pulses', { key: 'anna', value: 91, timestamp: 1000 })
+   * await driver.pipe('pulses', { key: 'bert', value: 80, timestamp: 65_000 })
+   * // → anna 0 2
+   * ```
    */
   suppress(name: string, suppression: Suppression): KTable<K, V> {
     const { wait = this.#builder.timeToClose(name, this.from), ...limits } = suppression
@@ -174,10 +383,38 @@ export class KTable<K, V> implements Partitioned<K, V> {
   }
 
   /**
-   * The table's updates as a stream; a deletion is a record whose value is null.
-   * @param mapper gives the records another key: grouping or joining them repartitions them first
+   * The table's updates as a stream; a deletion is a record whose value is null. Creates nothing.
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .table('rooms', { key: string, value: string })
+   *   .toStream()
+   *   .forEach((room, person) => console.log(person, room))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('rooms', { key: 'anna', value: 'kitchen', timestamp: 0 })
+   * await driver.pipe('rooms', { key: 'anna', value: null, timestamp: 1 })
+   * // → anna kitchen
+   * // → anna null
+   * ```
    */
   toStream(): KStream<K, V | null>
+  /**
+   * The table's updates as a stream with other keys: grouping or joining it repartitions it first.
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .table('rooms', { key: string, value: string })
+   *   .toStream((room, person) => `${person}@${room}`)
+   *   .forEach((room, place) => console.log(place))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('rooms', { key: 'anna', value: 'kitchen', timestamp: 0 })
+   * // → anna@kitchen
+   * ```
+   */
   toStream<L>(
     mapper: (value: V | null, key: K) => L,
     serdes?: { key?: Serdes<L, V>['key'] },

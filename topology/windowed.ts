@@ -79,7 +79,29 @@ export class WindowedStream<K, V, W extends Windows = Windows> {
     this.#options = options
   }
 
-  /** The number of records. @throws TickerError TOPOLOGY_RETENTION_TOO_SHORT, TOPOLOGY_WINDOW_INVALID */
+  /**
+   * The number of records.
+   * @throws TickerError TOPOLOGY_RETENTION_TOO_SHORT, TOPOLOGY_WINDOW_INVALID, TOPOLOGY_SERDE_MISSING
+   *
+   * @example Each window once, when it is over, and what came too late for it
+   * ```ts
+   * const counts = builder
+   *   .stream('pulses', { key: string, value: long })
+   *   .groupByKey()
+   *   .window('per-minute', tumbling({ size: '1 m', grace: '5 s' }))
+   *   .count({ emit: 'close' })
+   * counts.toStream().forEach((count, { key, start }) => console.log(key, start, count))
+   * counts.late.forEach((pulse, watch, timestamp) => console.log('late', watch, timestamp))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 10_000 })
+   * await driver.pipe('pulses', { key: 'anna', value: 91, timestamp: 20_000 })
+   * await driver.pipe('pulses', { key: 'anna', value: 92, timestamp: 65_000 })
+   * await driver.pipe('pulses', { key: 'anna', value: 93, timestamp: 30_000 })
+   * // → anna 0 2
+   * // → late anna 30000
+   * ```
+   */
   count(options: WindowResultOptions = {}): WindowedTable<K, number, V> {
     const aggregator = {
       initial: () => 0,
@@ -93,6 +115,23 @@ export class WindowedStream<K, V, W extends Windows = Windows> {
    * Combines the values; a window's first one is taken as it is.
    * @param reducer a null result deletes the aggregate; its second argument is null for a record without a value
    * @throws TickerError TOPOLOGY_RETENTION_TOO_SHORT, TOPOLOGY_WINDOW_INVALID, TOPOLOGY_SERDE_MISSING
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .stream('pulses', { key: string, value: long })
+   *   .groupByKey()
+   *   .window('greatest', tumbling({ size: '1 m', grace: '5 s' }))
+   *   .reduce((greatest, pulse) => Math.max(greatest, pulse ?? 0))
+   *   .toStream()
+   *   .forEach((greatest, { key, start, end }) => console.log(key, start, end, greatest))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 10_000 })
+   * await driver.pipe('pulses', { key: 'anna', value: 120, timestamp: 20_000 })
+   * // → anna 0 60000 90
+   * // → anna 0 60000 120
+   * ```
    */
   reduce(
     reducer: (sum: NonNullable<V>, value: V) => V | null,
@@ -111,8 +150,31 @@ export class WindowedStream<K, V, W extends Windows = Windows> {
   }
 
   /**
-   * An aggregate of whatever type.
+   * An aggregate of whatever type. An update's timestamp is the greatest of its records', a session's is its end.
    * @throws TickerError TOPOLOGY_RETENTION_TOO_SHORT, TOPOLOGY_WINDOW_INVALID, TOPOLOGY_SERDE_MISSING
+   *
+   * @example Sessions, which need to know how two of them become one
+   * ```ts
+   * builder
+   *   .stream('visits', { key: string, value: string })
+   *   .groupByKey()
+   *   .window('tours', session({ gap: '30 m', grace: 0 }))
+   *   .aggregate<readonly string[]>({
+   *     initial: () => [],
+   *     add: (pages, page) => [...pages, page ?? ''],
+   *     merge: (one, other) => [...one, ...other],
+   *     value: json<readonly string[]>(),
+   *   })
+   *   .toStream()
+   *   .forEach((pages, { key, end }) => console.log(key, end, pages))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('visits', { key: 'anna', value: '/home', timestamp: 0 })
+   * await driver.pipe('visits', { key: 'anna', value: '/news', timestamp: 60_000 }) // takes the place of the one before
+   * // → anna 0 [ '/home' ]
+   * // → anna 0 null
+   * // → anna 60000 [ '/home', '/news' ]
+   * ```
    */
   aggregate<A>(
     aggregator: WindowAggregator<K, V, A> & Merging<W, K, A>,
@@ -131,6 +193,26 @@ export class WindowedStream<K, V, W extends Windows = Windows> {
    *
    * @param options.endsKey says of a value that its key's records end here: the record is no sample; the key's open windows
    *   close as if its clock had passed them, and what comes for them afterwards is late. Needs `clock: 'perKey'`.
+   * @throws TickerError TOPOLOGY_SERDE_MISSING; TOPOLOGY_WINDOW_INVALID when built, if `endsKey` is given without a clock
+   *   per key
+   *
+   * @example
+   * ```ts
+   * builder
+   *   .stream('motion', { key: string, value: json<{ x: number; y: number }>() })
+   *   .groupByKey()
+   *   .window('gestures', hopping({ size: '2 s', advance: '1 s', grace: 0 }), { clock: 'perKey' })
+   *   .collect(['x', 'y'])
+   *   .mapWindows('paths', (samples, { start }) => `${start}: ${samples.column('x').join(' ')}`)
+   *   .forEach((path, watch) => console.log(watch, path))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('motion', { key: 'anna', value: { x: 1, y: 0 }, timestamp: 500 })
+   * await driver.pipe('motion', { key: 'anna', value: { x: 2, y: 0 }, timestamp: 1500 })
+   * await driver.pipe('motion', { key: 'anna', value: { x: 3, y: 0 }, timestamp: 3000 })
+   * // → anna 0: 1 2
+   * // → anna 1000: 2
+   * ```
    */
   collect<F extends NumericField<NonNullable<V>>>(
     this: WindowedStream<K, V, TimeWindows>,
@@ -194,7 +276,28 @@ export class WindowedCogroupedStream<K, A, W extends Windows = Windows> {
    * One aggregate per key and window of all the streams, updated with each record of any of them. As in Kafka Streams each
    * stream has its own time, unless there is a clock per key: one that lags behind the others is not late for that. What
    * lags behind the store's retention is.
-   * @throws TickerError TOPOLOGY_RETENTION_TOO_SHORT, TOPOLOGY_WINDOW_INVALID, TOPOLOGY_SERDE_MISSING
+   * @throws TickerError TOPOLOGY_RETENTION_TOO_SHORT, TOPOLOGY_WINDOW_INVALID, TOPOLOGY_SERDE_MISSING;
+   *   TOPOLOGY_NOT_COPARTITIONED when started
+   *
+   * @example
+   * ```ts
+   * const steps = builder.stream('steps', { key: string, value: long }).groupByKey()
+   * const climbs = builder.stream('climbs', { key: string, value: long }).groupByKey()
+   * steps
+   *   .cogroup<number>((points, count) => points + (count ?? 0))
+   *   .cogroup(climbs, (points, floors) => points + 20 * (floors ?? 0))
+   *   .window('points', session({ gap: '10 m', grace: 0 }))
+   *   .aggregate({ initial: () => 0, merge: (one, other) => one + other, value: long })
+   *   .toStream()
+   *   .forEach((points, { key, start, end }) => console.log(key, start, end, points))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('steps', { key: 'anna', value: 12, timestamp: 0 })
+   * await driver.pipe('climbs', { key: 'anna', value: 1, timestamp: 1000 })
+   * // → anna 0 0 12
+   * // → anna 0 0 null
+   * // → anna 0 1000 32
+   * ```
    */
   aggregate(
     aggregator: Pick<WindowAggregator<K, unknown, A>, 'initial' | 'value'> & Merging<W, K, A>,
@@ -279,7 +382,28 @@ export class CollectedStream<K, V, F extends string> {
 
   /**
    * Makes a value of each closed window. The samples are a view, valid during the call; the key stays the record's own.
-   * `window` tells key, start and end.
+   * `window` tells key, start and end. The result has the timestamp of the last sample.
+   *
+   * @example
+   * ```ts
+   * const minutes = builder
+   *   .stream('pulses', { key: string, value: json<{ pulse: number }>() })
+   *   .groupByKey()
+   *   .window('minutes', tumbling({ size: '1 m', grace: 0 }))
+   *   .collect(['pulse'])
+   * minutes
+   *   .mapWindows('means', samples => samples.column('pulse').reduce((sum, pulse) => sum + pulse) / samples.count)
+   *   .forEach((mean, watch, timestamp) => console.log(watch, mean, timestamp))
+   * minutes.late.forEach((reading, watch) => console.log('late', watch, reading))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('pulses', { key: 'anna', value: { pulse: 90 }, timestamp: 10_000 })
+   * await driver.pipe('pulses', { key: 'anna', value: { pulse: 100 }, timestamp: 20_000 })
+   * await driver.pipe('pulses', { key: 'anna', value: { pulse: 80 }, timestamp: 60_000 })
+   * await driver.pipe('pulses', { key: 'anna', value: { pulse: 70 }, timestamp: 30_000 })
+   * // → anna 95 20000
+   * // → late anna { pulse: 70 }
+   * ```
    */
   mapWindows<R>(name: string, mapper: (samples: WindowSamples<F>, window: Windowed<K>) => R): KStream<K, R> {
     // The view knows its own bounds; the key is the record's.

@@ -47,7 +47,26 @@ export interface UnlimitedWindows {
 
 export type Windows = TimeWindows | SlidingWindows | SessionWindows | UnlimitedWindows
 
-/** Windows that overlap where `advance` is smaller than `size`. @throws TickerError TOPOLOGY_WINDOW_INVALID */
+/**
+ * Windows that overlap where `advance` is smaller than `size`.
+ * @throws TickerError TOPOLOGY_WINDOW_INVALID, TOPOLOGY_DURATION_INVALID
+ *
+ * @example
+ * ```ts
+ * builder
+ *   .stream('pulses', { key: string, value: long })
+ *   .groupByKey()
+ *   .window('windows', hopping({ size: '10 s', advance: '5 s', grace: 0 }))
+ *   .count()
+ *   .toStream()
+ *   .forEach((count, { start, end }) => console.log(start, end, count))
+ *
+ * const driver = await TopologyTestDriver.start(builder.build())
+ * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 12_000 })
+ * // → 5000 15000 1
+ * // → 10000 20000 1
+ * ```
+ */
 export function hopping(options: { size: Duration; advance: Duration; grace: Duration }): TimeWindows {
   const windows = {
     kind: 'time' as const,
@@ -64,12 +83,51 @@ export function hopping(options: { size: Duration; advance: Duration; grace: Dur
   return windows
 }
 
-/** Windows that follow each other without overlap. @throws TickerError TOPOLOGY_WINDOW_INVALID */
+/**
+ * Windows that follow each other without overlap.
+ * @throws TickerError TOPOLOGY_WINDOW_INVALID, TOPOLOGY_DURATION_INVALID
+ *
+ * @example
+ * ```ts
+ * builder
+ *   .stream('pulses', { key: string, value: long })
+ *   .groupByKey()
+ *   .window('windows', tumbling({ size: '10 s', grace: '2 s' }))
+ *   .count()
+ *   .toStream()
+ *   .forEach((count, { start, end }) => console.log(start, end, count))
+ *
+ * const driver = await TopologyTestDriver.start(builder.build())
+ * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 12_000 })
+ * // → 10000 20000 1
+ * ```
+ */
 export function tumbling(options: { size: Duration; grace: Duration }): TimeWindows {
   return hopping({ size: options.size, advance: options.size, grace: options.grace })
 }
 
-/** Windows that begin and end at records. @throws TickerError TOPOLOGY_DURATION_INVALID */
+/**
+ * Windows that begin and end at records.
+ * @throws TickerError TOPOLOGY_DURATION_INVALID
+ *
+ * @example
+ * ```ts
+ * builder
+ *   .stream('pulses', { key: string, value: long })
+ *   .groupByKey()
+ *   .window('windows', sliding({ difference: '10 s', grace: 0 }))
+ *   .count()
+ *   .toStream()
+ *   .forEach((count, { start, end }) => console.log(start, end, count))
+ *
+ * const driver = await TopologyTestDriver.start(builder.build())
+ * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 12_000 })
+ * await driver.pipe('pulses', { key: 'anna', value: 91, timestamp: 15_000 })
+ * // → 2000 12000 1
+ * // → 12001 22001 1
+ * // → 5000 15000 2
+ * ```
+ */
 export function sliding(options: { difference: Duration; grace: Duration }): SlidingWindows {
   return {
     kind: 'sliding',
@@ -78,12 +136,52 @@ export function sliding(options: { difference: Duration; grace: Duration }): Sli
   }
 }
 
-/** Windows as long as activity lasts. @throws TickerError TOPOLOGY_DURATION_INVALID */
+/**
+ * Windows as long as activity lasts.
+ * @throws TickerError TOPOLOGY_DURATION_INVALID
+ *
+ * @example
+ * ```ts
+ * builder
+ *   .stream('pulses', { key: string, value: long })
+ *   .groupByKey()
+ *   .window('windows', session({ gap: '10 s', grace: 0 }))
+ *   .count()
+ *   .toStream()
+ *   .forEach((count, { start, end }) => console.log(start, end, count))
+ *
+ * const driver = await TopologyTestDriver.start(builder.build())
+ * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 12_000 })
+ * await driver.pipe('pulses', { key: 'anna', value: 91, timestamp: 15_000 }) // the session has another end now
+ * // → 12000 12000 1
+ * // → 12000 12000 null
+ * // → 12000 15000 2
+ * ```
+ */
 export function session(options: { gap: Duration; grace: Duration }): SessionWindows {
   return { kind: 'session', gap: milliseconds(options.gap), grace: milliseconds(options.grace) }
 }
 
-/** One window per key, from `start` (milliseconds since the epoch) on. @throws TickerError TOPOLOGY_WINDOW_INVALID */
+/**
+ * One window per key, from `start` (milliseconds since the epoch) on. It never closes.
+ * @throws TickerError TOPOLOGY_WINDOW_INVALID
+ *
+ * @example
+ * ```ts
+ * builder
+ *   .stream('pulses', { key: string, value: long })
+ *   .groupByKey()
+ *   .window('this-year', unlimited({ start: Date.UTC(2026, 0) }))
+ *   .count()
+ *   .toStream()
+ *   .forEach((count, { key }) => console.log(key, count))
+ *
+ * const driver = await TopologyTestDriver.start(builder.build())
+ * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: Date.UTC(2025, 11, 31) })
+ * await driver.pipe('pulses', { key: 'anna', value: 91, timestamp: Date.UTC(2026, 0, 1) })
+ * // → anna 1
+ * ```
+ */
 export function unlimited(options: { start?: number } = {}): UnlimitedWindows {
   const { start = 0 } = options
   if (!Number.isSafeInteger(start) || start < 0)

@@ -42,6 +42,26 @@ export interface TestRecord<K, V> {
   readonly headers: Headers
 }
 
+/**
+ * Feeds a topology and reads what it writes. Each step runs to its end: when `pipe` is done, so is all that follows from the
+ * record.
+ *
+ * @example
+ * ```ts
+ * const serdes = { key: string, value: long }
+ * builder.stream('pulses', serdes).groupByKey().count('counts').toStream().to('out', serdes)
+ *
+ * const driver = await TopologyTestDriver.start(builder.build(), { commitEvery: 10, seed: 7, partitions: 3 })
+ * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 0 })
+ * await driver.restart() // on what it committed
+ * await driver.pipe('pulses', { key: 'anna', value: 91, timestamp: 1 })
+ * await driver.commit()
+ * for (const { key, value } of await driver.read('out', serdes)) console.log(key, value)
+ * await driver.close()
+ * // → anna 1
+ * // → anna 2
+ * ```
+ */
 export class TopologyTestDriver {
   readonly timers: ManualTimers
   readonly log: Log
