@@ -142,6 +142,8 @@ async function startProcessing(
     state: options.state,
     guarantee: options.guarantee,
     timers,
+    // One odd reading must not stop two hundred watches.
+    onFailure: { process: () => 'deadLetter', produce: () => 'deadLetter' },
     onNotice: text => logger.warn(text),
     onDeadLetter: letter => logger.debug({ code: letter.code, offset: letter.offset }, letter.message),
     // Every task takes a release by itself; the first one to do so makes the switch.

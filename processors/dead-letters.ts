@@ -1,6 +1,6 @@
 /** Dead letters from outside the topology: rows of files that are no readings, and predictions that can have no row. */
 import {
-  deadLetterHeaders,
+  type DeadLetter,
   deadLetterRecord,
   deadLetterTopic,
   type Log,
@@ -16,23 +16,25 @@ export function malformedRow(
   { deviceId, file, line, code, text, bytes }: MalformedRow,
   now: number,
 ): ProducerRecord {
-  const headers = {
-    [deadLetterHeaders.code]: code,
-    [deadLetterHeaders.message]: text,
-    [deadLetterHeaders.topic]: topics.readings,
-    [deadLetterHeaders.partition]: '-1',
-    [deadLetterHeaders.offset]: '-1',
-    'recording.file': file,
-    'recording.line': String(line),
-  }
-  return {
-    topic: deadLetterTopic(applicationId),
-    partition: 0,
+  const letter: DeadLetter = {
+    topic: topics.readings,
+    partition: -1,
+    offset: -1,
     key: Buffer.from(deviceId, 'utf8'),
     value: bytes,
     timestamp: now,
-    headers: Object.entries(headers).map(([name, value]) => [name, Buffer.from(value, 'utf8')]),
+    headers: [
+      ['recording.file', Buffer.from(file, 'utf8')],
+      ['recording.line', Buffer.from(String(line), 'utf8')],
+    ],
+    code,
+    message: text,
+    stage: 'decode',
+    operator: 'ingest',
+    application: applicationId,
+    time: now,
   }
+  return deadLetterRecord(letter, deadLetterTopic(applicationId))
 }
 
 /** Writes what the SQL sink cannot store into the dead-letter topic, at once. */

@@ -1,19 +1,39 @@
 /**
- * Every error the engine raises, in one closed table: a code, what it means, and what to do. The message of an error
- * adds the particulars; programs match on `code`.
+ * Every error the engine raises, in one closed table: a code, what becomes of the work in which it was raised, and what a
+ * person can do. The message of an error adds the particulars; programs match on `code`.
  */
-import { stateErrors } from '../state/errors.ts'
+import { StateError, stateErrors } from '../state/errors.ts'
 import type { LogErrorCode } from './log/log.ts'
 
+/**
+ * What the engine does about an error:
+ * - `rebuild`: the task starts again from its last commit
+ * - `rejoin`: the work is another member's by now: it is dropped, and the group's next assignment says what is this one's.
+ *   (A task is never rebuilt before the group was asked either, see `StreamThread`.)
+ * - `poison`: a record is at fault: the failure policy decides about it (failure-policy.ts), and the task goes on
+ * - `stop`: the node ends, with the error as the reason
+ */
+export type Recovery = 'rebuild' | 'rejoin' | 'poison' | 'stop'
+
+interface Entry<R extends Recovery> {
+  readonly recovery: R
+  readonly remedy: string
+}
+
+const rebuild = (remedy: string): Entry<'rebuild'> => ({ recovery: 'rebuild', remedy })
+const rejoin = (remedy: string): Entry<'rejoin'> => ({ recovery: 'rejoin', remedy })
+const poison = (remedy: string): Entry<'poison'> => ({ recovery: 'poison', remedy })
+
+/** What to do; those that only say so stop the node. */
 const table = {
-  LOG_UNREACHABLE: 'Check the address given with --brokers and that the broker runs.',
-  LOG_REBALANCED: 'The group has a new assignment; the thread rejoins by itself.',
-  LOG_FENCED: 'Another node took over this work; this one rejoins by itself.',
+  LOG_UNREACHABLE: rebuild('Check the address given with --brokers and that the broker runs.'),
+  LOG_REBALANCED: rejoin('The group has a new assignment; the thread rejoins by itself.'),
+  LOG_FENCED: rejoin('Another node took over this work; this one rejoins by itself.'),
   LOG_UNKNOWN_TOPIC: 'Create the topic, or correct its name.',
   LOG_RECORD_TOO_LARGE: 'Make the record smaller, or raise max.message.bytes of the topic.',
   LOG_CORRUPT: 'The log holds bytes that are no record batch: check the broker and the disk.',
   LOG_MISUSED: 'This is a defect of the caller: report it.',
-  LOG_FAILED: 'See the message; the broker refused the request.',
+  LOG_FAILED: rebuild('See the message; the broker refused the request.'),
   TOPOLOGY_NAME_MISSING:
     'Give the operator a name: its state directory and changelog topic are named after it.',
   TOPOLOGY_NAME_INVALID: 'Use letters, digits, ".", "_" and "-" only, at most 200 of them.',
@@ -42,35 +62,68 @@ const table = {
   TOPOLOGY_UNKNOWN_STORE: 'Name a store that the topology declares.',
   TOPOLOGY_STORE_UNUSED: 'Connect the store with a processor, or do not declare it.',
   TOPIC_WRONG_PARTITIONS: 'Delete the topic (tickerwatch reset), or give it the number of partitions named.',
-  RECORD_UNDECODABLE: 'The record was put into the dead-letter topic; correct its producer and replay it.',
-  RECORD_INVALID: 'The record was put into the dead-letter topic; correct its producer and replay it.',
-  RECORD_TIMESTAMP_INVALID:
-    'The record was put into the dead-letter topic; event time must be milliseconds since the epoch.',
-  SINK_TOPIC_UNKNOWN: 'Name all topics that the function of `to` may answer with in its option `topics`.',
-  FORWARD_TIMESTAMP_INVALID:
+  RECORD_UNDECODABLE: poison(
+    'Correct its producer; a dead letter is replayed with tickerwatch dead-letters replay.',
+  ),
+  RECORD_INVALID: poison(
+    'Correct its producer; a dead letter is replayed with tickerwatch dead-letters replay.',
+  ),
+  RECORD_TIMESTAMP_INVALID: poison(
+    'Event time is milliseconds since the epoch: correct its producer, or the timestamp function.',
+  ),
+  RECORD_FAILED: poison(
+    'An operator threw: correct it, and replay the dead letter with tickerwatch dead-letters replay.',
+  ),
+  RECORD_UNSERIALIZABLE: poison('What was to be written is nothing that the serde of the sink can write.'),
+  RECORD_TOO_LARGE: poison('Make what is written smaller, or raise max.message.bytes of the topic.'),
+  SINK_TOPIC_UNKNOWN: poison(
+    'Name all topics that the function of `to` may answer with in its option `topics`.',
+  ),
+  FORWARD_TIMESTAMP_INVALID: poison(
     'A processor forwards event times in whole milliseconds since the epoch, not negative.',
+  ),
   FORWARD_MISPLACED:
     'Forward during the call with a record or in a punctuation; a value processor only with a record.',
   FORWARD_UNKNOWN_CHILD: 'Name what follows the processor with `named`.',
   PUNCTUATION_INVALID: 'Intervals are at least one millisecond, a start is milliseconds since the epoch.',
-  PROCESSING_FAILED: 'An operator threw; see the cause.',
+  PROCESSING_FAILED:
+    'See the cause. Correct the operator or the record; or let onFailure of the node skip or dead-letter such records.',
   BATCH_RESULTS_MISCOUNTED: 'A mapBatch function must return one result per value it was given.',
   BATCH_FAILED: 'A mapBatch function rejected; see the cause, or give it more attempts with `retry`.',
-  BATCH_TIMED_OUT: 'A mapBatch call took longer than its time-out; raise it, or find out what it waits for.',
+  BATCH_TIMED_OUT: rebuild(
+    'A mapBatch call took longer than its time-out; raise it, or find out what it waits for.',
+  ),
   SUPPRESSION_FULL: 'Raise the limits of suppress, or let it emit early.',
-  TASK_CORRUPTED: 'The state of this task is rebuilt from its changelog.',
-  TASK_MIGRATED: 'The task runs elsewhere now; this node rejoins.',
+  TASK_CORRUPTED: rebuild('The state of this task is rebuilt from its changelog.'),
+  TASK_MIGRATED: rejoin('The task runs elsewhere now; this node rejoins.'),
   ...stateErrors,
+  STATE_CORRUPT: rebuild(stateErrors.STATE_CORRUPT),
   STATE_FOREIGN: 'The state directory belongs to another log; it was set aside and is rebuilt.',
   STATE_TOO_NEW: 'The state was written by a newer version: upgrade this node, or reset the application.',
   NODE_STALLED: 'No progress within the watchdog time; the node ends so that a supervisor restarts it.',
-} as const satisfies Record<LogErrorCode, string> & Record<string, string>
+} as const satisfies Record<LogErrorCode, string | Entry<Recovery>> & Record<string, string | Entry<Recovery>>
 
 export type ErrorCode = keyof typeof table
 
 /** What to do about an error, as a sentence. */
 export function remedy(code: ErrorCode): string {
-  return table[code]
+  const entry: string | Entry<Recovery> = table[code]
+  return typeof entry === 'string' ? entry : entry.remedy
+}
+
+/** What the engine does about an error. What has no code stops the node. */
+export function recovery(code: ErrorCode | undefined): Recovery {
+  const entry: string | Entry<Recovery> = code === undefined ? '' : table[code]
+  return typeof entry === 'string' ? 'stop' : entry.recovery
+}
+
+/** Of something that was thrown; undefined if it is not of this table. */
+export function codeOf(error: unknown): ErrorCode | undefined {
+  return error instanceof TickerError || error instanceof StateError ? error.code : undefined
+}
+
+export function recoveryOf(error: unknown): Recovery {
+  return recovery(codeOf(error))
 }
 
 /** An error of the engine. `message` says what happened, `remedy` what to do. */
@@ -83,6 +136,6 @@ export class TickerError extends Error {
   }
 
   get remedy(): string {
-    return table[this.code]
+    return remedy(this.code)
   }
 }

@@ -9,10 +9,19 @@ export { type PartitionTimeExtractor, type SourceOptions, TopologyBuilder } from
 export type { PunctuationType } from './clocks.ts'
 export { type Aggregator, CogroupedStream } from './cogrouped.ts'
 export type { ProcessingGuarantee } from './commit.ts'
-export { deadLetterHeaders, deadLetterRecord } from './dead-letters.ts'
+export { type DeadLetter, deadLetterHeaders, deadLetterRecord } from './dead-letters.ts'
 export { describe, mermaid } from './describe.ts'
 export { type Duration, milliseconds } from './duration.ts'
-export { type ErrorCode, remedy, TickerError } from './errors.ts'
+export { type ErrorCode, type Recovery, recovery, remedy, TickerError } from './errors.ts'
+export type {
+  FailureAnswer,
+  FailureHandler,
+  FailureHandlers,
+  FailureReason,
+  FailureStage,
+  InputRecord,
+  RecordFailure,
+} from './failure-policy.ts'
 export type { ForeignKeyed } from './foreign-key.ts'
 export { GlobalTable } from './global-table.ts'
 export { type Graph, type GraphNode, storesOf } from './graph.ts'
@@ -35,7 +44,6 @@ export { memoryLog } from './log/memory/memory-log.ts'
 export { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 export type { Materialized } from './materialized.ts'
 export { type NodeOptions, type NodeStatus, StreamsNode } from './node.ts'
-export type { DeadLetter } from './partition-group.ts'
 export { partitionOf } from './partitioner.ts'
 export { changelogTopic, deadLetterTopic, plan } from './plan.ts'
 export type {

@@ -4,12 +4,13 @@
  */
 import type { StateBackend } from '../state/store.ts'
 import type { ProcessingGuarantee } from './commit.ts'
+import { DEAD_LETTER_OVERHEAD, type DeadLetter } from './dead-letters.ts'
 import { TickerError } from './errors.ts'
+import type { FailureHandlers } from './failure-policy.ts'
 import { GlobalState } from './global-state.ts'
 import type { Graph } from './graph.ts'
-import type { Log } from './log/log.ts'
+import type { Log, TopicDescription } from './log/log.ts'
 import type { TaskStateStore } from './operators/context.ts'
-import type { DeadLetter } from './partition-group.ts'
 import {
   changelogTopic,
   deadLetterTopic,
@@ -53,6 +54,8 @@ export interface NodeOptions {
    */
   readonly cacheBytes?: number
   readonly timers?: Timers
+  /** What becomes of records that fail. Default: what cannot be decoded is dead-lettered, all else ends the node. */
+  readonly onFailure?: FailureHandlers
   /** Something an operator of the node should know. */
   readonly onNotice?: (text: string) => void
   readonly onDeadLetter?: (letter: DeadLetter) => void
@@ -66,6 +69,8 @@ export interface NodeStatus {
   /** Records taken from the input. */
   readonly processed: number
   readonly deadLettered: number
+  /** Records left out, because `onFailure` said so. */
+  readonly skipped: number
   /** Windows closed, and handed on. */
   readonly windowsClosed: number
   /** Records that passed each output of each node of the graph. */
@@ -104,8 +109,14 @@ export class StreamsNode {
   async start(): Promise<void> {
     const { log, state } = this.#options
     const { applicationId } = this.plan
-    const partitions = await this.#partitions()
-    await this.#createInternalTopics(partitions)
+    const external = await this.#describeExternal()
+    const partitions = partitionCounts(
+      this.plan,
+      new Map(external.map(each => [each.topic, each.partitions])),
+    )
+    const largest = Math.max(...external.map(each => each.batchLimit))
+    const internal = await this.#createInternalTopics(partitions, largest)
+    const batchLimits = new Map([...external, ...internal].map(each => [each.topic, each.batchLimit]))
     await this.#globals.start()
     this.#thread = new StreamThread({
       log,
@@ -117,6 +128,8 @@ export class StreamsNode {
       cacheBytes: this.#options.cacheBytes ?? 0,
       state,
       partitions,
+      batchLimits,
+      failureHandlers: this.#options.onFailure ?? {},
       globals: this.#globals.tables,
       timers: this.#timers,
       listener: {
@@ -180,6 +193,7 @@ export class StreamsNode {
       tasks: tasks.map(task => ({ name: task.name, processed: task.processed })),
       processed: total(task => task.processed),
       deadLettered: total(task => task.deadLettered),
+      skipped: total(task => task.skipped),
       windowsClosed: total(task => task.operators.counts.closed),
       outputs: [...outputs.values()],
     }
@@ -244,19 +258,22 @@ export class StreamsNode {
     }
   }
 
-  /** Partitions of every topic the topology reads and writes, the internal ones included. */
-  async #partitions(): Promise<ReadonlyMap<string, number>> {
-    const external = new Map<string, number>()
-    for (const topic of externalTopics(this.plan)) {
-      const description = await this.#options.log.admin.describeTopic(topic)
-      if (description === undefined)
+  /** The topics that the application's user made. */
+  async #describeExternal(): Promise<readonly TopicDescription[]> {
+    return await Promise.all(
+      externalTopics(this.plan).map(async topic => {
+        const description = await this.#options.log.admin.describeTopic(topic)
+        if (description !== undefined) return description
         throw new TickerError('LOG_UNKNOWN_TOPIC', `the topic ${topic} does not exist`)
-      external.set(topic, description.partitions)
-    }
-    return partitionCounts(this.plan, external)
+      }),
+    )
   }
 
-  async #createInternalTopics(partitions: ReadonlyMap<string, number>): Promise<void> {
+  /** @param largest bytes of the largest batch that an input can hold */
+  async #createInternalTopics(
+    partitions: ReadonlyMap<string, number>,
+    largest: number,
+  ): Promise<readonly TopicDescription[]> {
     const { admin } = this.#options.log
     const { applicationId, subTopologies } = this.plan
     const changelogs = subTopologies.flatMap(part =>
@@ -275,15 +292,22 @@ export class StreamsNode {
         return [{ topic, partitions: partitions.get(topic) ?? 1, config: historical }]
       }),
     )
-    const deadLetters = { topic: deadLetterTopic(applicationId), partitions: 1, config: historical }
+    const deadLetters = {
+      topic: deadLetterTopic(applicationId),
+      partitions: 1,
+      config: { ...historical, 'max.message.bytes': String(largest + DEAD_LETTER_OVERHEAD) },
+    }
     const wanted = [...changelogs, ...repartitions, deadLetters]
     await admin.createTopics(wanted)
+    const descriptions: TopicDescription[] = []
     for (const { topic, partitions: count } of wanted) {
       const found = await admin.describeTopic(topic)
+      if (found !== undefined) descriptions.push(found)
       if (found !== undefined && found.partitions !== count) {
         const message = `${topic} has ${found.partitions} partitions instead of ${count}`
         throw new TickerError('TOPIC_WRONG_PARTITIONS', message)
       }
     }
+    return descriptions
   }
 }

@@ -2,26 +2,15 @@
  * A task's input: a queue of fetched batches per partition, of which the record with the smallest event time is next
  * (Kafka Streams' PartitionGroup). A head record is decoded when it becomes the head, since its event time decides.
  */
-import type { ErrorCode } from './errors.ts'
-import type { Headers, TopicPartition } from './log/log.ts'
+import { type ErrorCode, TickerError } from './errors.ts'
+import type { FailureReason, InputRecord } from './failure-policy.ts'
+import type { TopicPartition } from './log/log.ts'
 import { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 import type { RepartitionNode, SourceNode } from './nodes/topics.ts'
 import type { OutputPort } from './operators/operator.ts'
+import type { PoisonRecord } from './poison.ts'
 import { noHeaders, type StreamRecord } from './record.ts'
 import { readyOf } from './serde.ts'
-
-/** A record that cannot be processed, and why. */
-export interface DeadLetter {
-  readonly topic: string
-  readonly partition: number
-  readonly offset: number
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly timestamp: number
-  readonly headers: Headers
-  readonly code: ErrorCode
-  readonly message: string
-}
 
 /** One input partition: its fetched batches, its position, and its head record. */
 export class PartitionQueue {
@@ -37,7 +26,10 @@ export class PartitionQueue {
   readonly #batches: RecordBatch[] = []
   readonly #cursor = new RecordCursor()
   readonly #source: SourceNode | RepartitionNode
-  readonly #onDeadLetter: (letter: DeadLetter) => void
+  /** Records that are passed over, by offset. */
+  readonly #poison: ReadonlyMap<number, PoisonRecord> | undefined
+  readonly #onFailure: (record: InputRecord, reason: FailureReason) => void
+  readonly #onPoison: (record: InputRecord, poison: PoisonRecord) => void
   #open: RecordBatch | undefined
   /** The greatest event time processed; -1 before the first. */
   partitionTime: number
@@ -51,7 +43,11 @@ export class PartitionQueue {
       out: OutputPort
       position: number
       partitionTime: number
-      onDeadLetter: (letter: DeadLetter) => void
+      poison: ReadonlyMap<number, PoisonRecord> | undefined
+      /** Told of a record that cannot be decoded, before it is passed over. What it throws, `advance` throws. */
+      onFailure: (record: InputRecord, reason: FailureReason) => void
+      /** Told of a marked record, before it is passed over. */
+      onPoison: (record: InputRecord, poison: PoisonRecord) => void
     },
   ) {
     this.tp = tp
@@ -59,7 +55,9 @@ export class PartitionQueue {
     this.out = options.out
     this.position = options.position
     this.partitionTime = options.partitionTime
-    this.#onDeadLetter = options.onDeadLetter
+    this.#poison = options.poison
+    this.#onFailure = options.onFailure
+    this.#onPoison = options.onPoison
   }
 
   get batches(): number {
@@ -89,8 +87,8 @@ export class PartitionQueue {
   }
 
   /**
-   * Decodes the next record as the head, if there is one. Records that cannot be used are given to `onDeadLetter` and
-   * passed over. Answers with a promise when something must be fetched before the record can be decoded; call again after.
+   * Decodes the next record as the head, if there is one. Records that cannot be used, or that are marked, are told to
+   * `onFailure` or `onPoison` and passed over. Answers with a promise when something must be fetched before the record can be decoded; call again after.
    */
   advance(): Promise<void> | undefined {
     while (true) {
@@ -131,50 +129,77 @@ export class PartitionQueue {
     }
   }
 
-  /** Decodes the cursor's record into the head, or gives it up as a dead letter (then `ready` stays false). */
-  #decode(): Promise<void> | undefined {
-    const { record } = this
+  /** The head record as it lies in the log. */
+  get input(): InputRecord {
     const cursor = this.#cursor
-    const source = this.#source
+    const { key, value, timestamp, offset } = cursor
+    return {
+      ...this.tp,
+      offset,
+      // What the cursor gives is a view of what was fetched.
+      key: key && Buffer.from(key),
+      value: value && Buffer.from(value),
+      timestamp,
+      headers: cursor.hasHeaders() ? cursor.headers() : noHeaders,
+    }
+  }
+
+  /** Decodes the cursor's record into the head, or gives it up (then `ready` stays false). */
+  #decode(): Promise<void> | undefined {
+    const poison = this.#poison?.get(this.#cursor.offset)
+    if (poison !== undefined) {
+      this.#onPoison(this.input, poison)
+      return this.#passOver()
+    }
+    let fault: string | undefined
     try {
-      record.key = cursor.key === null ? null : source.key.deserialize(cursor.key)
-      record.value = cursor.value === null ? null : source.value.deserialize(cursor.value)
+      this.#read()
     } catch (error) {
-      const wanted = readyOf(error)
-      if (wanted !== undefined) return wanted
-      return this.#giveUp('RECORD_UNDECODABLE', error instanceof Error ? error.message : String(error))
+      return readyOf(error) ?? this.#giveUp('RECORD_UNDECODABLE', error)
     }
-    record.timestamp = cursor.timestamp
-    record.headers = cursor.hasHeaders() ? cursor.headers() : noHeaders
-    if (source.kind === 'source') {
-      if (source.timestamp !== undefined) {
-        record.timestamp = source.timestamp(record.value, record, this.partitionTime)
-      }
-      const fault = record.value === null ? undefined : source.validate?.(record.value, record)
-      if (fault !== undefined) return this.#giveUp('RECORD_INVALID', fault)
+    try {
+      fault = this.#judge()
+    } catch (error) {
+      return this.#giveUp('RECORD_INVALID', error)
     }
-    if (!(Number.isSafeInteger(record.timestamp) && record.timestamp >= 0)) {
-      return this.#giveUp('RECORD_TIMESTAMP_INVALID', `${record.timestamp} is no event time`)
+    if (fault !== undefined) return this.#giveUp('RECORD_INVALID', new TickerError('RECORD_INVALID', fault))
+    const { timestamp } = this.record
+    if (!(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
+      const error = new TickerError('RECORD_TIMESTAMP_INVALID', `${timestamp} is no event time`)
+      return this.#giveUp('RECORD_TIMESTAMP_INVALID', error)
     }
     this.ready = true
     return undefined
   }
 
-  #giveUp(code: ErrorCode, message: string): undefined {
-    const { key, value, timestamp, offset } = this.#cursor
-    this.#onDeadLetter({
-      topic: this.tp.topic,
-      partition: this.tp.partition,
-      offset,
-      key: key && Buffer.from(key),
-      value: value && Buffer.from(value),
-      timestamp,
-      headers: this.#cursor.hasHeaders() ? this.#cursor.headers() : noHeaders,
-      code,
-      message,
-    })
-    // Its time counts for nothing.
-    this.position = offset + 1
+  #read(): void {
+    const { record } = this
+    const cursor = this.#cursor
+    record.key = cursor.key === null ? null : this.#source.key.deserialize(cursor.key)
+    record.value = cursor.value === null ? null : this.#source.value.deserialize(cursor.value)
+    record.timestamp = cursor.timestamp
+    record.headers = cursor.hasHeaders() ? cursor.headers() : noHeaders
+  }
+
+  /** Finds out the record's event time, and what is wrong with it, if anything is. */
+  #judge(): string | undefined {
+    const { record } = this
+    const source = this.#source
+    if (source.kind !== 'source') return undefined
+    if (source.timestamp !== undefined) {
+      record.timestamp = source.timestamp(record.value, record, this.partitionTime)
+    }
+    return record.value === null ? undefined : source.validate?.(record.value, record)
+  }
+
+  #giveUp(code: ErrorCode, error: unknown): undefined {
+    this.#onFailure(this.input, { stage: 'decode', operator: this.#source.name, code, error })
+    return this.#passOver()
+  }
+
+  /** The time of a record that is passed over counts for nothing. */
+  #passOver(): undefined {
+    this.position = this.#cursor.offset + 1
     this.ready = false
   }
 }

@@ -11,15 +11,27 @@
 
 import type { StoreChange } from '../state/store.ts'
 import type { TableView } from './change.ts'
+import type { PunctuationType } from './clocks.ts'
 import { RecordCollector } from './collector.ts'
-import { deadLetterRecord } from './dead-letters.ts'
-import { TickerError } from './errors.ts'
+import { type DeadLetter, deadLetterOf, deadLetterRecord } from './dead-letters.ts'
+import { codeOf, recovery, recoveryOf, TickerError } from './errors.ts'
+import {
+  decideFailure,
+  type FailureAnswer,
+  type FailureHandlers,
+  type FailureReason,
+  type InputRecord,
+  messageOf,
+  placeOf,
+} from './failure-policy.ts'
 import type { CommittedOffset, ProducerRecord, TopicPartition } from './log/log.ts'
 import type { RecordBatch } from './log/record-batch.ts'
 import { buildOperators, type Operators } from './operators/build.ts'
+import { type AsyncOperator, OperatorFailure } from './operators/operator.ts'
 import type { CacheBudget, RecordCache } from './operators/record-cache.ts'
-import { type DeadLetter, nextQueue, PartitionQueue } from './partition-group.ts'
+import { nextQueue, PartitionQueue } from './partition-group.ts'
 import { deadLetterTopic, type SubTopology, type TaskId, taskName } from './plan.ts'
+import type { PoisonRecord, PoisonRecords } from './poison.ts'
 import type { Decision } from './recorded.ts'
 import type { Timers } from './timers.ts'
 
@@ -29,6 +41,8 @@ const OUTPUT_LIMIT = 8 * 1024 * 1024
 const DECODE_RETRY = 1000
 /** Batches a partition holds before it wants no more. */
 const INPUT_LIMIT = 8
+
+type Answer = Exclude<FailureAnswer, 'fail'>
 
 export type TaskState = 'created' | 'running' | 'closed'
 
@@ -45,6 +59,11 @@ export interface TaskOptions {
   readonly applicationId: string
   /** Partitions of every topic written to. */
   readonly partitions: ReadonlyMap<string, number>
+  /** Bytes of the largest batch that each topic written to takes. */
+  readonly batchLimits: ReadonlyMap<string, number>
+  readonly failureHandlers: FailureHandlers
+  /** Records that an earlier run of this task failed on. */
+  readonly poison: PoisonRecords
   /** The contents of global tables, by their node. */
   readonly globals: ReadonlyMap<string, TableView>
   /** What its tables' caches may hold; undefined for none. */
@@ -63,8 +82,14 @@ export class Task {
   /** Records taken from the input. */
   processed = 0
   deadLettered = 0
+  skipped = 0
   #queues: PartitionQueue[] = []
   #dirty = false
+  /** Marked records met so far; `processed` when the last of them was, Infinity before. */
+  #poisonMet = 0
+  #processedAtPoison: number
+  /** Whether one was passed over since the last snapshot. */
+  #passedPoison = false
   readonly #collector: RecordCollector
   readonly #options: TaskOptions
 
@@ -72,7 +97,8 @@ export class Task {
     this.#options = options
     this.id = options.id
     this.name = taskName(options.id)
-    this.#collector = new RecordCollector(options.partitions, options.id.partition)
+    this.#processedAtPoison = 0
+    this.#collector = new RecordCollector(options, options.id.partition)
     this.operators = buildOperators(options.part, {
       applicationId: options.applicationId,
       collector: this.#collector,
@@ -92,6 +118,9 @@ export class Task {
     if (this.state !== 'created')
       throw new TickerError('LOG_MISUSED', `task ${this.name} is ${this.state} already`)
     const { sources, clocks } = this.operators
+    const { poison } = this.#options
+    poison.forgetBefore(positions)
+    this.#processedAtPoison = poison.size === 0 ? 0 : Number.POSITIVE_INFINITY
     this.#queues = this.inputs.map(tp => {
       const { node, out } = sources.get(tp.topic)!
       const position = positions.find(each => each.topic === tp.topic)?.position ?? 0
@@ -100,7 +129,9 @@ export class Task {
         out,
         position,
         partitionTime: clocks.partitionTime(tp.topic),
-        onDeadLetter: letter => this.#giveUp(letter),
+        poison: poison.of(tp.topic),
+        onFailure: (record, reason) => this.#carryOut(record, reason, this.#ask(record, reason)),
+        onPoison: (record, found) => this.#meet(record, found),
       })
     })
     clocks.keep(this.#queues.filter(queue => queue.readsPartitionTime))
@@ -133,22 +164,23 @@ export class Task {
     return this.#dirty
   }
 
-  /** Whether it holds so much output that it must commit before it goes on. */
+  /** Whether it must commit before it goes on: it holds much output, or has just passed over a record that failed before. */
   get full(): boolean {
-    return this.#collector.size >= OUTPUT_LIMIT
+    return this.#passedPoison || this.#collector.size >= OUTPUT_LIMIT
   }
 
   /**
    * Takes up to `limit` records through the topology, the oldest first. Answers with how many.
-   * @throws TickerError PROCESSING_FAILED when an operator threw
+   * @throws TickerError PROCESSING_FAILED when an operator threw; one whose recovery is `poison` when the record was marked
+   * and the task must be made anew
    */
   async process(limit: number): Promise<number> {
     const { clocks, asynchronous } = this.operators
-    let done = 0
-    for (const operator of asynchronous) operator.handOn()
-    while (done < limit && !this.full) {
+    const before = this.processed
+    for (const operator of asynchronous) this.#handOn(operator)
+    while (this.processed - before < limit && !this.full) {
       const queue = nextQueue(this.#queues)
-      if (queue === undefined) break
+      if (queue === undefined || this.#passedPoison) break
       if (queue instanceof Promise) {
         await this.#fetched(queue)
         continue
@@ -156,32 +188,26 @@ export class Task {
       try {
         clocks.take(queue)
         queue.out.forward(queue.record)
-        clocks.punctuate('streamTime', clocks.streamTime)
-      } catch (cause) {
-        throw this.#failed(cause, `on ${queue.tp.topic}/${queue.tp.partition} at ${queue.position}`)
+      } catch (error) {
+        throw this.#poisoned(queue.input, error)
       }
+      this.#punctuate('streamTime', clocks.streamTime)
       queue.consume()
-      done++
+      this.processed++
       this.#dirty = true
       for (const operator of asynchronous) {
-        operator.handOn()
-        while (operator.full) await operator.relieve()
+        this.#handOn(operator)
+        while (operator.full) await this.#guarded(() => operator.relieve())
       }
     }
-    this.processed += done
-    return done
+    return this.processed - before
   }
 
   /** Runs the punctuations that the clock on the wall has made due. Answers with how many. */
   punctuate(): number {
-    const { clocks } = this.operators
-    try {
-      const count = clocks.punctuate('wallClock', this.#options.timers.now())
-      if (count > 0) this.#dirty = true
-      return count
-    } catch (cause) {
-      throw this.#failed(cause, 'in a punctuation')
-    }
+    const count = this.#punctuate('wallClock', this.#options.timers.now())
+    if (count > 0) this.#dirty = true
+    return count
   }
 
   /** Hands on what caches hold back and waits for what works asynchronously, until neither has anything left. */
@@ -189,7 +215,9 @@ export class Task {
     const { asynchronous, caches } = this.operators
     do {
       this.#flush(caches)
-      for (const operator of asynchronous) if (operator.pending > 0) await operator.drain()
+      for (const operator of asynchronous) {
+        if (operator.pending > 0) await this.#guarded(() => operator.drain())
+      }
     } while (caches.some(cache => cache.size > 0))
   }
 
@@ -206,6 +234,7 @@ export class Task {
   /** All since the last snapshot, synchronously; from here on records belong to the next commit. */
   snapshot(): TaskSnapshot {
     this.#dirty = false
+    this.#passedPoison = false
     return {
       outputs: this.#collector.take(),
       changes: new Map(this.operators.stores.map(store => [store.name, store.takeChanges()])),
@@ -241,16 +270,92 @@ export class Task {
     }
   }
 
-  #giveUp(letter: DeadLetter): void {
-    const record = deadLetterRecord(letter, deadLetterTopic(this.#options.applicationId))
-    this.#collector.collect(record.topic, record.key, record.value, record.timestamp, record.headers ?? [])
-    this.deadLettered++
-    this.#dirty = true
-    this.#options.onDeadLetter?.(letter)
+  #punctuate(type: PunctuationType, time: number): number {
+    try {
+      return this.operators.clocks.punctuate(type, time)
+    } catch (error) {
+      throw this.#failed(error, 'in a punctuation')
+    }
   }
 
-  #failed(cause: unknown, where: string): TickerError {
-    const what = cause instanceof Error ? cause.message : String(cause)
-    return new TickerError('PROCESSING_FAILED', `task ${this.name} failed ${where}: ${what}`, { cause })
+  #handOn(operator: AsyncOperator): void {
+    try {
+      operator.handOn()
+    } catch (error) {
+      throw this.#failed(error, 'with asynchronous results')
+    }
+  }
+
+  async #guarded(step: () => Promise<void>): Promise<void> {
+    try {
+      await step()
+    } catch (error) {
+      throw this.#failed(error, 'with asynchronous results')
+    }
+  }
+
+  /** A record failed on its way: it is marked, unless the policy says `fail`. Answers with what the thread is to be told. */
+  #poisoned(record: InputRecord, thrown: unknown): unknown {
+    const where = `on ${placeOf(record)}`
+    if (!(thrown instanceof OperatorFailure)) return this.#failed(thrown, where)
+    const { operator, cause: error } = thrown
+    const stage = this.#options.part.sinks.some(node => node.name === operator) ? 'produce' : 'process'
+    const code = codeOf(error) ?? (stage === 'produce' ? 'RECORD_UNSERIALIZABLE' : 'RECORD_FAILED')
+    if (recovery(code) !== 'poison') return this.#failed(thrown, where)
+    const reason = { stage, operator, code, error } as const
+    const answer = this.#ask(record, reason)
+    const afterProgress = this.processed > this.#processedAtPoison
+    this.#options.poison.mark(record, { ...reason, answer }, { afterProgress })
+    return new TickerError(code, `${placeOf(record)} failed in ${operator}: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+
+  /** A record is met on which an earlier run of this task failed. */
+  #meet(record: InputRecord, poison: PoisonRecord): void {
+    this.#passedPoison = true
+    if (++this.#poisonMet === this.#options.poison.size) this.#processedAtPoison = this.processed
+    this.#carryOut(record, poison, poison.answer)
+  }
+
+  #ask(record: InputRecord, reason: FailureReason): Answer {
+    return decideFailure(this.#options.failureHandlers, { ...reason, record, task: this.name })
+  }
+
+  #carryOut(record: InputRecord, reason: FailureReason, answer: Answer): void {
+    this.#dirty = true
+    if (answer === 'skip') {
+      this.skipped++
+      return
+    }
+    const { applicationId: application, timers, onDeadLetter } = this.#options
+    const letter = deadLetterOf({ ...reason, record, task: this.name }, { application, now: timers.now() })
+    const {
+      topic,
+      key,
+      value,
+      timestamp,
+      headers = [],
+    } = deadLetterRecord(letter, deadLetterTopic(application))
+    try {
+      this.#collector.collect(topic, key, value, timestamp, headers)
+    } catch (error) {
+      throw this.#failed(error, `to dead-letter ${placeOf(record)}`)
+    }
+    this.deadLettered++
+    onDeadLetter?.(letter)
+  }
+
+  /** What is no single record's fault: errors that the task is made anew after pass, the others end the node. */
+  #failed(thrown: unknown, where: string): unknown {
+    const failure = thrown instanceof OperatorFailure ? thrown : undefined
+    const cause = failure === undefined ? thrown : failure.cause
+    const means = recoveryOf(cause)
+    if (means === 'rebuild' || means === 'rejoin') return cause
+    // What an asynchronous operator raises itself says where.
+    if (failure === undefined && means === 'stop' && cause instanceof TickerError) return cause
+    const operator = failure === undefined ? '' : ` in ${failure.operator}`
+    const message = `task ${this.name} failed ${where}${operator}: ${messageOf(cause)}`
+    return new TickerError('PROCESSING_FAILED', message, { cause })
   }
 }

@@ -10,12 +10,14 @@ import type { Checkpoint, StateBackend, TaskStore } from '../state/store.ts'
 import { stickyAssignor } from './assignor.ts'
 import type { TableView } from './change.ts'
 import { type CommitScope, commit, type ProcessingGuarantee } from './commit.ts'
-import { TickerError } from './errors.ts'
+import type { DeadLetter } from './dead-letters.ts'
+import { recoveryOf, TickerError } from './errors.ts'
+import type { FailureHandlers } from './failure-policy.ts'
 import type { Assignment, Consumer, Log, Producer, TopicPartition } from './log/log.ts'
 import type { RecordBatch } from './log/record-batch.ts'
 import type { CacheBudget } from './operators/record-cache.ts'
-import type { DeadLetter } from './partition-group.ts'
 import { type Plan, type SubTopology, type TaskId, taskName } from './plan.ts'
+import { PoisonRecords } from './poison.ts'
 import type { Decision } from './recorded.ts'
 import { restore } from './restore.ts'
 import { Task } from './task.ts'
@@ -39,6 +41,9 @@ export interface ThreadOptions {
   readonly state: StateBackend
   /** Partitions of all topics the topology reads and writes. */
   readonly partitions: ReadonlyMap<string, number>
+  /** Bytes of the largest batch that each of them takes. */
+  readonly batchLimits: ReadonlyMap<string, number>
+  readonly failureHandlers: FailureHandlers
   /** The contents of global tables, by their node. */
   readonly globals: ReadonlyMap<string, TableView>
   /** Bytes of updates that the record caches of its tables may hold back; 0 for none. */
@@ -70,6 +75,8 @@ export class StreamThread {
   readonly #starting = new Map<string, { readonly token: object; readonly done: Promise<void> }>()
   readonly #attempts = new Map<string, number>()
   readonly #cacheBudget: CacheBudget | undefined
+  /** What made a task fail, by its name; kept while it stays here. */
+  readonly #poison = new Map<string, PoisonRecords>()
   #consumer: Consumer | undefined
   /** Assignments not acted on yet, the newest last. */
   #assigned: Assignment[] = []
@@ -188,7 +195,7 @@ export class StreamThread {
     try {
       await this.#consumer!.heartbeat()
     } catch (error) {
-      if (isRecoverable(error)) return
+      if (recoveryOf(error) !== 'stop') return
       throw error
     }
     if (this.#assigned.length === 0) this.#begin(task.id)
@@ -221,6 +228,7 @@ export class StreamThread {
     this.#assigned = []
     const stays = (name: string): boolean => shares.every(share => share.has(name))
     for (const name of [...this.#starting.keys()]) if (!stays(name)) this.#starting.delete(name)
+    for (const name of [...this.#poison.keys()]) if (!stays(name)) this.#poison.delete(name)
     for (const running of [...this.#running.values()]) {
       if (stays(running.task.name)) this.#seekAndResume(running)
       else await this.#drop(running)
@@ -266,9 +274,12 @@ export class StreamThread {
   /** Waits before a task is tried again. @throws the error, if it cannot be recovered from or came too often */
   async #backOff(name: string, error: unknown): Promise<void> {
     const { timers, listener } = this.#options
+    // The record that it failed on is marked, so it gets further with every attempt.
+    if (recoveryOf(error) === 'poison')
+      return listener.onNotice(`task ${name} is tried again: ${messageOf(error)}`)
     const attempt = (this.#attempts.get(name) ?? 0) + 1
     this.#attempts.set(name, attempt)
-    if (!isRecoverable(error) || attempt > ATTEMPTS) throw error
+    if (recoveryOf(error) === 'stop' || attempt > ATTEMPTS) throw error
     listener.onNotice(`task ${name} is tried again: ${messageOf(error)}`)
     await new Promise<void>(resolve => timers.after(Math.min(5000, 50 * 2 ** attempt), resolve))
   }
@@ -322,13 +333,18 @@ export class StreamThread {
   }
 
   #newTask(id: TaskId): Task {
-    const { plan, partitions, globals, timers, listener } = this.#options
+    const { plan, partitions, batchLimits, failureHandlers, globals, timers, listener } = this.#options
     const part: SubTopology = plan.subTopologies[id.subTopology]!
+    const poison = this.#poison.get(taskName(id)) ?? new PoisonRecords()
+    this.#poison.set(taskName(id), poison)
     return new Task({
       id,
       part,
       applicationId: plan.applicationId,
       partitions,
+      batchLimits,
+      failureHandlers,
+      poison,
       globals,
       cacheBudget: this.#cacheBudget,
       timers,
@@ -347,6 +363,7 @@ export class StreamThread {
 
   async #dropAll(): Promise<void> {
     this.#lost = false
+    this.#poison.clear()
     const starting = [...this.#starting.values()]
     this.#starting.clear()
     await Promise.all(starting.map(each => each.done))
@@ -370,20 +387,6 @@ export class StreamThread {
     await producer.close()
     await database?.close()
   }
-}
-
-/** Errors after which the task starts again from its last commit, here or elsewhere. */
-function isRecoverable(error: unknown): boolean {
-  if (!(error instanceof TickerError)) return false
-  return [
-    'LOG_REBALANCED',
-    'LOG_FENCED',
-    'LOG_FAILED',
-    'LOG_UNREACHABLE',
-    'BATCH_TIMED_OUT',
-    'TASK_CORRUPTED',
-    'TASK_MIGRATED',
-  ].includes(error.code)
 }
 
 function messageOf(error: unknown): string {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { Prediction } from '../../schemas/index.ts'
+import type { DeadLetter } from '../../topology/dead-letters.ts'
 import type { Log } from '../../topology/log/log.ts'
-import type { DeadLetter } from '../../topology/partition-group.ts'
 import { ApplicationError } from '../errors.ts'
 import { openPglite } from './pglite.ts'
 import type { Sql } from './sql.ts'

@@ -294,7 +294,7 @@ class RunningSink implements SqlSink {
     const { partition } = place
     const id = `${place.logId}/${partition}`
     if (offset < (this.#deadLetteredBelow.get(id) ?? 0)) return
-    const { topic, onDeadLetter } = this.#options
+    const { topic, group, onDeadLetter } = this.#options
     await onDeadLetter({
       topic,
       partition,
@@ -305,6 +305,10 @@ class RunningSink implements SqlSink {
       headers: record.headers(),
       code,
       message,
+      stage: 'produce',
+      operator: 'sql-sink',
+      application: group,
+      time: this.#timers.now(),
     })
     this.#deadLetteredBelow.set(id, offset + 1)
     this.#deadLettered++

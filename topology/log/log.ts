@@ -44,6 +44,8 @@ export interface TopicDescription {
    * State and sink offsets are only valid for the identity they were built from.
    */
   readonly identity: string
+  /** Bytes of the largest record batch that it takes (`max.message.bytes`, its own or the log's default). */
+  readonly batchLimit: number
   readonly config: Readonly<Record<string, string>>
 }
 

@@ -28,6 +28,21 @@ export interface Downstream {
   forward(record: StreamRecord): void
 }
 
+/** That an operator threw, which one, and what: `cause`. */
+export class OperatorFailure extends Error {
+  readonly operator: string
+  constructor(operator: string, cause: unknown) {
+    super(`${operator} threw`, { cause })
+    this.name = 'OperatorFailure'
+    this.operator = operator
+  }
+}
+
+/** The innermost operator is to blame: those above it only handed the record on. */
+function blamed(operator: string, error: unknown): OperatorFailure {
+  return error instanceof OperatorFailure ? error : new OperatorFailure(operator, error)
+}
+
 /** One output of a node: the operators that follow, in order of their declaration, and how many records passed. */
 export class OutputPort implements Downstream {
   readonly node: string
@@ -47,16 +62,26 @@ export class OutputPort implements Downstream {
     this.#names.push(name)
   }
 
+  /** @throws OperatorFailure */
   forward(record: StreamRecord): void {
     this.count++
-    for (const follower of this.#followers) follower.process(record)
+    let i = 0
+    try {
+      for (; i < this.#followers.length; i++) this.#followers[i]!.process(record)
+    } catch (error) {
+      throw blamed(this.#names[i] ?? this.node, error)
+    }
   }
 
   /** To the follower of this name only; false if there is none. */
   forwardTo(name: string, record: StreamRecord): boolean {
     const named = this.#followers.filter((_, i) => this.#names[i] === name)
     if (named.length > 0) this.count++
-    for (const follower of named) follower.process(record)
+    try {
+      for (const follower of named) follower.process(record)
+    } catch (error) {
+      throw blamed(name, error)
+    }
     return named.length > 0
   }
 }

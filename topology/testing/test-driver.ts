@@ -17,7 +17,14 @@ export interface TestDriverOptions
   extends Partial<
     Pick<
       NodeOptions,
-      'guarantee' | 'state' | 'onDecision' | 'onNotice' | 'applicationId' | 'oneTask' | 'cacheBytes'
+      | 'guarantee'
+      | 'state'
+      | 'onDecision'
+      | 'onFailure'
+      | 'onNotice'
+      | 'applicationId'
+      | 'oneTask'
+      | 'cacheBytes'
     >
   > {
   /**
@@ -223,6 +230,7 @@ export class TopologyTestDriver {
       guarantee,
       cacheBytes,
       onDecision,
+      onFailure,
       onNotice,
     } = this.#options
     return new StreamsNode({
@@ -236,6 +244,7 @@ export class TopologyTestDriver {
       cacheBytes,
       timers: this.timers,
       onDecision,
+      onFailure,
       onNotice,
     })
   }

@@ -14,6 +14,12 @@ export function adminContract(kit: Kit): void {
       expect(await kit.log.admin.describeTopic(unique('missing'))).toBeUndefined()
     })
 
+    test('says how large a batch a topic takes, by its own setting or by default', async () => {
+      const small = await newTopic(1, { 'max.message.bytes': '5000' })
+      expect((await kit.log.admin.describeTopic(small))?.batchLimit).toBe(5000)
+      expect((await kit.log.admin.describeTopic(await newTopic()))?.batchLimit).toBe(1_048_588)
+    })
+
     test('leaves existing topics as they are', async () => {
       const topic = await newTopic(2)
       const producer = await newProducer()

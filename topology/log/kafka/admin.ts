@@ -14,6 +14,8 @@ const INTERVAL = 20
 /** Milliseconds that an open transaction is waited for. */
 const STABLE_TIMEOUT = 1_000
 const UNKNOWN_TOPIC = 3
+/** Kafka's default of `max.message.bytes`, for a broker that keeps its settings to itself. */
+const DEFAULT_BATCH_LIMIT = 1_048_588
 /** A setting of the topic itself, not a default (DescribeConfigs). */
 const TOPIC_CONFIG = 1
 const TOPIC_RESOURCE = 2
@@ -68,11 +70,12 @@ export class KafkaAdmin implements Admin {
       const broker = await this.#cluster.controller()
       return await broker.describeConfigs({ resources: [{ type: TOPIC_RESOURCE, name: topic }] })
     })
-    const entries = resources
-      .flatMap(each => each.configEntries)
-      .filter(each => each.configSource === TOPIC_CONFIG)
-    const config = Object.fromEntries(entries.map(each => [each.configName, each.configValue ?? '']))
-    return { topic, partitions: metadata.partitions, identity: metadata.topicId, config }
+    const entries = resources.flatMap(each => each.configEntries)
+    const own = entries.filter(each => each.configSource === TOPIC_CONFIG)
+    const config = Object.fromEntries(own.map(each => [each.configName, each.configValue ?? '']))
+    const limit = entries.find(each => each.configName === 'max.message.bytes')?.configValue
+    const batchLimit = limit === undefined ? DEFAULT_BATCH_LIMIT : Number(limit)
+    return { topic, partitions: metadata.partitions, identity: metadata.topicId, batchLimit, config }
   }
 
   async listTopics(): Promise<readonly string[]> {

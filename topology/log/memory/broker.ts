@@ -31,7 +31,6 @@ export interface Environment {
 
 interface Topic extends TopicDescription {
   readonly logs: readonly Partition[]
-  readonly batchBytes: number
 }
 
 /** The log's contents: topics, groups, transactions. Everything here happens synchronously; clients add the waiting. */
@@ -68,7 +67,7 @@ export class Broker {
       partitions,
       config: { ...config },
       identity: this.randomId(),
-      batchBytes: setting(topic, config, 'max.message.bytes') ?? limits.batchBytes,
+      batchLimit: setting(topic, config, 'max.message.bytes') ?? limits.batchBytes,
       logs: Array.from(
         { length: partitions },
         (_, partition) => new Partition(topic, partition, retention, now),

@@ -88,8 +88,8 @@ function adminOf(broker: Broker): Admin {
     async describeTopic(name) {
       const found = broker.findTopic(name)
       if (found === undefined) return undefined
-      const { topic, partitions, identity, config } = found
-      return { topic, partitions, identity, config }
+      const { topic, partitions, identity, batchLimit, config } = found
+      return { topic, partitions, identity, batchLimit, config }
     },
     async listTopics() {
       return broker.topicNames()

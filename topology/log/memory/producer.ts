@@ -109,7 +109,7 @@ export class MemoryProducer implements Producer {
     const filling = new Map<Partition, Pending>()
     for (const record of records) {
       const log = this.#broker.partition(record)
-      const limit = this.#broker.topic(record.topic).batchBytes
+      const limit = this.#broker.topic(record.topic).batchLimit
       const bytes = sizeOf(record)
       if (bytes > limit) {
         throw new TickerError(
