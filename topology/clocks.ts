@@ -129,6 +129,12 @@ export class TaskClocks {
     return count
   }
 
+  /** Whether there is something that was not taken as a change. */
+  get changed(): boolean {
+    for (const [id, text] of this.#entries()) if (this.#written.get(id) !== text) return true
+    return false
+  }
+
   takeChanges(): StoreChange[] {
     const changes: StoreChange[] = []
     for (const [id, text] of this.#entries()) {

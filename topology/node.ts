@@ -163,13 +163,15 @@ export class StreamsNode {
   }
 
   /**
-   * The store of this name of each task that runs here, in the order of their partitions, or a global table's. `instanceof`
-   * tells its kind.
+   * The store of this name of each task that runs here, with the task's partition; of a global table, whose contents are of
+   * all partitions, -1. `instanceof` tells its kind.
    */
-  stores(name: string): readonly TaskStateStore[] {
-    const tasks = [...(this.#thread?.tasks ?? [])].sort((a, b) => a.id.partition - b.id.partition)
-    const stores = [...this.#globals.tables.values(), ...tasks.flatMap(task => task.operators.stores)]
-    return stores.filter(store => store.name === name)
+  stores(name: string): readonly { readonly partition: number; readonly store: TaskStateStore }[] {
+    const global = [...this.#globals.tables.values()].map(store => ({ partition: -1, store }))
+    const local = (this.#thread?.tasks ?? []).flatMap(({ id: { partition }, operators }) =>
+      operators.stores.map(store => ({ partition, store })),
+    )
+    return [...global, ...local].filter(({ store }) => store.name === name)
   }
 
   /** Whether an assignment or a restore is under way. */

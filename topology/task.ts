@@ -136,6 +136,8 @@ export class Task {
     })
     clocks.keep(this.#queues.filter(queue => queue.readsPartitionTime))
     for (const start of this.operators.onStart) start()
+    // When its first punctuations are due must be known wherever it goes on, also if no record comes before.
+    this.#dirty = clocks.changed
     this.state = 'running'
   }
 

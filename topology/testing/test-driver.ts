@@ -74,7 +74,10 @@ export class TopologyTestDriver {
   readonly log: Log
   readonly #graph: Graph
   readonly #options: TestDriverOptions
-  #node: StreamsNode
+  /** In the order in which they joined. */
+  #nodes: StreamsNode[]
+  /** Of all nodes there ever were. */
+  #joined = 0
   readonly #commitEvery: number
   readonly #partitions: number
   readonly #random: (() => number) | undefined
@@ -89,11 +92,12 @@ export class TopologyTestDriver {
     this.#random = options.seed === undefined ? undefined : mulberry32(options.seed)
     this.timers = new ManualTimers(options.now)
     this.log = options.log ?? memoryLog({ now: () => this.timers.now() })
-    this.#node = this.#newNode()
+    this.#nodes = [this.#newNode()]
   }
 
+  /** The one that joined first, of those that run. */
   get node(): StreamsNode {
-    return this.#node
+    return this.#nodes[0]!
   }
 
   /** Makes the topics and waits until every task runs. */
@@ -117,9 +121,25 @@ export class TopologyTestDriver {
    */
   async restart(): Promise<void> {
     await this.commit()
-    await this.#node.close()
-    this.#node = this.#newNode()
-    await this.#node.start()
+    await this.close()
+    this.#nodes = [this.#newNode()]
+    await this.node.start()
+    await this.#settle()
+  }
+
+  /** Another node joins, with nothing but the log, and takes its share of the tasks. */
+  async join(): Promise<void> {
+    const node = this.#newNode()
+    this.#nodes.push(node)
+    await node.start()
+    await this.#settle()
+  }
+
+  /** The node that joined first leaves; the others take its tasks. */
+  async leave(): Promise<void> {
+    if (this.#nodes.length < 2) throw new Error('the last node cannot leave')
+    await this.commit()
+    await this.#nodes.shift()!.close()
     await this.#settle()
   }
 
@@ -162,7 +182,8 @@ export class TopologyTestDriver {
 
   /** The store of this name of each task, by partition, with what is not committed yet. `instanceof` tells its kind. */
   stores(name: string): readonly TaskStateStore[] {
-    return this.node.stores(name)
+    const stores = this.#nodes.flatMap(node => node.stores(name))
+    return stores.sort((a, b) => a.partition - b.partition).map(({ store }) => store)
   }
 
   /** Commits, until nothing is left to commit: what went through internal topics too. */
@@ -204,7 +225,7 @@ export class TopologyTestDriver {
 
   /** Commits and ends, leaving the log open. */
   async close(): Promise<void> {
-    await this.node.close()
+    for (const node of this.#nodes) await node.close()
   }
 
   /** Steps until nothing moves, committing on the way. Answers with the number of records processed. */
@@ -213,10 +234,11 @@ export class TopologyTestDriver {
     let idle = 0
     while (idle < 3) {
       // One record at a time: so that a commit can come between any two.
-      const processed = await this.node.step(1)
+      let processed = 0
+      for (const node of this.#nodes) processed += await node.step(1)
       await new Promise(resolve => setImmediate(resolve))
       total += processed
-      idle = processed === 0 && !this.node.settling ? idle + 1 : 0
+      idle = processed === 0 && !this.#nodes.some(node => node.settling) ? idle + 1 : 0
       if (processed > 0 && this.#commitIsDue(processed)) await this.#commitOnce()
     }
     return total
@@ -236,6 +258,7 @@ export class TopologyTestDriver {
     return new StreamsNode({
       topology: this.#graph,
       applicationId,
+      clientId: `${applicationId}-${++this.#joined}`,
       oneTask,
       log: this.log,
       state,
@@ -257,7 +280,7 @@ export class TopologyTestDriver {
 
   async #commitOnce(): Promise<void> {
     this.#uncommitted = 0
-    await this.node.commit()
+    for (const node of this.#nodes) await node.commit()
   }
 }
 

@@ -1,4 +1,4 @@
-/** Conformance cases under what production adds: restarts, and commits that come when they come. */
+/** Conformance cases under what production adds: restarts, commits that come when they come, record caches, and tasks that move. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Graph, storesOf } from '../../graph.ts'
@@ -6,7 +6,8 @@ import type { TestDriverOptions } from '../test-driver.ts'
 import { build } from './build.ts'
 import type { Case } from './case.ts'
 import { readCases } from './cases.ts'
-import { runCase } from './run.ts'
+import { compare } from './compare.ts'
+import { type AfterStep, execute, runCase } from './run.ts'
 
 const runnable = readCases(join(import.meta.dirname, 'cases')).map(({ name, parse }) => ({
   name,
@@ -15,7 +16,8 @@ const runnable = readCases(join(import.meta.dirname, 'cases')).map(({ name, pars
 
 describe('stopped and restored from the changelogs after every fifth step, clocks included', () => {
   test.each(runnable)('$name', async ({ each, quirk }) => {
-    const result = await runCase(each, { level: 'strict', quirk, restartEvery: 5 })
+    const afterStep: AfterStep = (driver, at) => (at % 5 === 4 ? driver.restart() : undefined)
+    const result = await runCase(each, { level: 'strict', quirk, afterStep })
     expect(result).toEqual({ outcome: 'passed' })
   })
 })
@@ -107,5 +109,22 @@ describe('with record caches and commits at random the final stores are the same
         "windowed-regroup agg2",
       ]
     `)
+  })
+})
+
+describe('on three partitions, with the tasks moving between nodes, all is as where they stay', () => {
+  const driverOf = ({ config }: Case): TestDriverOptions => ({
+    ...{ applicationId: 'app', guarantee: 'at_least_once', partitions: 3, now: config.wallClockStartMs },
+  })
+  /** A second node joins and takes its share, later the first one leaves and the second has all, and so on. */
+  const move: AfterStep = (driver, at) => {
+    if (at % 4 === 1) return driver.join()
+    return at % 4 === 3 ? driver.leave() : undefined
+  }
+  test.each(runnable)('$name', async ({ each }) => {
+    const { failure, ...stayed } = await execute(each, { driver: driverOf(each) })
+    const { failure: same, ...moved } = await execute(each, { driver: driverOf(each), afterStep: move })
+    expect(same).toEqual(failure)
+    expect(compare(stayed, moved, 'strict')).toBeUndefined()
   })
 })

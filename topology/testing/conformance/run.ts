@@ -25,13 +25,15 @@ export type Result =
   /** It failed where it should not, or not where it should. */
   | { readonly outcome: 'failed'; readonly expected: string; readonly actual: string }
 
+export type AfterStep = (driver: TopologyTestDriver, at: number) => Promise<void> | undefined
+
 export interface RunOptions {
   /** A case whose order across keys is open is compared leniently in any case. */
   readonly level: Level
   /** What is expected in place of the case's own output. */
   readonly quirk?: Quirk
-  /** Stops after every so many steps and goes on with what the changelogs restore. Default: never. */
-  readonly restartEvery?: number
+  /** What happens after a step beside it: a restart, say. */
+  readonly afterStep?: AfterStep
   /** Default: as the oracle ran, everything in one task, with a commit after each record. */
   readonly driver?: TestDriverOptions
 }
@@ -53,10 +55,10 @@ export async function runCase(each: Case, options: RunOptions): Promise<Result> 
   return difference === undefined ? { outcome: 'passed' } : { outcome: 'failed', difference }
 }
 
-/** Runs a case to its end or its failure. */
-async function execute(
+/** Runs a case to its end or its failure. @throws CaseError; whatever the engine throws that is no TickerError */
+export async function execute(
   each: Case,
-  { driver: options, restartEvery = Number.POSITIVE_INFINITY }: RunOptions,
+  { driver: options, afterStep }: Pick<RunOptions, 'driver' | 'afterStep'>,
 ): Promise<Outcome & { readonly failure: Failure | undefined }> {
   const output: Record<string, OutputRecord[]> = {}
   const peeked: Record<string, PeekedRecord[]> = {}
@@ -83,7 +85,7 @@ async function execute(
     for (; at < each.input.length; at++) {
       await runStep(driver, each.input[at]!)
       await collect(driver, sinks, at, each.input[at]!, output)
-      if ((at + 1) % restartEvery === 0) await driver.restart()
+      await afterStep?.(driver, at)
     }
     // What a driver that commits more rarely has left.
     await driver.commit()

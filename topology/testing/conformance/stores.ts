@@ -1,16 +1,22 @@
 /** The final contents of a store, as a case writes them. */
 import { KeyValueStore, SessionStore, WindowStore } from '../../../state/index.ts'
+import type { TaskStateStore } from '../../operators/context.ts'
 import type { TopologyTestDriver } from '../test-driver.ts'
 import type { Case, StoreEntry } from './case.ts'
 import { CaseError } from './functions/named.ts'
 
-/** Undefined if the topology has no such store. The order is that of the keys' bytes. @throws CaseError */
+/** Partition by partition, in the order of the keys' bytes. Undefined if the topology has no such store. @throws CaseError */
 export function readStore(
   each: Case,
   name: string,
   driver: TopologyTestDriver,
 ): readonly StoreEntry[] | undefined {
-  const [store] = driver.stores(name)
+  const parts = driver.stores(name).map(store => contentsOf(store, each, name))
+  const contents = parts.filter(part => part !== undefined)
+  return contents.length === 0 ? undefined : contents.flat()
+}
+
+function contentsOf(store: TaskStateStore, each: Case, name: string): readonly StoreEntry[] | undefined {
   // A processor's store keeps no timestamp in Kafka Streams.
   const isTimed = !each.nodes.some(node => node.op === 'process' && node.store === name)
   const entry = (key: StoreEntry[0], value: StoreEntry[1], timestamp: number): StoreEntry =>
