@@ -12,6 +12,7 @@ import type { TaskStateStore } from '../operators/context.ts'
 import { partitionOf } from '../partitioner.ts'
 import type { Serde } from '../serde.ts'
 import { ManualTimers } from './manual-timers.ts'
+import { mulberry32 } from './mulberry32.ts'
 
 export interface TestDriverOptions
   extends Partial<
@@ -281,16 +282,5 @@ export class TopologyTestDriver {
   async #commitOnce(): Promise<void> {
     this.#uncommitted = 0
     for (const node of this.#nodes) await node.commit()
-  }
-}
-
-/** A small generator of numbers in [0, 1) (Tommy Ettinger's mulberry32). */
-function mulberry32(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }

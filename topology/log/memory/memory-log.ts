@@ -1,7 +1,8 @@
 import { TickerError } from '../../errors.ts'
-import type { Admin, Log } from '../log.ts'
+import type { Admin, Log, TopicPartition } from '../log.ts'
 import { Broker, type MemoryLimits } from './broker.ts'
 import { MemoryConsumer } from './consumer.ts'
+import type { Partition } from './partition.ts'
 import { MemoryProducer } from './producer.ts'
 import { MemoryReader } from './reader.ts'
 import { type After, realTimers } from './waiters.ts'
@@ -23,6 +24,11 @@ export interface MemoryLog extends Log {
    * comes later finds the membership lost.
    */
   silence(clientId: string): void
+  /**
+   * A partition as it is now, for those who check the log: `end` lies beyond `stableEnd` while a transaction is open.
+   * @throws TickerError LOG_UNKNOWN_TOPIC
+   */
+  partition(tp: TopicPartition): Pick<Partition, 'start' | 'end' | 'stableEnd' | 'read'>
 }
 
 /**
@@ -72,6 +78,7 @@ export function memoryLog(options: MemoryLogOptions = {}): MemoryLog {
     reader: async () => unlessClosed(() => new MemoryReader(broker)),
     producer: async producerOptions => unlessClosed(() => new MemoryProducer(broker, producerOptions)),
     silence: clientId => broker.silence(clientId),
+    partition: tp => broker.partition(tp),
     async close() {
       closed = true
       for (const client of broker.clients) await client.close()

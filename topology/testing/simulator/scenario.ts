@@ -1,0 +1,63 @@
+/** A simulation as plain data: the same one always runs the same. */
+import type { ProcessingGuarantee } from '../../commit.ts'
+import { mulberry32 } from '../mulberry32.ts'
+import { type Fault, pick, randomFaults } from './faults.ts'
+import { type InputRecord, randomRecords } from './records.ts'
+import { inputTopics, type OperatorName, operators } from './topologies.ts'
+
+export interface Scenario {
+  readonly seed: number
+  readonly guarantee: ProcessingGuarantee
+  /** Processes at the beginning. */
+  readonly nodes: number
+  readonly partitions: number
+  readonly parts: readonly OperatorName[]
+  /** Milliseconds. */
+  readonly commitInterval: number
+  readonly sessionTimeout: number
+  readonly transactionTimeout: number
+  /** Milliseconds in which records are written and faults at a time happen. */
+  readonly duration: number
+  readonly records: readonly InputRecord[]
+  readonly faults: readonly Fault[]
+}
+
+/** Operators whose results can be judged although records may be processed twice. */
+const repeatable: readonly OperatorName[] = ['mapBatch', 'count', 'regroup']
+
+export function scenarioOf(seed: number): Scenario {
+  // Its own stream of numbers: what runs draws others.
+  const random = mulberry32(seed ^ 0x5eed)
+  const below = (limit: number): number => Math.floor(random() * limit)
+  const guarantee = random() < 0.88 ? 'exactly_once' : 'at_least_once'
+  const from = guarantee === 'exactly_once' ? operators : repeatable
+  const parts = [...new Set(Array.from({ length: 1 + below(3) }, () => pick(random, from)))]
+  const partitions = 1 + below(4)
+  const nodes = 1 + below(3)
+  // Either the group gives a member up first, or the broker its transaction.
+  const [sessionTimeout, transactionTimeout] = pick(random, [
+    [500, 1500],
+    [500, 1500],
+    [1500, 400],
+  ] as const)
+  const duration = 500 + below(1500)
+  return {
+    seed,
+    guarantee,
+    nodes,
+    partitions,
+    parts,
+    commitInterval: pick(random, [5, 20, 50, 100]),
+    sessionTimeout,
+    transactionTimeout,
+    duration,
+    records: randomRecords(random, {
+      count: 20 + below(100),
+      topics: inputTopics(parts),
+      partitions,
+      keys: 2 + below(6),
+      duration,
+    }),
+    faults: randomFaults(random, { count: below(12), duration, sessionTimeout }),
+  }
+}
