@@ -96,7 +96,8 @@ class OpenDatabase implements TaskStore {
   }
 
   async get(store: string, key: Buffer): Promise<Buffer | undefined> {
-    return this.#opened().contents.entries.get(store)?.get(key.toString('latin1'))
+    const value = this.#opened().contents.entries.get(store)?.get(key.toString('latin1'))
+    return value && Buffer.from(value)
   }
 
   async getMany(store: string, keys: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
@@ -109,7 +110,9 @@ class OpenDatabase implements TaskStore {
     const found = [...(this.#opened().contents.entries.get(store) ?? [])]
       .filter(([name]) => name >= from && (to === undefined || name < to))
       .sort(([a], [b]) => (a < b ? -1 : 1))
-    return inOneChunk(found.map(([name, value]) => ({ key: Buffer.from(name, 'latin1'), value })))
+    return inOneChunk(
+      found.map(([name, value]) => ({ key: Buffer.from(name, 'latin1'), value: Buffer.from(value) })),
+    )
   }
 
   async write(changes: ReadonlyMap<string, readonly StoreChange[]>, checkpoint: Checkpoint): Promise<void> {

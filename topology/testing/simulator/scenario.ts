@@ -25,6 +25,29 @@ export interface Scenario {
 /** Operators whose results can be judged although records may be processed twice. */
 const repeatable: readonly OperatorName[] = ['mapBatch', 'count', 'regroup']
 
+/** What is left out of a scenario; what is undefined stays as the seed has it. */
+export interface Reduction {
+  /** Numbers of the faults that stay. */
+  readonly faults?: readonly number[]
+  /** How many records stay, from the first one. */
+  readonly records?: number
+  readonly nodes?: number
+  readonly parts?: readonly OperatorName[]
+}
+
+/** The same scenario with less in it. */
+export function reduced(scenario: Scenario, reduction: Reduction): Scenario {
+  const { parts = scenario.parts, nodes = scenario.nodes } = reduction
+  const topics = inputTopics(parts)
+  return {
+    ...scenario,
+    nodes,
+    parts,
+    records: scenario.records.slice(0, reduction.records).filter(record => topics.includes(record.topic)),
+    faults: scenario.faults.filter((_, i) => reduction.faults?.includes(i) ?? true),
+  }
+}
+
 export function scenarioOf(seed: number): Scenario {
   // Its own stream of numbers: what runs draws others.
   const random = mulberry32(seed ^ 0x5eed)
