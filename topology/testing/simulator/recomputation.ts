@@ -8,6 +8,7 @@ import type { ProducerRecord } from '../../log/log.ts'
 import type { MemoryLog } from '../../log/memory/memory-log.ts'
 import { encodeRecords, type RecordBatch, RecordCursor } from '../../log/record-batch.ts'
 import { changelogTopic, type Plan, type SubTopology, taskName } from '../../plan.ts'
+import { PoisonRecords } from '../../poison.ts'
 import type { Decision } from '../../recorded.ts'
 import { Task } from '../../task.ts'
 import type { Timers } from '../../timers.ts'
@@ -86,7 +87,17 @@ async function recomputeTask(
 ): Promise<Expected> {
   const { applicationId } = plan
   const id = { subTopology: part.id, partition }
-  const task = new Task({ id, part, applicationId, partitions, globals: new Map(), timers: noTime })
+  const task = new Task({
+    id,
+    part,
+    applicationId,
+    partitions,
+    batchLimits: new Map(),
+    failureHandlers: {},
+    poison: new PoisonRecords(),
+    globals: new Map(),
+    timers: noTime,
+  })
   const inputs = part.sourceTopics.map(topic => readPartition(log, topic, partition))
   const records = inputs.length === 1 ? inputs[0]! : inCommittedOrder(inputs, ledger)
   const decisions = task.operators.decisions.flatMap(({ name }) =>
