@@ -171,3 +171,21 @@ test('refuses to write before it is registered, and one subject for two types', 
   expect(() => avro.value('x', Prediction)).toThrow(raised('SCHEMA_INVALID'))
   expect(avro.value('x', SensorReading).name).toBe(serde.name)
 })
+
+test('a projection reads the fields asked for, of what any schema wrote, refuses what a whole value does, and writes nothing', async () => {
+  const registry = localRegistry()
+  const writer = avroSerdes(registry).value('ticker-watch-data', SensorReading)
+  const avro = avroSerdes(registry)
+  const whole = avro.value('ticker-watch-data', SensorReading)
+  const serde = avro.projection('ticker-watch-data', SensorReading, ['stamp', 'pitch'])
+  await avro.register()
+  const bytes = whole.serialize(reading)
+  expect(serde.deserialize(bytes)).toEqual({ stamp: reading.stamp, pitch: 0.5 })
+  expect(serde.name).toBe(writer.name)
+  expect(thrown(() => serde.deserialize(bytes.subarray(0, -1)))).toEqual(raised('AVRO_TRUNCATED'))
+  expect(thrown(() => serde.serialize({ stamp: 1, pitch: 2 }))).toEqual(raised('AVRO_VALUE'))
+
+  const older = { type: 'record', name: 'SensorReading', fields: [{ name: 'stamp', type: 'int' }] }
+  const id = await registry.register('older', older)
+  expect(thrown(() => serde.deserialize(withId(id, Buffer.of(2))))).toEqual(raised('WIRE_SCHEMA_PENDING'))
+})

@@ -5,6 +5,7 @@
  */
 import { Changes } from './changes.ts'
 import { byteString, type Coder } from './coder.ts'
+import { keyNames } from './key-names.ts'
 import { ascendingOrder, type SortedTree, sortedTree } from './sorted-tree.ts'
 import type { StoreChange } from './store.ts'
 import { decodeTimestamped, encodeTimestamped, type Timestamped } from './timestamped.ts'
@@ -27,6 +28,7 @@ export class KeyValueStore<K, V> {
   readonly layout: string
   readonly #key: Coder<K>
   readonly #value: Coder<V>
+  readonly #id: (key: K) => string
   /** Entries are replaced, never changed: snapshots share them. */
   readonly #entries = sortedTree<string, KeyValueEntry<K, V>>(ascendingOrder)
   readonly #changes = new Changes<KeyValueEntry<K, V>>()
@@ -34,6 +36,7 @@ export class KeyValueStore<K, V> {
   constructor(options: { name: string; key: Coder<K>; value: Coder<V> }) {
     this.name = options.name
     this.#key = options.key
+    this.#id = keyNames(options.key)
     this.#value = options.value
     this.layout = `key-value-1:${options.key.name}:${options.value.name}`
   }
@@ -83,10 +86,6 @@ export class KeyValueStore<K, V> {
   load(key: Buffer, value: Buffer): void {
     const entry = { key: this.#key.deserialize(key), ...decodeTimestamped(this.#value, value) }
     this.#entries.set(byteString(key), entry)
-  }
-
-  #id(key: K): string {
-    return byteString(this.#key.serialize(key))
   }
 }
 

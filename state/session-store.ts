@@ -2,7 +2,8 @@
  * Values per key and session. A session whose end is `retention` or more behind the greatest end put is gone for every
  * read, as in Kafka Streams' session stores, and is deleted.
  */
-import { byteString, bytesOf, type Coder } from './coder.ts'
+import { bytesOf, type Coder } from './coder.ts'
+import { keyNames } from './key-names.ts'
 import type { StoreChange } from './store.ts'
 import { TimedEntries } from './timed-entries.ts'
 
@@ -21,6 +22,7 @@ export class SessionStore<K, V> {
   readonly retention: number
   readonly #key: Coder<K>
   readonly #value: Coder<V>
+  readonly #id: (key: K) => string
   /** Time is the end, rank the start: the order of Kafka Streams' session keys. */
   readonly #entries = new TimedEntries<SessionEntry<K, V>>({ ties: 'rank' })
 
@@ -29,6 +31,7 @@ export class SessionStore<K, V> {
     this.name = options.name
     this.retention = options.retention
     this.#key = options.key
+    this.#id = keyNames(options.key)
     this.#value = options.value
     this.layout = `session-1:${options.key.name}:${options.value.name}`
   }
@@ -39,7 +42,7 @@ export class SessionStore<K, V> {
   }
 
   get(key: K, start: number, end: number): SessionEntry<K, V> | undefined {
-    return this.#entries.get({ key: this.#id(key), time: end, rank: start })?.content
+    return this.#entries.get(this.#id(key), end, start)?.content
   }
 
   /**
@@ -49,7 +52,7 @@ export class SessionStore<K, V> {
   put(key: K, start: number, end: number, value: V): boolean {
     this.#observe(end)
     if (end <= this.observedTime - this.retention) return false
-    this.#entries.put({ key: this.#id(key), time: end, rank: start, content: { key, start, end, value } })
+    this.#entries.put(this.#id(key), end, start, { key, start, end, value })
     return true
   }
 
@@ -101,11 +104,8 @@ export class SessionStore<K, V> {
   }
 
   #observe(end: number): void {
+    if (end <= this.observedTime) return
     this.#entries.observe(end)
     this.#entries.dropUpTo(this.observedTime - this.retention)
-  }
-
-  #id(key: K): string {
-    return byteString(this.#key.serialize(key))
   }
 }

@@ -23,9 +23,17 @@ export interface Place {
   readonly rank: number
 }
 
-/** Never changed, only replaced: results of earlier reads stay as they were. */
+/** The content is never changed, only replaced: what earlier reads handed out stays as it was. */
 export interface TimedEntry<T> extends Place {
-  readonly content: T
+  content: T
+  /** Whether the next commit knows of it already. */
+  noted: boolean
+}
+
+/** Of the operator's own. */
+interface NamedClock {
+  time: number
+  noted: boolean
 }
 
 type Tree<T> = SortedTree<Place, TimedEntry<T>>
@@ -33,12 +41,16 @@ type Tree<T> = SortedTree<Place, TimedEntry<T>>
 const CLOCK = '\x00'
 const ENTRY = 1
 const NAMED_CLOCK = '\x02'
+/** Entries of a key that are found without a search: as many as a record is likely to touch. */
+const NEAR = 4
 
 export class TimedEntries<T> {
   readonly #byKey: Tree<T>
   readonly #byTime: Tree<T>
-  readonly #changes = new Changes<TimedEntry<T> | 'clock' | number>()
-  readonly #namedClocks = new Map<string, number>()
+  /** By key, the entries used last. Nearly every access is to one of them, and a search compares ten keys. */
+  readonly #near = new Map<string, TimedEntry<T>[]>()
+  readonly #changes = new Changes<TimedEntry<T> | NamedClock | 'clock'>()
+  readonly #namedClocks = new Map<string, NamedClock>()
   #observedTime = NEVER
   #sequence = 0
 
@@ -61,10 +73,19 @@ export class TimedEntries<T> {
 
   /** Raises a clock of the operator's own, named by a byte string; answers with its time before. */
   raiseClock(name: string, time: number): number {
-    const before = this.#namedClocks.get(name) ?? NEVER
+    let clock = this.#namedClocks.get(name)
+    const isNew = clock === undefined
+    if (clock === undefined) {
+      clock = { time: NEVER, noted: false }
+      this.#namedClocks.set(name, clock)
+    }
+    const before = clock.time
     if (time <= before) return before
-    this.#namedClocks.set(name, time)
-    this.#changes.put(NAMED_CLOCK + name, time, before !== NEVER)
+    clock.time = time
+    if (!clock.noted) {
+      clock.noted = true
+      this.#changes.put(NAMED_CLOCK + name, clock, !isNew)
+    }
     return before
   }
 
@@ -74,20 +95,39 @@ export class TimedEntries<T> {
     return this.#sequence++
   }
 
-  get(place: Place): TimedEntry<T> | undefined {
-    return this.#byKey.get(place)
+  get(key: string, time: number, rank: number): TimedEntry<T> | undefined {
+    const near = this.#near.get(key)
+    if (near !== undefined) {
+      for (const entry of near) if (entry.time === time && entry.rank === rank) return entry
+    }
+    const entry = this.#byKey.get({ key, time, rank })
+    if (entry !== undefined) this.#keepNear(entry)
+    return entry
   }
 
-  put(entry: TimedEntry<T>): void {
-    const added = this.#byKey.set(entry, entry)
+  put(key: string, time: number, rank: number, content: T): void {
+    const found = this.get(key, time, rank)
+    if (found !== undefined) {
+      found.content = content
+      this.#note(found, true)
+      return
+    }
+    const entry = { key, time, rank, content, noted: false }
+    this.#byKey.set(entry, entry)
     this.#byTime.set(entry, entry)
-    this.#changes.put(idOf(entry), entry, !added)
+    this.#keepNear(entry)
+    this.#note(entry, false)
   }
 
-  delete(place: Place): boolean {
-    if (!this.#byKey.delete(place)) return false
-    this.#byTime.delete(place)
-    this.#changes.delete(idOf(place))
+  delete({ key, time, rank }: Place): boolean {
+    const entry = this.get(key, time, rank)
+    if (entry === undefined) return false
+    this.#byKey.delete(entry)
+    this.#byTime.delete(entry)
+    this.#changes.delete(idOf(entry))
+    const near = this.#near.get(key)!
+    if (near.length === 1) this.#near.delete(key)
+    else near.splice(near.indexOf(entry), 1)
     return true
   }
 
@@ -114,7 +154,7 @@ export class TimedEntries<T> {
 
   /** All entries by key, time, rank, as of the call. */
   all(): Iterable<T> {
-    return contents(this.#byKey.clone())
+    return Array.from(this.#byKey.values(), entry => entry.content)
   }
 
   /** Deletes all entries with time <= `to`. */
@@ -127,9 +167,10 @@ export class TimedEntries<T> {
   }
 
   takeChanges(encode: (content: T) => Buffer): StoreChange[] {
-    return this.#changes.take(entry => {
-      if (entry === 'clock') return this.#clockBytes()
-      return typeof entry === 'number' ? timeBytes(entry) : encode(entry.content)
+    return this.#changes.take(changed => {
+      if (changed === 'clock') return this.#clockBytes()
+      changed.noted = false
+      return 'content' in changed ? encode(changed.content) : timeBytes(changed.time)
     })
   }
 
@@ -141,13 +182,29 @@ export class TimedEntries<T> {
       return
     }
     if (byteString(id).startsWith(NAMED_CLOCK)) {
-      this.#namedClocks.set(byteString(id.subarray(1)), value.readDoubleBE())
+      this.#namedClocks.set(byteString(id.subarray(1)), { time: value.readDoubleBE(), noted: false })
       return
     }
     const place = placeOf(id)
-    const entry = { ...place, content: decode(place) }
+    const { key, time, rank } = place
+    const entry = { key, time, rank, content: decode(place), noted: false }
     this.#byKey.set(entry, entry)
     this.#byTime.set(entry, entry)
+  }
+
+  #keepNear(entry: TimedEntry<T>): void {
+    const near = this.#near.get(entry.key)
+    if (near === undefined) this.#near.set(entry.key, [entry])
+    else {
+      if (near.length === NEAR) near.shift()
+      near.push(entry)
+    }
+  }
+
+  #note(entry: TimedEntry<T>, existed: boolean): void {
+    if (entry.noted) return
+    entry.noted = true
+    this.#changes.put(idOf(entry), entry, existed)
   }
 
   #clockChanged(): void {
@@ -175,10 +232,6 @@ function collect<T>(tree: Tree<T>, low: Place, within: (entry: TimedEntry<T>) =>
     found.push(entry)
   }
   return found
-}
-
-function* contents<T>(tree: Tree<T>): Iterable<T> {
-  for (const { content } of tree.values()) yield content
 }
 
 function compareByKey(a: Place, b: Place): number {

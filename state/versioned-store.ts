@@ -2,7 +2,8 @@
  * Each key's value over time (KIP-889): a put is a version that holds from its timestamp to the next one's. What was
  * valid `historyRetention` before the greatest timestamp put, and everything since, is kept; the latest always.
  */
-import { byteString, type Coder } from './coder.ts'
+import type { Coder } from './coder.ts'
+import { keyNames } from './key-names.ts'
 import type { StoreChange } from './store.ts'
 import { TimedEntries } from './timed-entries.ts'
 import type { Timestamped } from './timestamped.ts'
@@ -27,15 +28,15 @@ export class VersionedStore<K, V> {
   readonly name: string
   readonly layout: string
   readonly historyRetention: number
-  readonly #key: Coder<K>
   readonly #value: Coder<V>
+  readonly #id: (key: K) => string
   readonly #versions = new TimedEntries<Version<V>>({ ties: 'key' })
 
   /** `historyRetention` in ms. */
   constructor(options: { name: string; key: Coder<K>; value: Coder<V>; historyRetention: number }) {
     this.name = options.name
     this.historyRetention = options.historyRetention
-    this.#key = options.key
+    this.#id = keyNames(options.key)
     this.#value = options.value
     this.layout = `versioned-1:${options.key.name}:${options.value.name}`
   }
@@ -51,7 +52,7 @@ export class VersionedStore<K, V> {
     if (timestamp < before) return { stored: false, latest: false }
     const id = this.#id(key)
     const latest = this.#versions.lastOfKey(id, Number.POSITIVE_INFINITY)
-    this.#versions.put({ key: id, time: timestamp, rank: 0, content: { value } })
+    this.#versions.put(id, timestamp, 0, { value })
     this.#versions.observe(timestamp)
     const bound = this.#bound
     if (bound > before)
@@ -97,9 +98,5 @@ export class VersionedStore<K, V> {
     const valid = reached.at(-1)
     for (const version of reached)
       if (version !== valid || version.content.value === null) this.#versions.delete(version)
-  }
-
-  #id(key: K): string {
-    return byteString(this.#key.serialize(key))
   }
 }

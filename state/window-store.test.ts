@@ -118,6 +118,50 @@ test("keeps its operator's clocks, which never go back, through a restore", () =
   expect(restored.observedTime).toBe(Number.NEGATIVE_INFINITY)
 })
 
+test('knows each window of a key by its start, however many there are, and none that was deleted or has expired', () => {
+  const store = create(false)
+  for (let round = 0; round < 2; round++)
+    for (let start = 0; start < retention; start++) store.put('a', start, `${round} ${start}`, start)
+  const value = (start: number) => store.get('a', start)?.value
+  expect([0, 9, 4, 0].map(value)).toEqual(['1 0', '1 9', '1 4', '1 0'])
+  store.delete('a', 4)
+  expect(store.delete('a', 4)).toBe(false)
+  store.put('b', 12, '', 12)
+  expect([0, 2, 3, 4, 5].map(value)).toEqual([undefined, undefined, '1 3', undefined, '1 5'])
+  store.put('a', 4, 'again', 4)
+  expect(value(4)).toBe('again')
+})
+
+test('gives a window as one change per commit, with its last value, in every commit that it changed in', () => {
+  const store = create(false)
+  const taken = () =>
+    store
+      .takeChanges()
+      .filter(change => change.key[0] === 1)
+      .map(({ value }) => value?.subarray(8).toString() ?? null)
+  store.put('a', 1, 'one', 1)
+  store.put('a', 1, 'two', 1)
+  expect(taken()).toEqual(['two'])
+  store.put('a', 1, 'three', 1)
+  expect(taken()).toEqual(['three'])
+  store.delete('a', 1)
+  store.put('a', 1, 'four', 1)
+  expect(taken()).toEqual(['four'])
+  store.delete('a', 1)
+  expect(taken()).toEqual([null])
+  store.put('a', 1, 'five', 1)
+  store.delete('a', 1)
+  expect(taken()).toEqual([])
+})
+
+test('what was read stays as it was', () => {
+  const store = create(false)
+  store.put('a', 1, 'old', 1)
+  const [got, fetched, all] = [store.get('a', 1), store.fetch('a', 0, 2), store.all()]
+  store.put('a', 1, 'new', 1)
+  expect([got?.value, fetched[0]?.value, ...[...all].map(each => each.value)]).toEqual(['old', 'old', 'old'])
+})
+
 test('refuses an entry of another kind', () => {
   expect(() => create(false).load(Buffer.from('03ff', 'hex'), Buffer.alloc(8))).toThrow(RangeError)
 })

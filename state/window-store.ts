@@ -2,7 +2,8 @@
  * Values per key and window start, kept for a time. A start that is `retention` or more behind the greatest one put is
  * gone for every read, as in Kafka Streams' window stores, and is deleted.
  */
-import { byteString, bytesOf, type Coder } from './coder.ts'
+import { bytesOf, type Coder } from './coder.ts'
+import { keyNames } from './key-names.ts'
 import type { StoreChange } from './store.ts'
 import { TimedEntries } from './timed-entries.ts'
 import { decodeTimestamped, encodeTimestamped, type Timestamped } from './timestamped.ts'
@@ -29,6 +30,7 @@ export class WindowStore<K, V> {
   readonly retention: number
   readonly #key: Coder<K>
   readonly #value: Coder<V>
+  readonly #id: (key: K) => string
   readonly #duplicates: boolean
   readonly #entries = new TimedEntries<WindowEntry<K, V>>({ ties: 'key' })
 
@@ -36,6 +38,7 @@ export class WindowStore<K, V> {
     this.name = options.name
     this.retention = options.retention
     this.#key = options.key
+    this.#id = keyNames(options.key)
     this.#value = options.value
     this.#duplicates = options.retainDuplicates ?? false
     const kind = this.#duplicates ? 'window-duplicates-1' : 'window-1'
@@ -50,7 +53,7 @@ export class WindowStore<K, V> {
   /** With duplicates the earliest of them. */
   get(key: K, start: number): WindowEntry<K, V> | undefined {
     if (this.#duplicates) return this.fetch(key, start, start)[0]
-    return this.#entries.get({ key: this.#id(key), time: start, rank: 0 })?.content
+    return this.#entries.get(this.#id(key), start, 0)?.content
   }
 
   /**
@@ -61,7 +64,7 @@ export class WindowStore<K, V> {
     this.#observe(start)
     if (start <= this.observedTime - this.retention) return false
     const rank = this.#duplicates ? this.#entries.nextSequence() : 0
-    this.#entries.put({ key: this.#id(key), time: start, rank, content: { key, start, value, timestamp } })
+    this.#entries.put(this.#id(key), start, rank, { key, start, value, timestamp })
     return true
   }
 
@@ -117,11 +120,8 @@ export class WindowStore<K, V> {
   }
 
   #observe(start: number): void {
+    if (start <= this.observedTime) return
     this.#entries.observe(start)
     this.#entries.dropUpTo(this.observedTime - this.retention)
-  }
-
-  #id(key: K): string {
-    return byteString(this.#key.serialize(key))
   }
 }

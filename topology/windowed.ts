@@ -46,7 +46,11 @@ export interface WindowResultOptions {
   readonly retention?: Duration
 }
 
-/** How values become an aggregate per window. Aggregates are not changed in place: `add` answers with another one. */
+/**
+ * How values become an aggregate per window. Aggregates are not changed in place, `add` answers with another one; but in
+ * tumbling and hopping windows with `emit: 'close'`, where nobody is told of an aggregate before its last change, `add` may
+ * change the one it is given and answer with it. `initial` then answers with a new one each time.
+ */
 export interface WindowAggregator<K, V, A> {
   /** What an aggregate begins with. */
   initial(): A

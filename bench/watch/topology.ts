@@ -2,7 +2,7 @@
 import type { SchemaRegistry } from '../../schemas/index.ts'
 import { avroSerdes } from '../../schemas/index.ts'
 import { type Graph, hopping, type Serde, string, TopologyBuilder } from '../../topology/index.ts'
-import { MotionStats, motionStats } from './motion-stats.ts'
+import { MotionStats, motionStats, statedFields } from './motion-stats.ts'
 import { AnnotationRequest } from './schemas/generated/AnnotationRequest.ts'
 import { Prediction } from './schemas/generated/Prediction.ts'
 import { SensorReading } from './schemas/generated/SensorReading.ts'
@@ -30,7 +30,7 @@ export async function watchTopology(score: Scorer, onFirstReading: () => void): 
   const scored = builder
     .stream(topics.readings, {
       key: string,
-      value: announcing(avro.value(topics.readings, SensorReading), onFirstReading),
+      value: announcing(avro.projection(topics.readings, SensorReading, statedFields), onFirstReading),
     })
     .groupByKey()
     .window('motion', hopping({ size: '5 s', advance: '2.5 s', grace: '1 s' }), { clock: 'operator' })

@@ -85,13 +85,14 @@ export class OpenWindows {
     record: StreamRecord,
     result: { start: number; newValue: unknown; oldValue: unknown; timestamp: number },
   ): boolean {
-    const { start, newValue, timestamp } = result
+    const { start, newValue, oldValue, timestamp } = result
     const { key } = record
-    const window = { key, start, end: start + this.#length }
-    this.#cache?.hold(window, () => this.#store.get(key, start))
+    // Without updates to hand on there is nothing to tell, which saves most of the time this takes.
+    const window = this.#node.emit === 'close' ? undefined : { key, start, end: start + this.#length }
+    if (window !== undefined) this.#cache?.hold(window, () => this.#store.get(key, start))
     if (newValue === null) this.#store.delete(key, start)
     else if (!this.#store.put(key, start, newValue, timestamp)) return false
-    this.#output.update(record, { ...result, window })
+    if (window !== undefined) this.#output.update(record, { window, newValue, oldValue, timestamp })
     return true
   }
 

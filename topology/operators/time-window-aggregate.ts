@@ -16,6 +16,7 @@ export function timeWindowAggregate(
 ): readonly Operator[] {
   const { store, late, counts } = options
   const open = new OpenWindows(node, windows, options)
+  const advance = windows.kind === 'unlimited' ? Number.POSITIVE_INFINITY : windows.advance
   return node.adders.map((adder, input) => ({
     process(record) {
       const { key, timestamp } = record
@@ -25,7 +26,8 @@ export function timeWindowAggregate(
       }
       const now = open.advance(record, input)
       let isLate = false
-      for (const start of startsOf(windows, timestamp)) {
+      const last = lastStart(windows, timestamp)
+      for (let start = firstStart(windows, timestamp); start <= last; start += advance) {
         if (!open.add(record, adder, { start, found: store.get(key, start), now })) isLate = true
       }
       if (isLate) late.forward(record)
@@ -33,12 +35,11 @@ export function timeWindowAggregate(
   }))
 }
 
-/** Starts of the windows that contain a time, ascending. */
-function* startsOf(windows: TimeWindows | UnlimitedWindows, time: number): Generator<number> {
-  if (windows.kind === 'unlimited') {
-    if (time >= windows.start) yield windows.start
-    return
-  }
-  const last = lastWindowStart(windows, time)
-  for (let start = firstWindowStart(windows, time); start <= last; start += windows.advance) yield start
+/** The starts of the windows that contain a time lie between these two; none if the first is greater. */
+function firstStart(windows: TimeWindows | UnlimitedWindows, time: number): number {
+  return windows.kind === 'unlimited' ? windows.start : firstWindowStart(windows, time)
+}
+
+function lastStart(windows: TimeWindows | UnlimitedWindows, time: number): number {
+  return windows.kind === 'unlimited' ? time : lastWindowStart(windows, time)
 }

@@ -20,11 +20,12 @@ export interface Advance {
 export type WindowClocks = (record: StreamRecord, input: number) => Advance
 
 export function windowClocks(
-  node: Pick<WindowAggregateNode, 'clock' | 'key'>,
+  node: Pick<WindowAggregateNode, 'clock' | 'key' | 'inputs'>,
   store: { raiseClock(name: string, time: number): number },
 ): WindowClocks {
+  const names = node.inputs.map((_, input) => `input ${input}`)
   const nameOf = (record: StreamRecord, input: number): string =>
-    node.clock === 'perKey' ? `key ${byteString(node.key.serialize(record.key))}` : `input ${input}`
+    node.clock === 'perKey' ? `key ${byteString(node.key.serialize(record.key))}` : names[input]!
   return (record, input) => {
     const { timestamp } = record
     const before = store.raiseClock(nameOf(record, input), timestamp)

@@ -1,0 +1,24 @@
+/** The names that keys have in memory: their bytes, as byte strings. */
+import { byteString, type Coder } from './coder.ts'
+
+/** Keys whose names are remembered. */
+const REMEMBERED = 10_000
+
+/**
+ * Names keys. To serialize a key takes longer than all else that a store does with it, and a record's key is asked for
+ * several times: so the names of texts are remembered.
+ */
+export function keyNames<K>(coder: Coder<K>): (key: K) => string {
+  const names = new Map<K, string>()
+  return key => {
+    // Others may be changed by their owner, or be equal without having the same bytes, as 0 and -0.
+    if (typeof key !== 'string') return byteString(coder.serialize(key))
+    let name = names.get(key)
+    if (name === undefined) {
+      name = byteString(coder.serialize(key))
+      if (names.size === REMEMBERED) names.clear()
+      names.set(key, name)
+    }
+    return name
+  }
+}
