@@ -23,6 +23,8 @@ export interface Punctuation {
 interface Scheduled extends Punctuation {
   /** Under which its due time is kept; undefined if it does not outlive the task. */
   readonly id: string | undefined
+  /** Whether it is kept when it was cancelled: scheduled again, it stays so. */
+  readonly staysCancelled: boolean
   /** `NEVER` when it was cancelled. */
   due: number
 }
@@ -59,6 +61,8 @@ export class TaskClocks {
   #current: Input | undefined
   /** As in the store: what was loaded, and what was taken as changes. */
   readonly #written = new Map<string, string>()
+  /** Entries to be deleted: of punctuations that were cancelled and need not be known any more. */
+  readonly #forgotten = new Set<string>()
 
   load(key: Buffer, value: Buffer): void {
     const [id, text] = [key.toString('utf8'), value.toString('utf8')]
@@ -90,24 +94,39 @@ export class TaskClocks {
   }
 
   /**
-   * Schedules a punctuation. One with an id that was scheduled before the last commit goes on where it was then, also
-   * if it was cancelled. Answers with what cancels it.
+   * Schedules a punctuation. One with an id that was scheduled before the last commit goes on where it was then.
+   * @param options.staysCancelled whether one with an id that was cancelled is so also when it is scheduled again; otherwise
+   *   it is forgotten when it is cancelled
+   * @returns cancels it
    */
-  schedule(punctuation: Punctuation, options: { id?: string; now: number }): () => void {
+  schedule(
+    punctuation: Punctuation,
+    options: { id?: string; staysCancelled: boolean; now: number },
+  ): () => void {
     const { type, interval, start } = punctuation
-    const kept = this.#kept(options.id)
+    const { id, staysCancelled, now } = options
+    // One that was cancelled a moment ago begins anew.
+    const kept = this.#forgotten.delete(`punctuation/${id}`) ? undefined : this.#kept(id)
     const goesOn = kept?.type === type && kept.interval === interval
-    const time = type === 'streamTime' ? this.streamTime : options.now
+    const time = type === 'streamTime' ? this.streamTime : now
     const due = goesOn ? (kept.due ?? NEVER) : firstDue(type, interval, start, time)
-    const scheduled: Scheduled = { ...punctuation, id: options.id, due }
+    const scheduled: Scheduled = { ...punctuation, id, staysCancelled, due }
     this.#scheduled.push(scheduled)
     this.#findNext(type)
     return () => {
       scheduled.due = NEVER
-      // One that is kept stays: a restart must find that it was cancelled.
-      if (options.id === undefined) this.#scheduled = this.#scheduled.filter(each => each !== scheduled)
+      // One that stays cancelled is kept: a restart must find that it was.
+      if (id === undefined || !staysCancelled) {
+        this.#scheduled = this.#scheduled.filter(each => each !== scheduled)
+        if (id !== undefined) this.#forgotten.add(`punctuation/${id}`)
+      }
       this.#findNext(type)
     }
+  }
+
+  /** Whether a punctuation of this id is scheduled, cancelled ones that stay so included. */
+  isScheduled(id: string): boolean {
+    return this.#scheduled.some(each => each.id === id)
   }
 
   /**
@@ -142,6 +161,10 @@ export class TaskClocks {
       this.#written.set(id, text)
       changes.push({ key: Buffer.from(id, 'utf8'), value: Buffer.from(text, 'utf8') })
     }
+    for (const id of this.#forgotten) {
+      if (this.#written.delete(id)) changes.push({ key: Buffer.from(id, 'utf8'), value: null })
+    }
+    this.#forgotten.clear()
     return changes
   }
 

@@ -60,6 +60,8 @@ const table = {
     'untilWindowCloses needs a table keyed by window, with one clock for all keys; a table of versions cannot wait; limits are positive whole numbers.',
   TOPOLOGY_EMPTY: 'Add at least one source.',
   TOPOLOGY_UNKNOWN_STORE: 'Name a store that the topology declares.',
+  TOPOLOGY_STORE_UNREADABLE:
+    'A processor reads the store of a table that keeps one value a key: give the table a store ({ store, value }), without historyRetention; make a windowed or a suppressed one a table anew, with toStream().toTable(name).',
   TOPOLOGY_STORE_UNUSED: 'Connect the store with a processor, or do not declare it.',
   TOPIC_WRONG_PARTITIONS: 'Delete the topic (tickerwatch reset), or give it the number of partitions named.',
   RECORD_UNDECODABLE: poison(
@@ -85,7 +87,8 @@ const table = {
   FORWARD_MISPLACED:
     'Forward during the call with a record or in a punctuation; a value processor only with a record.',
   FORWARD_UNKNOWN_CHILD: 'Name what follows the processor with `named`.',
-  PUNCTUATION_INVALID: 'Intervals are at least one millisecond, a start is milliseconds since the epoch.',
+  PUNCTUATION_INVALID:
+    'Intervals are at least one millisecond, a start is milliseconds since the epoch, and a processor has one punctuation of a name at a time: cancel it first.',
   PROCESSING_FAILED:
     'See the cause. Correct the operator or the record; or let onFailure of the node skip or dead-letter such records.',
   BATCH_RESULTS_MISCOUNTED: 'A mapBatch function must return one result per value it was given.',

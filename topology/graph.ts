@@ -93,13 +93,33 @@ function checkStores(graph: Graph): void {
   const processors = graph.nodes.filter(isProcessor)
   for (const { name, stores: connected } of processors) {
     for (const [as, { node }] of Object.entries(connected)) {
-      if (stores.some(store => store.name === node)) continue
-      throw new TickerError('TOPOLOGY_UNKNOWN_STORE', `${name}: its store ${as} is not of this topology`)
+      const store = graph.nodes.find(each => each.name === node)
+      if (store === undefined)
+        throw new TickerError('TOPOLOGY_UNKNOWN_STORE', `${name}: its store ${as} is not of this topology`)
+      if (store.kind !== 'store' && !keepsRows(store))
+        throw new TickerError(
+          'TOPOLOGY_STORE_UNREADABLE',
+          `${name}: it cannot read the table ${as} (${node})`,
+        )
     }
   }
   for (const { name, store } of stores) {
     const isUsed = processors.some(({ inputs }) => inputs.some(({ node }) => node === name))
     if (!isUsed) throw new TickerError('TOPOLOGY_STORE_UNUSED', `no processor uses the store ${store}`)
+  }
+}
+
+/** Whether a table has a store in which each key has one value. */
+function keepsRows(table: GraphNode): boolean {
+  switch (table.kind) {
+    case 'tableSource':
+      return table.store.history === undefined
+    case 'tableFilter':
+    case 'tableMapValues':
+    case 'tableJoin':
+      return table.store !== undefined
+    default:
+      return table.kind === 'aggregate' || table.kind === 'groupedTableAggregate'
   }
 }
 

@@ -52,6 +52,7 @@ export type {
   ProcessorContext,
   ProcessorRecord,
   StoreHandle,
+  TableContents,
   ValueProcessorContext,
 } from './processor.ts'
 export type { RecordPosition, StreamRecord } from './record.ts'

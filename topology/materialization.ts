@@ -75,6 +75,12 @@ export function materialize(nodes: readonly GraphNode[]): readonly GraphNode[] {
       case 'streamTableJoin':
         needContents(input(node, 1))
         break
+      case 'process':
+      case 'processValues':
+        for (const { node: store } of Object.values(node.stores)) {
+          if (byName.get(store)?.kind === 'tableSource') stored.add(store)
+        }
+        break
       case 'suppress':
         if (holdsVersions(input(node, 0)))
           throw new TickerError(

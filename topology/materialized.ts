@@ -25,3 +25,11 @@ export function storeSpec<K, V>(name: string, { key, value }: Serdes<K, V>): Tab
   }
   return { name, key, value }
 }
+
+/** The store that a table made of others was given, if it was. @throws TickerError TOPOLOGY_NAME_INVALID, TOPOLOGY_SERDE_MISSING */
+export function materializedStore<K, V>(
+  { store, value }: Materialized<V>,
+  key: Serdes<K, V>['key'],
+): TableStoreSpec | undefined {
+  return store === undefined ? undefined : storeSpec(store, { key, value })
+}

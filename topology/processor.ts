@@ -4,12 +4,12 @@
  * called with each record.
  */
 
+import type { KeyValueStore } from '../state/index.ts'
 import type { Serdes } from './builder.ts'
 import type { PunctuationType } from './clocks.ts'
 import type { Duration } from './duration.ts'
 import type { Headers } from './log/log.ts'
 import type { Output } from './nodes/base.ts'
-import type { TaskStateStore } from './operators/context.ts'
 import type { RecordPosition } from './record.ts'
 
 /** A record as a processor sees it, valid during the call. Headers are read here and changed by forwarding others. */
@@ -50,16 +50,19 @@ export interface ValueProcessorContext<V, S, F = ForwardedValue<V>> {
    * With `start` (milliseconds since the epoch) that is the first due time, or if it is past, the next multiple after it.
    * However far the clock jumps, the callback is called once, with the clock's time.
    *
-   * Due times of what is scheduled while the processor is made are state: after a restart the schedule goes on where it was
-   * committed, a cancelled one stays cancelled. They are recognised by the order of the calls. What is scheduled later
-   * ends with the task; the processor makes it again from its stores.
+   * Due times are state, so a punctuation goes on after a restart where it was committed: what is scheduled while the
+   * processor is made is recognised by the order of the calls, or by its `name`, and stays cancelled if it was. What is
+   * scheduled later is recognised by its `name` when the processor schedules it again, and ends with the task if it has
+   * none; cancelled, it is forgotten, and scheduled again it begins anew.
+   * @param options.name of this processor's own; it has one punctuation of a name at a time
    * @returns cancels it
+   * @throws TickerError PUNCTUATION_INVALID
    */
   schedule(
     interval: Duration,
     type: PunctuationType,
     callback: (time: number) => void,
-    options?: { readonly start?: number },
+    options?: { readonly start?: number; readonly name?: string },
   ): () => void
   /** Where the record at hand came from; undefined in a punctuation, and for results of `mapBatch`. */
   readonly position: RecordPosition | undefined
@@ -72,8 +75,11 @@ export interface ValueProcessorContext<V, S, F = ForwardedValue<V>> {
 /** What a processor is given. */
 export type ProcessorContext<K, V, S> = ValueProcessorContext<V, S, ForwardedRecord<K, V>>
 
-/** A store that was declared with `TopologyBuilder.store`, to be connected with processors. */
-export interface StoreHandle<S extends TaskStateStore> {
+/** What a processor reads of a table: what was put last, committed or not, handed on or still held in a cache. */
+export type TableContents<K, V> = Pick<KeyValueStore<K, V>, 'get' | 'entries' | 'scanPrefix' | 'size'>
+
+/** A store to be connected with processors: declared with `TopologyBuilder.store`, or a table's (`KTable.contents`). */
+export interface StoreHandle<S> {
   readonly name: string
   readonly output: Output
   /** Of its type: nobody reads it. */
@@ -81,7 +87,7 @@ export interface StoreHandle<S extends TaskStateStore> {
 }
 
 /** Stores by the names a processor gives them. */
-export type StoreHandles = Readonly<Record<string, StoreHandle<TaskStateStore>>>
+export type StoreHandles = Readonly<Record<string, StoreHandle<unknown>>>
 
 /** The stores behind the handles. */
 export type StoresOf<H extends StoreHandles> = {

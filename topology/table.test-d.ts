@@ -1,4 +1,5 @@
 import { describe, expectTypeOf, it } from 'vitest'
+import type { KeyValueEntry } from '../state/index.ts'
 import { type GroupedTable, type KStream, type KTable, long, string, TopologyBuilder } from './index.ts'
 
 describe('tables', () => {
@@ -38,6 +39,20 @@ describe('tables', () => {
     })
     // @ts-expect-error the keys differ
     names.join('d', builder.table('numbered', { key: long, value: long }), () => 1)
+  })
+
+  it('shows a processor its contents, to read', () => {
+    builder.stream('asked', { key: string, value: string }).process('ask', {
+      stores: { ages: ages.contents() },
+      processor: ({ stores }) => {
+        expectTypeOf(stores.ages.get('anna')).toEqualTypeOf<KeyValueEntry<string, number> | undefined>()
+        // @ts-expect-error its keys are text
+        stores.ages.get(1)
+        // @ts-expect-error only the table writes
+        stores.ages.put('anna', 1, 0)
+        return () => {}
+      },
+    })
   })
 
   it('groups by what the mapper says', () => {

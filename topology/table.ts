@@ -1,13 +1,14 @@
 /** Tables: the DSL's handle of a table, made by `builder.table`, `KStream.toTable` and aggregations. */
-import type { Known, Serdes, TopologyBuilder } from './builder.ts'
-import { type ForeignKeyed, joinByForeignKey } from './foreign-key.ts'
+import type { Serdes, TopologyBuilder } from './builder.ts'
 import type { GraphNode, Output } from './graph.ts'
 import type { Partitioned } from './grouped.ts'
 import { GroupedTable } from './grouped-table.ts'
-import { type Materialized, storeSpec } from './materialized.ts'
+import { type Materialized, materializedStore, storeSpec } from './materialized.ts'
 import type { TableStoreSpec } from './nodes/tables.ts'
+import type { StoreHandle, TableContents } from './processor.ts'
 import { KStream } from './stream.ts'
 import type { Suppression } from './suppressed.ts'
+import { TableJoins } from './table-joins.ts'
 import type { Windowed } from './windows.ts'
 
 /**
@@ -17,18 +18,7 @@ import type { Windowed } from './windows.ts'
  *
  * Operators that are given a `store` keep their result in it, with a changelog topic (`<application>-<store>-changelog`).
  */
-export class KTable<K, V> implements Partitioned<K, V> {
-  /** For operators that take a table: where its changes come out, and what is known of them. */
-  readonly from: Output
-  readonly known: Known<K, V>
-  readonly #builder: TopologyBuilder
-
-  constructor(builder: TopologyBuilder, at: Partitioned<K, V>) {
-    this.#builder = builder
-    this.from = at.from
-    this.known = { ...at.known, keyChanged: false }
-  }
-
+export class KTable<K, V> extends TableJoins<K, V> {
   /**
    * The rows for which the predicate holds. An update that does not pass deletes its row; whether it was there is known only
    * if this table or the result is stored, and otherwise the deletion is handed on all the same.
@@ -166,175 +156,10 @@ export class KTable<K, V> implements Partitioned<K, V> {
     mapper: (value: V, key: K) => readonly [key: L | null, value: R | null],
     serdes: Serdes<L, R>,
   ): GroupedTable<L, R> {
-    const name = this.#builder.nextName('tableGroupBy')
+    const name = this.builder.nextName('tableGroupBy')
     const { key } = storeSpec(name, serdes)
-    const from = this.#builder.add({ kind: 'tableGroupBy', name, inputs: [this.from], key, mapper })
-    return new GroupedTable<L, R>(this.#builder, from, serdes)
-  }
-
-  /**
-   * Joins the rows of two tables that have the same key; a row without a partner is in no result. Each update of either
-   * table makes one of the result, if the other has a row: a deletion where there is no result any more. Its timestamp is
-   * the greater one of both rows. A null result is none. Both tables are stored if they are not yet.
-   * @param name of the operator; the result's store is given by `options.store`
-   * @throws TickerError TOPOLOGY_SERDE_MISSING, if it is to be stored; TOPOLOGY_NOT_COPARTITIONED when started, if the
-   *   tables differ in partitions
-   *
-   * @example
-   * ```ts
-   * const rooms = builder.table('rooms', { key: string, value: string })
-   * const pulses = builder.table('pulses', { key: string, value: long })
-   * rooms
-   *   .join('people', pulses, (room, pulse) => `${pulse} in ${room}`)
-   *   .toStream()
-   *   .forEach((text, person) => console.log(person, text))
-   *
-   * const driver = await TopologyTestDriver.start(builder.build())
-   * await driver.pipe('rooms', { key: 'anna', value: 'kitchen', timestamp: 0 })
-   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 1 })
-   * await driver.pipe('rooms', { key: 'anna', value: 'garden', timestamp: 2 })
-   * await driver.pipe('pulses', { key: 'anna', value: null, timestamp: 3 })
-   * // → anna 90 in kitchen
-   * // → anna 90 in garden
-   * // → anna null
-   * ```
-   */
-  join<W, R>(
-    name: string,
-    other: KTable<K, W>,
-    joiner: (left: V, right: W) => R | null,
-    options: Materialized<R> = {},
-  ): KTable<K, R> {
-    return this.#join<R>(name, other, { left: false, right: false, joiner }, options)
-  }
-
-  /**
-   * As `join`; a row of this table without a partner is joined with null.
-   * @throws TickerError TOPOLOGY_SERDE_MISSING, if it is to be stored; TOPOLOGY_NOT_COPARTITIONED when started
-   *
-   * @example
-   * ```ts
-   * const rooms = builder.table('rooms', { key: string, value: string })
-   * const pulses = builder.table('pulses', { key: string, value: long })
-   * rooms
-   *   .leftJoin('people', pulses, (room, pulse) => `${pulse ?? 'no pulse'} in ${room}`)
-   *   .toStream()
-   *   .forEach((text, person) => console.log(person, text))
-   *
-   * const driver = await TopologyTestDriver.start(builder.build())
-   * await driver.pipe('rooms', { key: 'anna', value: 'kitchen', timestamp: 0 })
-   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 1 })
-   * // → anna no pulse in kitchen
-   * // → anna 90 in kitchen
-   * ```
-   */
-  leftJoin<W, R>(
-    name: string,
-    other: KTable<K, W>,
-    joiner: (left: V, right: W | null) => R | null,
-    options: Materialized<R> = {},
-  ): KTable<K, R> {
-    return this.#join<R>(name, other, { left: true, right: false, joiner }, options)
-  }
-
-  /**
-   * As `join`; a row of either table without a partner is joined with null.
-   * @throws TickerError TOPOLOGY_SERDE_MISSING, if it is to be stored; TOPOLOGY_NOT_COPARTITIONED when started
-   *
-   * @example
-   * ```ts
-   * const rooms = builder.table('rooms', { key: string, value: string })
-   * const pulses = builder.table('pulses', { key: string, value: long })
-   * rooms
-   *   .outerJoin('people', pulses, (room, pulse) => `${pulse} in ${room}`)
-   *   .toStream()
-   *   .forEach((text, person) => console.log(person, text))
-   *
-   * const driver = await TopologyTestDriver.start(builder.build())
-   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 0 })
-   * await driver.pipe('rooms', { key: 'bert', value: 'kitchen', timestamp: 1 })
-   * // → anna 90 in null
-   * // → bert null in kitchen
-   * ```
-   */
-  outerJoin<W, R>(
-    name: string,
-    other: KTable<K, W>,
-    joiner: (left: V | null, right: W | null) => R | null,
-    options: Materialized<R> = {},
-  ): KTable<K, R> {
-    return this.#join<R>(name, other, { left: true, right: true, joiner }, options)
-  }
-
-  /**
-   * Joins each row with the row of another table that its value refers to: many rows may refer to one. An update of either
-   * table makes one of the result for each row concerned; the result is keyed as this table, and rows that refer to nothing
-   * are in no result. A result's timestamp is the greater one of both rows', after an update of the other table that row's.
-   *
-   * Creates the topics `<name>-subscription-repartition` and `<name>-response-repartition`, and the store
-   * `<name>-subscriptions` with its changelog topic. Both tables are stored if they are not yet, and must be partitioned as
-   * Kafka's own clients do (murmur2).
-   * @throws TickerError TOPOLOGY_SERDE_MISSING
-   *
-   * @example
-   * ```ts
-   * const orders = builder.table('orders', { key: long, value: string })
-   * const prices = builder.table('prices', { key: string, value: long })
-   * orders
-   *   .foreignKeyJoin('priced', prices, {
-   *     foreignKey: product => product,
-   *     joiner: (product, price) => `${product} for ${price}`,
-   *     value: string,
-   *   })
-   *   .toStream()
-   *   .forEach((text, order) => console.log(order, text))
-   *
-   * const driver = await TopologyTestDriver.start(builder.build())
-   * await driver.pipe('prices', { key: 'tea', value: 3, timestamp: 0 })
-   * await driver.pipe('orders', { key: 7, value: 'tea', timestamp: 1 })
-   * await driver.pipe('prices', { key: 'tea', value: 4, timestamp: 2 })
-   * // → 7 tea for 3
-   * // → 7 tea for 4
-   * ```
-   */
-  foreignKeyJoin<L, W, R>(
-    name: string,
-    other: KTable<L, W>,
-    options: ForeignKeyed<K, V, L, W, R>,
-  ): KTable<K, R> {
-    return this.#joinByForeignKey(name, other, options, false)
-  }
-
-  /**
-   * As `foreignKeyJoin`; a row that refers to nothing, or to no row that is there, is joined with null.
-   * @throws TickerError TOPOLOGY_SERDE_MISSING
-   *
-   * @example
-   * ```ts
-   * const orders = builder.table('orders', { key: long, value: string })
-   * const prices = builder.table('prices', { key: string, value: long })
-   * orders
-   *   .foreignKeyLeftJoin('priced', prices, {
-   *     foreignKey: product => product,
-   *     joiner: (product, price) => `${product} for ${price ?? 'nothing'}`,
-   *     value: string,
-   *   })
-   *   .toStream()
-   *   .forEach((text, order) => console.log(order, text))
-   *
-   * const driver = await TopologyTestDriver.start(builder.build())
-   * await driver.pipe('orders', { key: 7, value: 'tea', timestamp: 0 })
-   * await driver.pipe('prices', { key: 'tea', value: 3, timestamp: 1 })
-   * // → 7 tea for nothing
-   * // → 7 tea for 3
-   * ```
-   */
-  foreignKeyLeftJoin<L, W, R>(
-    name: string,
-    other: KTable<L, W>,
-    options: ForeignKeyed<K, V, L, W | null, R>,
-  ): KTable<K, R> {
-    return this.#joinByForeignKey(name, other, options, true)
+    const from = this.builder.add({ kind: 'tableGroupBy', name, inputs: [this.from], key, mapper })
+    return new GroupedTable<L, R>(this.builder, from, serdes)
   }
 
   /**
@@ -366,9 +191,9 @@ export class KTable<K, V> implements Partitioned<K, V> {
    * ```
    */
   suppress(name: string, suppression: Suppression): KTable<K, V> {
-    const { wait = this.#builder.timeToClose(name, this.from), ...limits } = suppression
+    const { wait = this.builder.timeToClose(name, this.from), ...limits } = suppression
     const isFinal = suppression.wait === undefined
-    const from = this.#builder.add({
+    const from = this.builder.add({
       kind: 'suppress',
       name,
       inputs: [this.from],
@@ -379,7 +204,7 @@ export class KTable<K, V> implements Partitioned<K, V> {
       // Only tables of windowed keys have a time to close.
       timeOf: isFinal ? ({ end }: Windowed<unknown>) => end : (_, timestamp) => timestamp,
     })
-    return new KTable<K, V>(this.#builder, { from, known: this.known })
+    return new KTable<K, V>(this.builder, { from, known: this.known })
   }
 
   /**
@@ -423,38 +248,49 @@ export class KTable<K, V> implements Partitioned<K, V> {
     mapper?: (value: V | null, key: K) => L,
     serdes?: { key?: Serdes<L, V>['key'] },
   ): KStream<K, V | null> | KStream<L, V | null> {
-    const name = this.#builder.nextName('tableToStream')
-    const from = this.#builder.add({ kind: 'tableToStream', name, inputs: [this.from] })
-    const stream = new KStream<K, V | null>(this.#builder, from, this.known)
+    const name = this.builder.nextName('tableToStream')
+    const from = this.builder.add({ kind: 'tableToStream', name, inputs: [this.from] })
+    const stream = new KStream<K, V | null>(this.builder, from, this.known)
     return mapper === undefined ? stream : stream.selectKey(mapper, serdes)
   }
 
-  #join<R>(
-    name: string,
-    other: Partitioned<K, unknown>,
-    join: { left: boolean; right: boolean; joiner(left: unknown, right: unknown): unknown },
-    options: Materialized<R>,
-  ): KTable<K, R> {
-    const { left: keepsLeft, right: keepsRight, joiner } = join
-    const key = this.known.key ?? other.known.key
-    const store = this.#store(options, key)
-    const inputs = [this.from, other.from]
-    const from = this.#builder.add({ kind: 'tableJoin', name, inputs, store, keepsLeft, keepsRight, joiner })
-    return new KTable<K, R>(this.#builder, {
-      from,
-      known: { key, value: options.value, keyChanged: false },
-    })
+  /**
+   * The table's store, for processors to read: at a record, it holds what came to the task before. A processor connected with
+   * it runs in the table's sub-topology, so its stream must be partitioned as the table is. A table that is read from a
+   * topic is stored for that, in the store its operator names; another one needs a `store` of its own.
+   * @throws TickerError TOPOLOGY_STORE_UNREADABLE when built, if the table has no store, or one of versions or windows
+   *
+   * @example
+   * ```ts
+   * const limits = builder.table('limits', { key: string, value: long })
+   * builder
+   *   .stream('pulses', { key: string, value: long })
+   *   .processValues('alarm', {
+   *     stores: { limits: limits.contents() },
+   *     processor: ({ stores, forward }) => ({ key, value }) => {
+   *       const limit = key === null ? undefined : stores.limits.get(key)
+   *       if (value !== null && limit !== undefined && value > limit.value) forward({ value })
+   *     },
+   *   })
+   *   .forEach((pulse, watch) => console.log(watch, pulse))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('limits', { key: 'anna', value: 100, timestamp: 0 })
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 1 })
+   * await driver.pipe('pulses', { key: 'anna', value: 120, timestamp: 2 })
+   * // → anna 120
+   * ```
+   */
+  contents(): StoreHandle<TableContents<K, V>> {
+    return { name: this.from.node, output: this.from }
   }
 
-  #joinByForeignKey<L, W, R>(
-    name: string,
-    other: KTable<L, W>,
-    options: ForeignKeyed<K, V, L, W, R>,
-    keepsLeft: boolean,
+  protected override table<R>(
+    from: Output,
+    value: Serdes<K, R>['value'],
+    key = this.known.key,
   ): KTable<K, R> {
-    const from = joinByForeignKey(this.#builder, name, { left: this, right: other, keepsLeft }, options)
-    const known = { key: this.known.key, value: options.value, keyChanged: false }
-    return new KTable<K, R>(this.#builder, { from, known })
+    return new KTable<K, R>(this.builder, { from, known: { key, value, keyChanged: false } })
   }
 
   /** A table made row by row of this one. */
@@ -469,16 +305,12 @@ export class KTable<K, V> implements Partitioned<K, V> {
   ): KTable<K, R> {
     const { key } = this.known
     const node = make({
-      name: this.#builder.nextName(kind),
+      name: this.builder.nextName(kind),
       inputs: [this.from],
-      store: this.#store(options, key),
+      store: materializedStore(options, key),
     })
-    const from = this.#builder.add(node)
-    return new KTable<K, R>(this.#builder, { from, known: { key, value: options.value, keyChanged: false } })
-  }
-
-  #store<R>({ store, value }: Materialized<R>, key: Known<K, V>['key']): TableStoreSpec | undefined {
-    return store === undefined ? undefined : storeSpec(store, { key, value })
+    const from = this.builder.add(node)
+    return new KTable<K, R>(this.builder, { from, known: { key, value: options.value, keyChanged: false } })
   }
 }
 

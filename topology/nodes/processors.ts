@@ -4,7 +4,10 @@ import type { ProcessorContext, ProcessorRecord, ValueProcessorContext } from '.
 import type { NodeBase, Output } from './base.ts'
 
 interface ProcessorBase extends NodeBase {
-  /** The node of each store, by the name the processor knows it by. They are among the inputs too: who shares a store runs together. */
+  /**
+   * The node of each store, a table's or a declared one's, by the name the processor knows it by. They are the inputs after
+   * the first, too: who shares a store runs together.
+   */
   readonly stores: Readonly<Record<string, Output>>
 }
 

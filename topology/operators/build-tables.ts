@@ -104,6 +104,7 @@ function keep(
 ): { readonly store: TableStore; readonly out: Downstream } {
   const store = tableStore(spec)
   context.stores.push(store.state)
+  context.shared.set(node.name, store.state)
   // A cache would lose versions.
   const cache = spec.history === undefined ? recordCache(node, spec, context) : undefined
   context.tables.set(node.name, store)

@@ -132,7 +132,7 @@ function build(node: GraphNode, context: BuildContext): Built {
       return [buildMapBatch(node, context)]
     case 'process':
     case 'processValues':
-      return [buildProcess(node, context)]
+      return buildProcess(node, context)
     case 'store': {
       const store = node.make(node.store)
       context.shared.set(node.name, store)
@@ -171,14 +171,15 @@ function buildMapBatch(node: MapBatchNode, context: BuildContext): Built[number]
   return operator
 }
 
-function buildProcess(node: ProcessNode | ProcessValuesNode, context: BuildContext): Built[number] {
+function buildProcess(node: ProcessNode | ProcessValuesNode, context: BuildContext): Built {
   const { clocks, timers, shared } = context
   const stores = Object.fromEntries(
     Object.entries(node.stores).map(([name, store]) => [name, shared.get(store.node)]),
   )
   const operator = process(node, { out: context.port(node.name), clocks, timers, stores })
   context.onStart.push(() => operator.start())
-  return operator
+  // A table that it reads has updates, which are not for it.
+  return [operator, ...node.inputs.slice(1).map(() => ({ process: () => {} }))]
 }
 
 function buildCollect(node: CollectNode, context: BuildContext): Built[number] {

@@ -45,7 +45,7 @@ export interface BuildContext {
   /** Parents before children: draining them in this order empties them all. */
   readonly asynchronous: AsyncOperator[]
   readonly stores: TaskStateStore[]
-  /** Stores that processors share, by the name of their node. */
+  /** Stores that processors may be connected with, by the name of their node: declared ones, and those of tables. */
   readonly shared: Map<string, TaskStateStore>
   readonly clocks: TaskClocks
   /** Called when the stores are restored, before the first record. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { KeyValueStore } from '../../state/index.ts'
-import { json, long, type PunctuationType, string, TopologyBuilder } from '../index.ts'
+import { json, long, type PunctuationType, string, TopologyBuilder, tumbling } from '../index.ts'
 import { memoryLog } from '../log/memory/memory-log.ts'
 import { ManualTimers } from '../testing/manual-timers.ts'
 import { type TestDriverOptions, TopologyTestDriver } from '../testing/test-driver.ts'
@@ -141,6 +141,222 @@ describe('punctuation', () => {
       .to('out')
     const graph = builder.build()
     expect(await run(graph, inStreamTime, { restartBefore: 3 })).toEqual([['tick', 100, 100]])
+  })
+})
+
+describe('a punctuation scheduled later', () => {
+  /** Tells each key, every 1000 ms, once it was seen; a key is seen no more with the value 0. */
+  function timers(name: ((key: string) => string) | undefined) {
+    const builder = new TopologyBuilder()
+    builder
+      .stream('in', numbers)
+      .process<string, number>('watch', {
+        ...numbers,
+        processor: ({ forward, schedule }) => {
+          const running = new Map<string, () => void>()
+          return ({ key, value }) => {
+            if (key === null) return
+            const stop = running.get(key)
+            if (value === 0) {
+              stop?.()
+              running.delete(key)
+            } else if (stop === undefined) {
+              const options = { name: name?.(key) }
+              running.set(
+                key,
+                schedule(1000, 'streamTime', time => forward({ key, value: time }), options),
+              )
+            }
+          }
+        },
+      })
+      .to('out')
+    return builder.build()
+  }
+
+  async function times(graph: ReturnType<TopologyBuilder['build']>, restartBefore?: number) {
+    const driver = await TopologyTestDriver.start(graph)
+    const steps = [
+      ['a', 1, 600],
+      ['a', 1, 1400],
+      ['a', 1, 1600],
+      ['b', 1, 1700],
+      ['a', 0, 1800],
+      ['a', 1, 1900],
+      ['a', 1, 2600],
+    ] as const
+    for (const [i, [key, value, timestamp]] of steps.entries()) {
+      if (i === restartBefore) await driver.restart()
+      await driver.pipe('in', { key, value, timestamp })
+    }
+    const out = await driver.read('out', numbers)
+    await driver.close()
+    return out.map(({ key, value }) => [key, value])
+  }
+
+  it('goes on after a restart if it has a name, when it is scheduled again', async () => {
+    const expected = [
+      ['a', 600],
+      ['a', 1400],
+      ['b', 1700],
+      ['a', 1900],
+      ['b', 2600],
+      ['a', 2600],
+    ]
+    const named = timers(key => key)
+    expect(await times(named)).toEqual(expected)
+    // Later ones leave the processor without what it knew of `a` and `b`.
+    for (const i of [1, 2]) expect(await times(named, i), `before ${i}`).toEqual(expected)
+    expect(await times(timers(undefined), 2)).toContainEqual(['a', 1600])
+  })
+
+  it('begins anew if it has none, or was cancelled', async () => {
+    expect(
+      await times(
+        timers(key => key),
+        5,
+      ),
+    ).toEqual([
+      ['a', 600],
+      ['a', 1400],
+      ['b', 1700],
+      ['a', 1900],
+      ['a', 2600],
+    ])
+    const builder = new TopologyBuilder()
+    const begun: number[] = []
+    builder.stream('in', numbers).process('late', {
+      processor: ({ schedule }) => {
+        let isScheduled = false
+        return ({ value }) => {
+          if (isScheduled) return
+          isScheduled = true
+          schedule(1000, 'wallClock', time => begun.push(time), { name: value === 1 ? 'named' : undefined })
+        }
+      },
+    })
+    for (const [value, due] of [
+      [1, 1000],
+      [2, 1900],
+    ] as const) {
+      begun.length = 0
+      const driver = await TopologyTestDriver.start(builder.build())
+      await driver.pipe('in', { key: 'a', value, timestamp: 0 })
+      await driver.advanceWallClock(900)
+      await driver.restart()
+      await driver.pipe('in', { key: 'a', value, timestamp: 1 })
+      for (let i = 0; i < 20 && begun.length === 0; i++) await driver.advanceWallClock(100)
+      expect(begun).toEqual([due])
+      await driver.close()
+    }
+  })
+
+  it('has a name for itself', async () => {
+    const builder = new TopologyBuilder()
+    builder.stream('in', numbers).process('twice', {
+      processor: ({ schedule }) => {
+        schedule(1000, 'streamTime', () => {}, { name: 'n' })
+        return () => schedule(1000, 'streamTime', () => {}, { name: 'n' })
+      },
+    })
+    const driver = await TopologyTestDriver.start(builder.build())
+    const failed = await driver.pipe('in', { key: 'a', value: 1, timestamp: 5 }).catch(error => error.cause)
+    expect(failed).toMatchObject({ code: 'PUNCTUATION_INVALID', message: 'twice: n is scheduled already' })
+    await driver.close()
+  })
+})
+
+describe("a table's contents", () => {
+  const limits = (builder: TopologyBuilder) => builder.table('limits', numbers)
+
+  /** Hands on values with what a table holds for their key, and how many rows it has. */
+  function reading(
+    contentsOf: (builder: TopologyBuilder) => ReturnType<ReturnType<typeof limits>['contents']>,
+  ) {
+    const builder = new TopologyBuilder()
+    const rows = contentsOf(builder)
+    builder
+      .stream('in', numbers)
+      .processValues('compare', {
+        value: json<readonly unknown[]>(),
+        stores: { rows },
+        processor:
+          ({ forward, stores }) =>
+          ({ key, value }) =>
+            forward({ value: [value, stores.rows.get(key ?? '')?.value ?? null, stores.rows.size] }),
+      })
+      .to('out', { key: string })
+    return builder.build()
+  }
+
+  it.each([
+    ['read from a topic', limits],
+    [
+      'filtered into a store',
+      (builder: TopologyBuilder) => limits(builder).filter(limit => limit > 0, { store: 's' }),
+    ],
+    [
+      'aggregated',
+      (builder: TopologyBuilder) =>
+        builder
+          .stream('limits', numbers)
+          .groupByKey()
+          .reduce('last', (_, limit) => limit),
+    ],
+  ] as const)('are read by a processor, %s, also after a restart', async (_, table) => {
+    const graph = reading(builder => table(builder).contents())
+    for (const commitEvery of [1, 4]) {
+      const driver = await TopologyTestDriver.start(graph, { commitEvery, seed: 1, partitions: 3 })
+      await driver.pipe('limits', { key: 'a', value: 100, timestamp: 0 })
+      await driver.pipe('in', { key: 'a', value: 1, timestamp: 1 })
+      await driver.restart()
+      await driver.pipe('in', { key: 'a', value: 2, timestamp: 2 })
+      await driver.pipe('limits', { key: 'a', value: 200, timestamp: 3 })
+      await driver.pipe('in', { key: 'a', value: 3, timestamp: 4 })
+      await driver.commit()
+      const out = await driver.read('out', { key: string, value: json<readonly unknown[]>() })
+      expect(out.map(({ value }) => value)).toEqual([
+        [1, 100, 1],
+        [2, 100, 1],
+        [3, 200, 1],
+      ])
+      await driver.close()
+    }
+  })
+
+  it.each([
+    [
+      'not stored',
+      (builder: TopologyBuilder) =>
+        limits(builder)
+          .mapValues(limit => limit)
+          .contents(),
+    ],
+    [
+      'of versions',
+      (builder: TopologyBuilder) => builder.table('limits', { ...numbers, historyRetention: 10 }).contents(),
+    ],
+  ] as const)('are refused if they are %s', (_, contentsOf) => {
+    expect(() => reading(contentsOf)).toThrow(
+      expect.objectContaining({
+        code: 'TOPOLOGY_STORE_UNREADABLE',
+        message: expect.stringContaining('compare: it cannot read the table rows'),
+      }),
+    )
+  })
+
+  it('are refused if they are of windows', () => {
+    const builder = new TopologyBuilder()
+    const counts = builder
+      .stream('in', numbers)
+      .groupByKey()
+      .window('counts', tumbling({ size: 10, grace: 0 }))
+      .count()
+    builder.stream('asked', numbers).process('ask', {
+      stores: { counts: counts.contents() },
+      processor: () => () => {},
+    })
+    expect(() => builder.build()).toThrow(expect.objectContaining({ code: 'TOPOLOGY_STORE_UNREADABLE' }))
   })
 })
 

@@ -42,7 +42,7 @@ export function process(
         throw new TickerError('FORWARD_UNKNOWN_CHILD', `nothing named ${to} follows ${node.name}`)
       }
     },
-    schedule(every, type, callback, { start } = {}) {
+    schedule(every, type, callback, { start, name } = {}) {
       const interval = milliseconds(every)
       if (interval < 1 || !(start === undefined || isTime(start))) {
         throw new TickerError('PUNCTUATION_INVALID', `${node.name}: every ${every}, beginning at ${start}`)
@@ -55,8 +55,12 @@ export function process(
           punctuated = undefined
         }
       }
-      const id = starting ? `${node.name}/${scheduled++}` : undefined
-      return clocks.schedule({ type, interval, start, callback: run }, { id, now: timers.now() })
+      const unnamed = starting ? `${node.name}/${scheduled++}` : undefined
+      const id = name === undefined ? unnamed : `${node.name}/named/${name}`
+      if (id !== undefined && clocks.isScheduled(id))
+        throw new TickerError('PUNCTUATION_INVALID', `${node.name}: ${name} is scheduled already`)
+      const options = { id, staysCancelled: starting, now: timers.now() }
+      return clocks.schedule({ type, interval, start, callback: run }, options)
     },
     get position() {
       return clocks.position
