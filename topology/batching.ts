@@ -22,15 +22,16 @@ export function batching(
   options: Omit<MapBatchOptions<unknown>, 'recorded'>,
 ): Pick<MapBatchNode, 'maxBatch' | 'maxInFlight' | 'timeout' | 'attempts' | 'backOff'> {
   const { maxBatch = 64, maxInFlight = 1, timeout = '30 s', retry = { attempts: 1 } } = options
-  for (const count of [maxBatch, maxInFlight, retry.attempts]) {
+  const counts = { maxBatch, maxInFlight, 'retry.attempts': retry.attempts }
+  for (const [option, count] of Object.entries(counts)) {
     if (Number.isSafeInteger(count) && count > 0) continue
-    throw new TickerError('TOPOLOGY_BATCH_INVALID', `${name}: ${count} is no such number`)
+    throw new TickerError('TOPOLOGY_BATCH_INVALID', `${name}: ${option} is ${count}`)
   }
   return {
     maxBatch,
     maxInFlight,
-    timeout: milliseconds(timeout),
+    timeout: milliseconds(timeout, `${name}, timeout`),
     attempts: retry.attempts,
-    backOff: milliseconds(retry.backOff ?? '100 ms'),
+    backOff: milliseconds(retry.backOff ?? '100 ms', `${name}, retry.backOff`),
   }
 }

@@ -4,6 +4,7 @@ import { GlobalTable } from './global-table.ts'
 import { checkName, type Graph, type GraphNode, type Output, validate } from './graph.ts'
 import { materialize } from './materialization.ts'
 import type { WindowAggregateNode } from './nodes/aggregations.ts'
+import { isProcessor } from './nodes/processors.ts'
 import type { TaskStateStore } from './operators/context.ts'
 import { checkRepartitions } from './plan.ts'
 import type { StoreHandle } from './processor.ts'
@@ -48,6 +49,8 @@ export interface Known<K, V> extends Serdes<K, V> {
 /** Collects the nodes. One builder makes one topology. */
 export class TopologyBuilder {
   readonly #nodes: GraphNode[] = []
+  /** Those of its nodes. A handle of another builder has others, even if they are named alike. */
+  readonly #outputs = new WeakSet<Output>()
 
   /**
    * Reads one topic or several. Records without a key or a value are handed on, as in Kafka Streams. Records that cannot be
@@ -80,6 +83,7 @@ export class TopologyBuilder {
     options: SourceOptions<K, V>,
   ): KStream<K | null, V | null> {
     const topics = typeof topic === 'string' ? [topic] : topic
+    if (topics.length === 0) throw new TickerError('TOPOLOGY_TOPIC_MISSING', 'a source names no topic')
     for (const each of topics) checkName(each, 'topic')
     const { key, value, timestamp, validate: check } = options
     const out = this.add({
@@ -129,7 +133,7 @@ export class TopologyBuilder {
     checkName(topic, 'topic')
     checkName(options.store, 'store')
     const { store, key, value } = options
-    const { node } = this.add({
+    const from = this.add({
       kind: 'globalTable',
       name: `global-${topic}`,
       inputs: [],
@@ -138,7 +142,7 @@ export class TopologyBuilder {
       key,
       value,
     })
-    return new GlobalTable<K, V>(node)
+    return new GlobalTable<K, V>(from)
   }
 
   /**
@@ -173,7 +177,8 @@ export class TopologyBuilder {
   /**
    * Declares a store for processors, one per task, with a changelog topic: any of the typed stores, or one of the
    * application's own. Processors that share it run in one sub-topology.
-   * @throws TickerError TOPOLOGY_STORE_UNUSED when built, if no processor is connected with it
+   * @param make is given the name; called once here, and once for each task
+   * @throws TickerError TOPOLOGY_STORE_MISNAMED; TOPOLOGY_STORE_UNUSED when built, if no processor is connected with it
    *
    * @example
    * ```ts
@@ -198,6 +203,9 @@ export class TopologyBuilder {
    */
   store<S extends TaskStateStore>(name: string, make: (name: string) => S): StoreHandle<S> {
     checkName(name, 'store')
+    const made = make(name).name
+    if (made !== name)
+      throw new TickerError('TOPOLOGY_STORE_MISNAMED', `${name}: the store made is named ${made}`)
     return { name, output: this.add({ kind: 'store', name: `${name}-store`, inputs: [], store: name, make }) }
   }
 
@@ -226,8 +234,26 @@ export class TopologyBuilder {
 
   /** Adds a node and answers with its main output. @internal */
   add(node: GraphNode): Output {
+    for (const [i, input] of node.inputs.entries()) {
+      if (i > 0 && isProcessor(node) && !this.#outputs.has(input))
+        throw new TickerError('TOPOLOGY_UNKNOWN_STORE', `${node.name}: ${input.node} is not of this topology`)
+      this.owned(node.name, input)
+    }
     this.#nodes.push(node)
-    return { node: node.name, output: 'out' }
+    return this.output(node.name, 'out')
+  }
+
+  /** An output of a node of this topology. @internal */
+  output(node: string, output: string): Output {
+    const made = { node, output }
+    this.#outputs.add(made)
+    return made
+  }
+
+  /** What an operator is to follow, if it is of this topology. @internal */
+  owned(name: string, output: Output): Output {
+    if (this.#outputs.has(output)) return output
+    throw new TickerError('TOPOLOGY_FOREIGN', `${name}: ${output.node} is of another TopologyBuilder`)
   }
 
   /** A name for a sink; a topic may be written to from several places. @internal */

@@ -36,10 +36,11 @@ const table = {
   LOG_FAILED: rebuild('See the message; the broker refused the request.'),
   TOPOLOGY_NAME_MISSING:
     'Give the operator a name: its state directory and changelog topic are named after it.',
-  TOPOLOGY_NAME_INVALID: 'Use letters, digits, ".", "_" and "-" only, at most 200 of them.',
+  TOPOLOGY_NAME_INVALID:
+    'Use letters, digits, ".", "_" and "-" only, at most 200 of them; topics of the application are at most 249 long.',
   TOPOLOGY_NAME_TAKEN: 'Each operator, store and sink needs a name of its own.',
   TOPOLOGY_WINDOW_INVALID:
-    'Sizes are positive, an advance is positive and not larger than the size, sessions need a merge, unlimited windows have no final result, and endsKey needs a clock per key.',
+    'Sizes are positive, an advance is positive and not larger than the size, sessions need a merge, unlimited windows have no final result, only tumbling and hopping windows collect, and endsKey needs a clock per key.',
   TOPOLOGY_RETENTION_TOO_SHORT:
     'Keep windows at least as long as they take records: leave the retention out.',
   TOPOLOGY_JOIN_WINDOW_INVALID:
@@ -54,12 +55,19 @@ const table = {
     'Topics that are joined or merged into one state need the same number of partitions.',
   TOPOLOGY_SERDE_MISSING:
     'Say how key and value are serialized: give { key, value } to the operator, or to the map before it.',
-  TOPOLOGY_BATCH_INVALID: 'maxBatch, maxInFlight and retry.attempts of a mapBatch are whole numbers from 1.',
+  TOPOLOGY_BATCH_INVALID:
+    'Give whole numbers from 1 as maxBatch, maxInFlight and retry.attempts of a mapBatch.',
   TOPOLOGY_PARTITIONS_INVALID: 'A topic has at least one partition.',
   TOPOLOGY_SUPPRESS_INVALID:
-    'untilWindowCloses needs a table keyed by window, with one clock for all keys; a table of versions cannot wait; limits are positive whole numbers.',
+    'Use untilWindowCloses after windows that have one clock for all keys (count({ emit: "close" }) where each key has its own), suppress no table of versions, and give limits as positive whole numbers.',
   TOPOLOGY_EMPTY: 'Add at least one source.',
-  TOPOLOGY_UNKNOWN_STORE: 'Name a store that the topology declares.',
+  TOPOLOGY_FOREIGN: 'Make all of a topology with one TopologyBuilder.',
+  TOPOLOGY_TOPIC_MISSING: 'Name at least one topic; where a function chooses it, all of them in `topics`.',
+  TOPOLOGY_SPLIT_EMPTY: 'Name at least one branch, with its predicate.',
+  TOPOLOGY_JOIN_INVALID: 'Use leftJoin: a table has no records of its own that could come out.',
+  TOPOLOGY_UNKNOWN_STORE:
+    'Declare the store with the builder of the topology, and connect the processor with that.',
+  TOPOLOGY_STORE_MISNAMED: 'Make the store with the name that the function is given.',
   TOPOLOGY_STORE_UNREADABLE:
     'A processor reads the store of a table that keeps one value a key: give the table a store ({ store, value }), without historyRetention; make a windowed or a suppressed one a table anew, with toStream().toTable(name).',
   TOPOLOGY_STORE_UNUSED: 'Connect the store with a processor, or do not declare it.',

@@ -1,4 +1,5 @@
 /** A table that every node holds completely. */
+import type { Output } from './graph.ts'
 
 /**
  * A topic's newest value per key, of all its partitions, in every node: a stream is joined with it by any key, and needs
@@ -7,11 +8,11 @@
  */
 export class GlobalTable<K, V> {
   /** Its node in the graph. */
-  readonly node: string
+  readonly from: Output
   /** For the compiler alone: what it holds. */
   protected declare readonly holds: readonly [key: K, value: V]
 
-  constructor(node: string) {
-    this.node = node
+  constructor(from: Output) {
+    this.from = from
   }
 }

@@ -78,7 +78,8 @@ export function storesOf(node: GraphNode): readonly string[] {
   }
 }
 
-const validName = /^[A-Za-z0-9._-]{1,200}$/
+/** As Kafka names topics. */
+const validName = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}$/
 
 /** @throws TickerError TOPOLOGY_NAME_MISSING, TOPOLOGY_NAME_INVALID */
 export function checkName(name: string, what: string): void {
@@ -94,9 +95,7 @@ function checkStores(graph: Graph): void {
   for (const { name, stores: connected } of processors) {
     for (const [as, { node }] of Object.entries(connected)) {
       const store = graph.nodes.find(each => each.name === node)
-      if (store === undefined)
-        throw new TickerError('TOPOLOGY_UNKNOWN_STORE', `${name}: its store ${as} is not of this topology`)
-      if (store.kind !== 'store' && !keepsRows(store))
+      if (store?.kind !== 'store' && !keepsRows(store))
         throw new TickerError(
           'TOPOLOGY_STORE_UNREADABLE',
           `${name}: it cannot read the table ${as} (${node})`,
@@ -110,8 +109,8 @@ function checkStores(graph: Graph): void {
 }
 
 /** Whether a table has a store in which each key has one value. */
-function keepsRows(table: GraphNode): boolean {
-  switch (table.kind) {
+function keepsRows(table: GraphNode | undefined): boolean {
+  switch (table?.kind) {
     case 'tableSource':
       return table.store.history === undefined
     case 'tableFilter':
@@ -119,7 +118,7 @@ function keepsRows(table: GraphNode): boolean {
     case 'tableJoin':
       return table.store !== undefined
     default:
-      return table.kind === 'aggregate' || table.kind === 'groupedTableAggregate'
+      return table?.kind === 'aggregate' || table?.kind === 'groupedTableAggregate'
   }
 }
 

@@ -2,7 +2,6 @@
 import type { Serdes } from './builder.ts'
 import { type Duration, milliseconds, signedMilliseconds } from './duration.ts'
 import { TickerError } from './errors.ts'
-import type { GlobalTable } from './global-table.ts'
 import type { Output } from './graph.ts'
 import type { Partitioned } from './grouped.ts'
 import type { GlobalJoinNode, StreamJoinNode, StreamTableJoinNode } from './nodes/joins.ts'
@@ -41,9 +40,9 @@ export function joinWindow(
     throw new TickerError('TOPOLOGY_JOIN_WINDOW_INVALID', `${name}: before, after or grace is missing`)
   }
   const window = {
-    before: signedMilliseconds(before),
-    after: signedMilliseconds(after),
-    grace: milliseconds(grace),
+    before: signedMilliseconds(before, `${name}, before`),
+    after: signedMilliseconds(after, `${name}, after`),
+    grace: milliseconds(grace, `${name}, grace`),
   }
   if (window.before + window.after < 0) {
     throw new TickerError(
@@ -102,7 +101,7 @@ export function joinsTable(
 ): StreamTableJoinNode {
   const wait = grace !== undefined && {
     store: `${name}-buffer`,
-    grace: milliseconds(grace),
+    grace: milliseconds(grace, `${name}, grace`),
     key: known(name, 'key', stream.known.key ?? table.known.key),
     value: known(name, 'value', stream.known.value),
   }
@@ -121,7 +120,7 @@ export function joinsGlobally(
   name: string,
   keeps: Keeps,
   from: Output,
-  table: GlobalTable<unknown, unknown>,
+  table: string,
   joiner: Joiner,
   tableKey: JoinOptions<unknown, unknown>['tableKey'],
 ): GlobalJoinNode {
@@ -131,7 +130,7 @@ export function joinsGlobally(
     kind: 'globalJoin',
     name,
     inputs: [from],
-    table: table.node,
+    table,
     keepsUnmatched: keeps.left,
     tableKey,
     joiner,

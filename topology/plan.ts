@@ -1,6 +1,6 @@
 /** From the graph to what runs: sub-topologies, their topics, stores and tasks. */
 import { TickerError } from './errors.ts'
-import { type Graph, type GraphNode, storesOf } from './graph.ts'
+import { checkName, type Graph, type GraphNode, storesOf } from './graph.ts'
 import type { GlobalTableNode } from './nodes/joins.ts'
 import { isProcessor } from './nodes/processors.ts'
 import type { RepartitionNode, SinkNode, SourceNode } from './nodes/topics.ts'
@@ -56,10 +56,33 @@ export function deadLetterTopic(applicationId: string): string {
 
 /** @param options.oneTask runs everything in one sub-topology, as Kafka Streams' test driver does */
 export function plan(graph: Graph, applicationId: string, options: { oneTask?: boolean } = {}): Plan {
+  checkName(applicationId, 'application')
   const parts = options.oneTask ? [graph.nodes.flatMap(inOneTask)] : connectedParts(graph)
   const keyless = nullKeyRepartitions(graph)
   const subTopologies = parts.map((nodes, id) => subTopology(nodes, id, applicationId, keyless))
+  checkTopicLengths(applicationId, subTopologies)
   return { applicationId, subTopologies, globalTables: globalTablesOf(graph) }
+}
+
+/** What Kafka allows. */
+const longestTopic = 249
+
+/** Names that are fine by themselves may be too long together. @throws TickerError TOPOLOGY_NAME_INVALID */
+function checkTopicLengths(applicationId: string, parts: readonly SubTopology[]): void {
+  for (const { stores, sources, sinks } of parts) {
+    const repartitions = [...sources, ...sinks].filter(node => node.kind === 'repartition')
+    const named = [
+      ...stores.map(store => [store, changelogTopic(applicationId, store)] as const),
+      ...repartitions.map(node => [node.name, repartitionTopic(applicationId, node)] as const),
+    ]
+    for (const [name, topic] of named) {
+      if (topic.length <= longestTopic) continue
+      throw new TickerError(
+        'TOPOLOGY_NAME_INVALID',
+        `${name}: its topic ${topic} would be ${topic.length} characters long`,
+      )
+    }
+  }
 }
 
 /** One task is one partition, whatever a repartition topic was given. */

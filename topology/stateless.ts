@@ -1,5 +1,6 @@
 /** What a stream can do without state: record by record. */
 import type { Known, Serdes, TopologyBuilder } from './builder.ts'
+import { TickerError } from './errors.ts'
 import type { GraphNode, Output } from './graph.ts'
 import type { Headers } from './log/log.ts'
 import type { KStream } from './stream.ts'
@@ -241,6 +242,7 @@ export abstract class StatelessOperators<K, V> {
 
   /**
    * Named branches, a stream a name: a record goes to the first one whose predicate holds, else nowhere.
+   * @throws TickerError TOPOLOGY_SPLIT_EMPTY
    *
    * @example
    * ```ts
@@ -262,13 +264,14 @@ export abstract class StatelessOperators<K, V> {
     branches: Readonly<Record<B, (value: V, key: K) => boolean>>,
   ): Readonly<Record<B, KStream<K, V>>> {
     const names = Object.keys(branches) as B[] // Object.keys forgets the type it was given
+    if (names.length === 0) throw new TickerError('TOPOLOGY_SPLIT_EMPTY', `${name} has no branch`)
     this.builder.add({
       kind: 'split',
       name,
       inputs: [this.from],
       branches: names.map(output => ({ output, predicate: branches[output] })),
     })
-    const streams = names.map(output => [output, this.at({ node: name, output })] as const)
+    const streams = names.map(output => [output, this.at(this.builder.output(name, output))] as const)
     return Object.fromEntries(streams) as Record<B, KStream<K, V>> // as above
   }
 

@@ -121,7 +121,10 @@ export class KStream<K, V> extends StreamJoins<K, V> {
         name: store ?? name,
         key,
         value,
-        history: historyRetention === undefined ? undefined : milliseconds(historyRetention),
+        history:
+          historyRetention === undefined
+            ? undefined
+            : milliseconds(historyRetention, `${name}, historyRetention`),
       },
       materialized: store !== undefined || historyRetention !== undefined,
     })
@@ -182,7 +185,7 @@ export class KStream<K, V> extends StreamJoins<K, V> {
    * the node. Creates no topic, but the clocks of its sub-topology are kept in a store
    * (`<application>-<first source topic>-clocks-changelog`).
    * @param options.key how the forwarded keys are serialized, `options.value` the values: where what follows needs it
-   * @throws TickerError TOPOLOGY_UNKNOWN_STORE when built, if a store is of another topology
+   * @throws TickerError TOPOLOGY_UNKNOWN_STORE, if a store is of another topology
    *
    * @example Counts per key, handed on every second of stream time
    * ```ts
@@ -229,7 +232,7 @@ export class KStream<K, V> extends StreamJoins<K, V> {
 
   /**
    * As `process`, for values: what it forwards keeps the key of the record at hand, so that what was partitioned stays so.
-   * @throws TickerError TOPOLOGY_UNKNOWN_STORE when built, if a store is of another topology
+   * @throws TickerError TOPOLOGY_UNKNOWN_STORE, if a store is of another topology
    *
    * @example
    * ```ts
@@ -270,8 +273,11 @@ export class KStream<K, V> extends StreamJoins<K, V> {
     options: JoinOptions<K, V>,
   ): KStream<unknown, unknown> {
     checkName(name, 'join')
+    if (keeps.right && !(other instanceof KStream))
+      throw new TickerError('TOPOLOGY_JOIN_INVALID', `${name}: only streams are outer-joined with a stream`)
     if (other instanceof GlobalTable) {
-      const node = joinsGlobally(name, keeps, this.from, other, joiner, options.tableKey)
+      const table = this.builder.owned(name, other.from).node
+      const node = joinsGlobally(name, keeps, this.from, table, joiner, options.tableKey)
       return this.follow<K, unknown>(node, { key: this.known.key, keyChanged: this.known.keyChanged })
     }
     if (other instanceof KTable) {
@@ -350,7 +356,7 @@ export class KStream<K, V> extends StreamJoins<K, V> {
   /**
    * Writes each record to the topic that a function of it names.
    * @param serdes.topics those it may name; they must exist
-   * @throws TickerError TOPOLOGY_SERDE_MISSING; SINK_TOPIC_UNKNOWN when it runs; LOG_UNKNOWN_TOPIC when started
+   * @throws TickerError TOPOLOGY_SERDE_MISSING, TOPOLOGY_TOPIC_MISSING; SINK_TOPIC_UNKNOWN when it runs; LOG_UNKNOWN_TOPIC when started
    *
    * @example
    * ```ts
@@ -371,6 +377,8 @@ export class KStream<K, V> extends StreamJoins<K, V> {
     options: Serdes<K, V> & { topics?: readonly string[] } = {},
   ): void {
     const topics = typeof topic === 'string' ? [topic] : (options.topics ?? [])
+    if (topics.length === 0)
+      throw new TickerError('TOPOLOGY_TOPIC_MISSING', `a sink after ${this.from.node} names no topic`)
     for (const each of topics) checkName(each, 'topic')
     const name = this.builder.sinkName(topics)
     const { key, value } = this.#serdes(name, options)

@@ -70,7 +70,7 @@ export function untilTimeLimit(
   options: BufferLimits & { readonly onFull?: 'emitEarly' | 'shutDown' } = {},
 ): Suppression {
   const { onFull = 'emitEarly', ...limits } = options
-  return { ...checked(limits), wait: milliseconds(wait), onFull }
+  return { ...checked(limits), wait: milliseconds(wait, 'time limit of a suppression'), onFull }
 }
 
 function checked(limits: BufferLimits): BufferLimits {

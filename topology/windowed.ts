@@ -224,6 +224,11 @@ export class WindowedStream<K, V, W extends Windows = Windows> {
     options: { endsKey?: (value: V) => boolean } = {},
   ): CollectedStream<K, V, F> {
     const { name, windows, clock, partition } = this.#options
+    if (windows.kind !== 'time')
+      throw new TickerError(
+        'TOPOLOGY_WINDOW_INVALID',
+        `${name}: a ${windows.kind} window collects no samples`,
+      )
     const { from, known } = partition(name)
     const { key } = storeSpec(name, { key: known.key, value: long })
     const { endsKey } = options
@@ -352,7 +357,7 @@ function windowedTable<K, A, L>(
   const from = builder.add(node)
   const windowed = windowedSerde(aggregation.key!, windows)
   const known = { key: windowed, value: aggregation.value, keyChanged: false }
-  const late = new KStream<K, L>(builder, { node: name, output: 'late' }, aggregation.late)
+  const late = new KStream<K, L>(builder, builder.output(name, 'late'), aggregation.late)
   return new WindowedTable<K, A, L>(builder, { from, known }, late)
 }
 
@@ -360,7 +365,7 @@ function windowedTable<K, A, L>(
 function retentionOf(name: string, windows: Windows, given: Duration | undefined): number {
   const least = leastRetention(windows)
   if (given === undefined) return least
-  const retention = milliseconds(given)
+  const retention = milliseconds(given, `${name}, retention`)
   if (retention < least)
     throw new TickerError(
       'TOPOLOGY_RETENTION_TOO_SHORT',
@@ -381,7 +386,7 @@ export class CollectedStream<K, V, F extends string> {
     this.#builder = builder
     this.#from = from
     this.#known = known
-    this.late = new KStream(builder, { node: from.node, output: 'late' }, known)
+    this.late = new KStream(builder, builder.output(from.node, 'late'), known)
   }
 
   /**

@@ -68,16 +68,23 @@ export type Windows = TimeWindows | SlidingWindows | SessionWindows | UnlimitedW
  * ```
  */
 export function hopping(options: { size: Duration; advance: Duration; grace: Duration }): TimeWindows {
+  return timeWindows('hopping', options)
+}
+
+function timeWindows(
+  name: string,
+  options: { size: Duration; advance: Duration; grace: Duration },
+): TimeWindows {
   const windows = {
     kind: 'time' as const,
-    size: milliseconds(options.size),
-    advance: milliseconds(options.advance),
-    grace: milliseconds(options.grace),
+    size: milliseconds(options.size, `size of ${name} windows`),
+    advance: milliseconds(options.advance, `advance of ${name} windows`),
+    grace: milliseconds(options.grace, `grace of ${name} windows`),
   }
   if (windows.size <= 0 || windows.advance <= 0 || windows.advance > windows.size) {
     throw new TickerError(
       'TOPOLOGY_WINDOW_INVALID',
-      `no windows of ${windows.size} ms every ${windows.advance} ms`,
+      `${name}: no windows of ${windows.size} ms every ${windows.advance} ms`,
     )
   }
   return windows
@@ -103,7 +110,7 @@ export function hopping(options: { size: Duration; advance: Duration; grace: Dur
  * ```
  */
 export function tumbling(options: { size: Duration; grace: Duration }): TimeWindows {
-  return hopping({ size: options.size, advance: options.size, grace: options.grace })
+  return timeWindows('tumbling', { size: options.size, advance: options.size, grace: options.grace })
 }
 
 /**
@@ -131,8 +138,8 @@ export function tumbling(options: { size: Duration; grace: Duration }): TimeWind
 export function sliding(options: { difference: Duration; grace: Duration }): SlidingWindows {
   return {
     kind: 'sliding',
-    difference: milliseconds(options.difference),
-    grace: milliseconds(options.grace),
+    difference: milliseconds(options.difference, 'difference of sliding windows'),
+    grace: milliseconds(options.grace, 'grace of sliding windows'),
   }
 }
 
@@ -159,7 +166,11 @@ export function sliding(options: { difference: Duration; grace: Duration }): Sli
  * ```
  */
 export function session(options: { gap: Duration; grace: Duration }): SessionWindows {
-  return { kind: 'session', gap: milliseconds(options.gap), grace: milliseconds(options.grace) }
+  return {
+    kind: 'session',
+    gap: milliseconds(options.gap, 'gap of sessions'),
+    grace: milliseconds(options.grace, 'grace of sessions'),
+  }
 }
 
 /**
@@ -185,7 +196,7 @@ export function session(options: { gap: Duration; grace: Duration }): SessionWin
 export function unlimited(options: { start?: number } = {}): UnlimitedWindows {
   const { start = 0 } = options
   if (!Number.isSafeInteger(start) || start < 0)
-    throw new TickerError('TOPOLOGY_WINDOW_INVALID', `no window begins at ${start}`)
+    throw new TickerError('TOPOLOGY_WINDOW_INVALID', `unlimited: no window begins at ${start}`)
   return { kind: 'unlimited', start }
 }
 

@@ -468,18 +468,6 @@ describe('a processor', () => {
     expect(failures).toMatchObject([{ code: 'FORWARD_MISPLACED' }, { code: 'FORWARD_MISPLACED' }])
     await driver.close()
   })
-
-  it('is refused stores of another topology, and a store nobody uses is refused', () => {
-    const builder = new TopologyBuilder()
-    const foreign = new TopologyBuilder().store('s', name => new KeyValueStore({ name, ...numbers }))
-    const nothing = () => () => {}
-    builder.stream('in', numbers).process('p', { stores: { foreign }, processor: nothing })
-    expect(() => builder.build()).toThrow(expect.objectContaining({ code: 'TOPOLOGY_UNKNOWN_STORE' }))
-    const other = new TopologyBuilder()
-    other.stream('in', numbers)
-    other.store('s', name => new KeyValueStore({ name, ...numbers }))
-    expect(() => other.build()).toThrow(expect.objectContaining({ code: 'TOPOLOGY_STORE_UNUSED' }))
-  })
 })
 
 describe('partition time', () => {

@@ -43,7 +43,7 @@ export function process(
       }
     },
     schedule(every, type, callback, { start, name } = {}) {
-      const interval = milliseconds(every)
+      const interval = milliseconds(every, `${node.name}, interval`)
       if (interval < 1 || !(start === undefined || isTime(start))) {
         throw new TickerError('PUNCTUATION_INVALID', `${node.name}: every ${every}, beginning at ${start}`)
       }
