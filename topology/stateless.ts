@@ -7,8 +7,8 @@ import type { KStream } from './stream.ts'
 
 /**
  * The stateless operators of `KStream`. They create no topic and no store and have no time of their own: what comes out has
- * the timestamp and the headers of the record it was made of. What a function of the application's throws ends the node
- * (PROCESSING_FAILED).
+ * the timestamp and the headers of the record it was made of. A function of the application's that throws is a failure of
+ * its record: the node ends (PROCESSING_FAILED), unless its `onFailure` says otherwise.
  */
 export abstract class StatelessOperators<K, V> {
   protected readonly builder: TopologyBuilder

@@ -181,8 +181,9 @@ export class KStream<K, V> extends StreamJoins<K, V> {
   /**
    * An operator of the application's own (processor.ts): told its context once per task, then called with each record. What
    * it forwards is the resulting stream; it may have other keys, so grouping or joining it repartitions it. It may keep
-   * state in stores declared with `TopologyBuilder.store`, and be called back as time passes (`schedule`); what throws ends
-   * the node. Creates no topic, but the clocks of its sub-topology are kept in a store
+   * state in stores declared with `TopologyBuilder.store`, read tables (`KTable.contents`), and be called back as time passes
+   * (`schedule`). What it throws is a failure of its record (`onFailure` of the node); in a punctuation it ends the node.
+   * Creates no topic, but the clocks of its sub-topology are kept in a store
    * (`<application>-<first source topic>-clocks-changelog`).
    * @param options.key how the forwarded keys are serialized, `options.value` the values: where what follows needs it
    * @throws TickerError TOPOLOGY_UNKNOWN_STORE, if a store is of another topology
