@@ -17,6 +17,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./run.ts'),
   },
   { name: 'models', summary: 'publish, list and show model releases', load: () => import('./models.ts') },
+  {
+    name: 'dead-letters',
+    summary: 'list, show and replay records that were given up',
+    load: () => import('./dead-letters.ts'),
+  },
   { name: 'generate', summary: 'write generated recordings', load: () => import('./generate.ts') },
   { name: 'describe', summary: 'print the topology', load: () => import('./describe.ts') },
   { name: 'broker', summary: 'run a Kafka broker for development', load: () => import('./broker.ts') },

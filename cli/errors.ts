@@ -6,6 +6,7 @@ const table = {
   NODE_UNREACHABLE: 'See what the node prints; it may be starting or stopping.',
   NODE_REFUSED: 'See the message; nothing was changed.',
   RELEASE_UNKNOWN: 'tickerwatch models list shows those there are.',
+  LETTER_UNKNOWN: 'tickerwatch dead-letters list shows those there are.',
   FILE_UNREADABLE: 'Check the path and its permissions.',
 } as const
 

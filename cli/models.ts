@@ -7,6 +7,7 @@ import type { ModelsStatus } from '../service/status.ts'
 import { CliError } from './errors.ts'
 import { askNode } from './node-client.ts'
 import { defaultStateDirectory } from './node-file.ts'
+import { columns, printJson } from './table.ts'
 
 const published = z.object({ name: z.string(), version: z.string(), status: z.string() })
 
@@ -61,7 +62,7 @@ async function publish(file: string, options: PublishOptions, command: Command):
   const { name, version, status } = brokers
     ? await publishToTopic(release, options, brokers, registry)
     : await publishThroughNode(release, options)
-  if (json) print({ name, version, status })
+  if (json) printJson({ name, version, status })
   else console.log(`published ${name}@${version} as ${status}`)
 }
 
@@ -102,7 +103,7 @@ async function publishToTopic(
 
 async function list({ state, json }: NodeOptions): Promise<void> {
   const { known, inForce } = await askModels(state)
-  if (json) return print({ inForce, known })
+  if (json) return printJson({ inForce, known })
   const rows = known.map(release => [
     idOf(release),
     inForce && idOf(inForce) === idOf(release) ? 'in force' : release.status,
@@ -117,7 +118,7 @@ async function show(wanted: string, { state, json }: NodeOptions): Promise<void>
   const { known } = await askModels(state)
   const release = known.find(other => idOf(other) === wanted)
   if (!release) throw new CliError('RELEASE_UNKNOWN', `the node knows no release ${wanted}`)
-  if (json) return print(release)
+  if (json) return printJson(release)
   const { publishedAt, metrics, ...plain } = release
   const rows = Object.entries({
     ...plain,
@@ -140,10 +141,6 @@ function releaseId(text: string): string {
   return text
 }
 
-function print(value: unknown): void {
-  console.log(JSON.stringify(value, null, 2))
-}
-
 /** Those that compare releases; `show` has all. */
 function headline({ accuracy, macroF1 }: Readonly<Record<string, number>>): Record<string, number> {
   return { ...(accuracy !== undefined && { accuracy }), ...(macroF1 !== undefined && { macroF1 }) }
@@ -153,15 +150,4 @@ function inWords(metrics: Readonly<Record<string, number>>): string {
   return Object.entries(metrics)
     .map(([metric, value]) => `${metric} ${value.toFixed(3)}`)
     .join(', ')
-}
-
-/** Lines in which each column begins at the same place. */
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map(row => row[i]?.length ?? 0)))
-  return rows.map(row =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
 }

@@ -20,6 +20,16 @@ export function between(least: number, most: number): (text: string) => number {
 
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
+/** A time, as milliseconds since the epoch: in ISO 8601 (of UTC, where it names no zone), or a duration ago such as 2h. */
+export function moment(text: string): number {
+  if (/^\d+(?:\.\d+)? ?[a-z]+$/.test(text)) return Date.now() - duration(text)
+  const zoned = /T.*(Z|[+-]\d\d:?\d\d)$|^[^T]*$/.test(text) ? text : `${text}Z`
+  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(zoned) : Number.NaN
+  if (Number.isNaN(time))
+    throw new InvalidArgumentError('Give a time such as 2026-11-26T04:00:00Z, or 2h for ago.')
+  return time
+}
+
 /** A duration such as 40s or 10m, as milliseconds. */
 export function duration(text: string): number {
   const [, amount, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)$/.exec(text) ?? []

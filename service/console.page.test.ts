@@ -3,6 +3,7 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Service, startService } from './server.ts'
 import { type MovingSource, movingSource } from './testing/moving-source.ts'
+import { noLetters } from './testing/no-letters.ts'
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 const executablePath = process.env.CHROMIUM ?? places.find(existsSync)
@@ -48,6 +49,7 @@ describe.skipIf(reason !== undefined)(
         source,
         token: 'secret',
         publish: () => Promise.reject(new Error('not in this test')),
+        deadLetters: noLetters,
         logger: { error: () => {} },
       })
     const text = async (selector: string): Promise<string> =>

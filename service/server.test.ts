@@ -4,6 +4,7 @@ import { TickerError, type Timers } from '../topology/index.ts'
 import type { PublishRelease } from './release-routes.ts'
 import { buildService, type ServiceOptions, startService } from './server.ts'
 import { type MovingSource, movingSource } from './testing/moving-source.ts'
+import { noLetters } from './testing/no-letters.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -46,6 +47,7 @@ async function service(options: Partial<ServiceOptions> = {}) {
     source,
     timers,
     publish: refuseAll,
+    deadLetters: noLetters,
     token: 'secret',
     logger: { error: (error: unknown) => void errors.push(error) },
     ...options,
@@ -198,6 +200,7 @@ test('events follow the node, for a bounded number of pages', async () => {
     port: 0,
     source,
     publish: refuseAll,
+    deadLetters: noLetters,
     token: 't',
     logger: { error: () => {} },
   })
@@ -225,10 +228,28 @@ test('events follow the node, for a bounded number of pages', async () => {
   for (let done = false; !done; ) done = (await reader.read()).done
 })
 
+test('dead letters need the token, and questions that make sense', async () => {
+  const { server } = await service()
+  const ask = (url: string, authorization?: string) =>
+    server.inject({ url, headers: authorization === undefined ? {} : { authorization } })
+  for (const url of ['/api/dead-letters', '/api/dead-letters/1']) {
+    expect((await ask(url)).statusCode).toBe(401)
+    expect((await ask(url, 'Bearer wrong')).statusCode).toBe(401)
+  }
+  const replay = { method: 'POST', url: '/api/dead-letters/replay', payload: { dryRun: false } } as const
+  expect((await server.inject(replay)).statusCode).toBe(401)
+  for (const url of ['/api/dead-letters?limit=-1', '/api/dead-letters?since=soon', '/api/dead-letters/one']) {
+    expect((await ask(url, 'Bearer secret')).statusCode).toBe(400)
+  }
+  const unheard = await ask('/api/dead-letters', 'Bearer secret')
+  expect([unheard.statusCode, unheard.json().code]).toEqual([503, 'LOG_UNKNOWN_TOPIC'])
+})
+
 test('a port in use is named in one line', async () => {
   const options = {
     source: movingSource(Date.now),
     publish: refuseAll,
+    deadLetters: noLetters,
     token: 't',
     logger: { error: () => {} },
   }

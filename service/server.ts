@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { BaseLogger } from 'pino'
+import type { DeadLetterDesk } from '../processors/dead-letter-desk.ts'
 import { ApplicationError } from '../processors/errors.ts'
-import { systemTimers, type Timers } from '../topology/index.ts'
+import { systemTimers, TickerError, type Timers } from '../topology/index.ts'
+import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { eventStream } from './event-stream.ts'
 import { metrics } from './metrics.ts'
 import { type PublishRelease, releaseRoutes } from './release-routes.ts'
@@ -21,6 +23,7 @@ export interface ServiceOptions {
   readonly host?: string
   readonly source: StatusSource
   readonly publish: PublishRelease
+  readonly deadLetters: DeadLetterDesk
   /** What a writing request must bear. */
   readonly token: string
   readonly logger: Pick<BaseLogger, 'error'>
@@ -50,7 +53,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 /** The server without its socket. */
 export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'>): Promise<FastifyInstance> {
-  const { source, publish, token, logger, timers = systemTimers } = options
+  const { source, publish, deadLetters, token, logger, timers = systemTimers } = options
   const sampler = new Sampler({
     source,
     timers,
@@ -64,7 +67,8 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
     reply.code(404).send({ code: 'NOT_FOUND', message: `there is no ${request.method} ${request.url}` })
   })
   server.setErrorHandler<Error & { statusCode?: number; code?: string }>((error, _request, reply) => {
-    const status = error.statusCode ?? 500
+    // The engine's errors say for themselves what is the matter: with the log, for the most part.
+    const status = error instanceof TickerError ? 503 : (error.statusCode ?? 500)
     if (status >= 500) logger.error(error)
     const code = error.code ?? 'INTERNAL'
     reply.code(status).send({ code, message: status === 500 ? 'see the log of the node' : error.message })
@@ -81,6 +85,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
   })
   eventStream(server, sampler)
   releaseRoutes(server, { source, publish, token })
+  deadLetterRoutes(server, { desk: deadLetters, token })
 
   // Listed at the start: nothing but these files is ever served.
   await server.register(fastifyStatic, {

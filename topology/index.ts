@@ -9,6 +9,15 @@ export { type PartitionTimeExtractor, type SourceOptions, TopologyBuilder } from
 export type { PunctuationType } from './clocks.ts'
 export { type Aggregator, CogroupedStream } from './cogrouped.ts'
 export type { ProcessingGuarantee } from './commit.ts'
+export {
+  deadLetters,
+  isMeant,
+  type LetterFilter,
+  type QueueOptions,
+  type Replay,
+  replayDeadLetters,
+  type StoredLetter,
+} from './dead-letter-queue.ts'
 export { type DeadLetter, deadLetterHeaders, deadLetterRecord } from './dead-letters.ts'
 export { describe, mermaid } from './describe.ts'
 export { type Duration, milliseconds } from './duration.ts'

@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import pino from 'pino'
 import { type ActivityJob, startActivityJob } from '../../processors/activity-job.ts'
+import { deadLetterDesk, valueDecoder } from '../../processors/dead-letter-desk.ts'
 import { parseRelease } from '../../processors/models/release.ts'
 import { shippedReleases } from '../../processors/models/shipped.ts'
 import { applicationId } from '../../processors/topics.ts'
@@ -72,6 +73,13 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
     source: statusSource({ job, startedAt, guarantee, log: log.description, sql: sql.description }),
     publish: (body, { promote }) =>
       job.publish(parseRelease(JSON.stringify(body), 'the request'), promote ? 'promoted' : 'candidate'),
+    deadLetters: deadLetterDesk({
+      log,
+      applicationId,
+      clientId: `${clientId}-dead-letters`,
+      decode: valueDecoder(avro),
+      now: timers.now,
+    }),
     token,
     logger,
   })

@@ -1,0 +1,100 @@
+/** Where dead letters are looked at: in the running node, through its routes, or on Kafka, by this process itself. */
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import type { DeadLetterDesk } from '../../processors/dead-letter-desk.ts'
+import type { LetterFilter } from '../../topology/index.ts'
+import { askNode } from '../node-client.ts'
+
+export interface DeskOptions {
+  readonly state: string
+  readonly brokers?: string
+  readonly applicationId?: string
+  readonly registry?: string
+}
+
+const listed = z.object({
+  id: z.number(),
+  time: z.number(),
+  code: z.string(),
+  message: z.string(),
+  stage: z.string(),
+  operator: z.string(),
+  topic: z.string(),
+  partition: z.number(),
+  offset: z.number(),
+  replayedAt: z.number().optional(),
+})
+const list = z.object({
+  counts: z.array(
+    z.object({ topic: z.string(), code: z.string(), letters: z.number(), replayed: z.number() }),
+  ),
+  letters: z.array(listed),
+})
+const shown = listed.extend({
+  timestamp: z.number(),
+  application: z.string(),
+  task: z.string().optional(),
+  exception: z.string(),
+  stacktrace: z.string(),
+  key: z.string().nullable(),
+  value: z.string().nullable(),
+  headers: z.array(z.tuple([z.string(), z.string()])),
+  decoded: z.unknown().optional(),
+})
+const replayed = z.object({
+  replayed: z.number(),
+  replayedBefore: z.number(),
+  refused: z.array(z.object({ reason: z.string(), letters: z.number() })),
+})
+
+export async function withDesk<A>(
+  options: DeskOptions,
+  use: (desk: DeadLetterDesk) => Promise<A>,
+): Promise<A> {
+  const { brokers } = options
+  return brokers === undefined ? await use(deskOfNode(options.state)) : await withKafka(options, brokers, use)
+}
+
+/** Through the running node: its log may be in memory, where nobody else sees it. */
+function deskOfNode(state: string): DeadLetterDesk {
+  return {
+    async list({ topic, code, since }: LetterFilter, limit) {
+      const query = new URLSearchParams({ limit: String(limit) })
+      for (const [name, value] of Object.entries({ topic, code, since })) {
+        if (value !== undefined) query.set(name, String(value))
+      }
+      return list.parse(await askNode(state, { method: 'GET', path: `/api/dead-letters?${query}` }))
+    },
+    async show(id) {
+      return shown.parse(await askNode(state, { method: 'GET', path: `/api/dead-letters/${id}` }))
+    },
+    async replay(filter, { dryRun }) {
+      const body = JSON.stringify({ ...filter, dryRun })
+      return replayed.parse(await askNode(state, { method: 'POST', path: '/api/dead-letters/replay', body }))
+    },
+  }
+}
+
+async function withKafka<A>(
+  { applicationId, registry }: DeskOptions,
+  brokers: string,
+  use: (desk: DeadLetterDesk) => Promise<A>,
+): Promise<A> {
+  const { deadLetterDesk, valueDecoder } = await import('../../processors/dead-letter-desk.ts')
+  const { applicationId: activity } = await import('../../processors/topics.ts')
+  const { avroSerdes, confluentRegistry, localRegistry } = await import('../../schemas/index.ts')
+  const { kafkaLog } = await import('../../topology/log/kafka/kafka-log.ts')
+  const clientId = `tickerwatch-dead-letters-${randomUUID()}`
+  const log = await kafkaLog({ brokers: brokers.split(','), clientId })
+  try {
+    const avro = avroSerdes(registry === undefined ? localRegistry() : confluentRegistry(registry))
+    const decode = valueDecoder(avro)
+    // A registry of this process knows nothing yet; a real one is only asked, not written to.
+    if (registry === undefined) await avro.register()
+    return await use(
+      deadLetterDesk({ log, applicationId: applicationId ?? activity, clientId, decode, now: Date.now }),
+    )
+  } finally {
+    await log.close()
+  }
+}
