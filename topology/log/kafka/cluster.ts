@@ -8,7 +8,7 @@ import { createRequire } from 'node:module'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
-import type { KafkaConfig, SASLOptions } from 'kafkajs'
+import type { ISocketFactory, KafkaConfig, SASLOptions } from 'kafkajs'
 import KafkaCluster, { type Broker } from 'kafkajs/src/cluster/index.js'
 import { createLogger } from 'kafkajs/src/loggers/index.js'
 import { TickerError } from '../../errors.ts'
@@ -30,6 +30,8 @@ export interface ClusterOptions {
   readonly clientId: string
   readonly ssl?: KafkaConfig['ssl']
   readonly sasl?: SASLOptions
+  /** Opens a connection: for a tunnel, or for tests that break connections. By default a TCP or TLS socket. */
+  readonly socketFactory?: ISocketFactory
 }
 
 /** @throws TickerError LOG_FAILED when another version of kafkajs is installed than the one whose internals are used */
@@ -59,13 +61,13 @@ export class Cluster {
       sasl: options.sasl,
       // Every failure reaches the caller as an error; kafkajs would log it, and each of its retries, besides.
       logger: createLogger({ level: 0, logCreator: () => () => {} }),
-      socketFactory: ({ host, port, ssl, onConnect }) => {
+      socketFactory: wanted => {
         // kafkajs goes on trying after the connections were broken off.
         if (this.#closed) throw new Error('closed')
-        const socket = ssl
-          ? connectTls({ host, port, ...serverName(host), ...ssl }, onConnect)
-          : connectTcp({ host, port, noDelay: true }, onConnect)
+        const socket = (options.socketFactory ?? openSocket)(wanted)
         this.#sockets.add(socket)
+        // kafkajs adds a listener each time it gives a broken connection up, which it does until it has another one.
+        socket.setMaxListeners(0)
         return socket.once('close', () => this.#sockets.delete(socket))
       },
       connectionTimeout: CONNECTION_TIMEOUT,
@@ -234,6 +236,11 @@ export class Cluster {
     }
   }
 }
+
+const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) =>
+  ssl
+    ? connectTls({ host, port, ...serverName(host), ...ssl }, onConnect)
+    : connectTcp({ host, port, noDelay: true }, onConnect)
 
 /** A server is only asked for a certificate by name where it has one (SNI). */
 function serverName(host: string): { servername?: string } {
