@@ -1,8 +1,9 @@
 // The same input as watch.WatchData, in JavaScript: node gen.mjs 2000000 out.bin (prints the same sha256).
+// A third number says how many devices there are, for small tests; 200 are the workload.
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, writeSync } from 'node:fs'
 
-const DEVICES = 200,
+const DEVICES = Number(process.argv[4] ?? 200),
   PARTITIONS = 4,
   SEED = 20240607,
   T0 = 1700000001234,
