@@ -33,6 +33,9 @@ export class Ledger {
   /** The generation each process knows of. */
   readonly #generations = new Map<Process, number>()
   readonly #initialised = new Map<string, number>()
+  /** When a call of a process's producer last failed, and when the group last confirmed that the process belongs to it. */
+  readonly #failed = new Map<string, number>()
+  readonly #confirmed = new Map<Process, number>()
   /** Generation in which a process began the transaction at hand. */
   readonly #began = new Map<string, number>()
   readonly #positions = new Map<string, number>()
@@ -81,6 +84,26 @@ export class Ledger {
   heard(process: Process, { generation }: Assignment): void {
     this.#simulation.note(`${process.name} hears of ${generation}`)
     this.#generations.set(process, generation)
+    this.confirmed(process)
+  }
+
+  /** The group told a process that it belongs to it. */
+  confirmed(process: Process): void {
+    this.#confirmed.set(process, this.#simulation.elapsed)
+  }
+
+  /** A call of a transactional producer failed. */
+  producerFailed(process: Process, transactionalId: string): void {
+    this.#failed.set(`${process.name} ${transactionalId}`, this.#simulation.elapsed)
+  }
+
+  /** A process is about to fence whoever uses this transactional id. */
+  initialises(process: Process, transactionalId: string): void {
+    const failedAt = this.#failed.get(`${process.name} ${transactionalId}`)
+    if (failedAt !== undefined && (this.#confirmed.get(process) ?? 0) < failedAt)
+      this.violated(
+        `7: ${process.name} initialises ${transactionalId} anew and has not asked whether it belongs to the group`,
+      )
   }
 
   initialised(process: Process, transactionalId: string): void {

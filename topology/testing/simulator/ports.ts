@@ -15,6 +15,7 @@ import type {
 } from '../../log/log.ts'
 import type { MemoryLog } from '../../log/memory/memory-log.ts'
 import type { RecordBatch } from '../../log/record-batch.ts'
+import type { Operation } from './faults.ts'
 import type { Ledger } from './ledger.ts'
 import type { Network } from './network.ts'
 import type { Process, Simulation } from './simulation.ts'
@@ -164,6 +165,7 @@ async function simulatedConsumer(
           fromMember(async () => {
             checkGeneration()
             await inner.heartbeat()
+            ledger.confirmed(process)
           }),
         logFailure,
       ),
@@ -191,40 +193,43 @@ function simulatedProducer(
   const { transactionalId } = producerOptions
   const { call } = network.channel(process)
   let offsets: readonly CommittedOffset[] = []
+  /** A call within a transaction. */
+  const callInTransaction = async <T>(operation: Operation, effect: () => Promise<T>): Promise<T> => {
+    try {
+      return await call(operation, effect, logFailure)
+    } catch (error) {
+      if (transactionalId !== undefined) ledger.producerFailed(process, transactionalId)
+      throw error
+    }
+  }
   return {
-    init: () =>
-      call(
+    init: () => {
+      if (transactionalId !== undefined) ledger.initialises(process, transactionalId)
+      return call(
         'init',
         async () => {
           await inner.init()
           if (transactionalId !== undefined) ledger.initialised(process, transactionalId)
         },
         logFailure,
-      ),
-    send: records => call('send', () => inner.send(records), logFailure),
+      )
+    },
+    send: records => callInTransaction('send', () => inner.send(records)),
     begin: () => {
       offsets = []
       ledger.began(process, transactionalId ?? '')
       inner.begin()
     },
     sendOffsets: (group, positions) =>
-      call(
-        'sendOffsets',
-        async () => {
-          await inner.sendOffsets(group, positions)
-          offsets = [...offsets, ...positions]
-        },
-        logFailure,
-      ),
+      callInTransaction('sendOffsets', async () => {
+        await inner.sendOffsets(group, positions)
+        offsets = [...offsets, ...positions]
+      }),
     commit: () =>
-      call(
-        'commit',
-        async () => {
-          await inner.commit()
-          ledger.committed(process, offsets, transactionalId)
-        },
-        logFailure,
-      ),
+      callInTransaction('commit', async () => {
+        await inner.commit()
+        ledger.committed(process, offsets, transactionalId)
+      }),
     abort: () => call('abort', () => inner.abort(), logFailure),
     // One that can not be reached leaves its transaction open.
     close: () => call('closeProducer', () => inner.close(), logFailure).catch(() => {}),

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import { mutants, type Wrong } from './mutants.ts'
+import { simulate } from './run.ts'
+import { scenarioOf } from './scenario.ts'
+
+/** Seeds in which the checks must find what is wrong. */
+const SEEDS = 150
+
+async function foundIn({ mutant, violates, operators, transactionTimeout }: Wrong): Promise<string[]> {
+  const found: string[] = []
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const scenario = scenarioOf(seed)
+    const isMeant = operators === undefined || operators.some(each => scenario.parts.includes(each))
+    if (scenario.guarantee !== 'exactly_once' || !isMeant) continue
+    const { violations } = await simulate(
+      { ...scenario, transactionTimeout: transactionTimeout ?? scenario.transactionTimeout },
+      { mutant: mutant() },
+    )
+    found.push(...violations)
+    if (violations.some(violation => violates.test(violation))) break
+  }
+  return found
+}
+
+it.each(mutants)('finds an engine that $name', async wrong => {
+  expect(await foundIn(wrong)).toContainEqual(expect.stringMatching(wrong.violates))
+})
