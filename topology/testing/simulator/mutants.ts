@@ -155,6 +155,15 @@ export const mutants: readonly Wrong[] = [
     violates: /^1-3:.*(twice|should not)/,
   },
   {
+    name: 'writes an output twice, by the models',
+    mutant: sending(records => {
+      const output = records.find(isOutput)
+      return output === undefined ? records : [...records, output]
+    }),
+    violates: /^1-3:.*model/,
+    operators: ['count', 'window', 'collect', 'suppress', 'mapBatch'],
+  },
+  {
     name: 'swaps two outputs of a key',
     mutant: sending(records => {
       const outputs = records.filter(isOutput)

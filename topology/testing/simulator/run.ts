@@ -13,6 +13,7 @@ import {
 } from './checks.ts'
 import { APPLICATION, Cluster, type Mutant } from './cluster.ts'
 import { Ledger } from './ledger.ts'
+import { checkModels } from './models.ts'
 import { Network } from './network.ts'
 import { recompute } from './recomputation.ts'
 import { HEADER, type InputRecord } from './records.ts'
@@ -132,7 +133,11 @@ export async function simulate(
     ]
     const found =
       guarantee === 'exactly_once'
-        ? [...checkOutputs(checked, written, expected), ...checkStores(checked, expected)]
+        ? [
+            ...checkOutputs(checked, written, expected),
+            ...checkModels(log, parts, partitions),
+            ...checkStores(checked, expected),
+          ]
         : checkNothingLost(checked, written, expected, { counted: hasOneProcess(scenario) })
     found.push(...checkTransactions(checked))
     for (const { machine, disk } of cluster.disks) found.push(...checkDisk(checked, machine, disk.contents))
