@@ -22,6 +22,11 @@ export const commands: readonly CommandEntry[] = [
     summary: 'list, show and replay records that were given up',
     load: () => import('./dead-letters.ts'),
   },
+  {
+    name: 'reset',
+    summary: 'make an application begin anew',
+    load: () => import('./reset.ts'),
+  },
   { name: 'generate', summary: 'write generated recordings', load: () => import('./generate.ts') },
   { name: 'describe', summary: 'print the topology', load: () => import('./describe.ts') },
   { name: 'broker', summary: 'run a Kafka broker for development', load: () => import('./broker.ts') },

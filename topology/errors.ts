@@ -72,6 +72,8 @@ const table = {
     'A processor reads the store of a table that keeps one value a key: give the table a store ({ store, value }), without historyRetention; make a windowed or a suppressed one a table anew, with toStream().toTable(name).',
   TOPOLOGY_STORE_UNUSED: 'Connect the store with a processor, or do not declare it.',
   TOPIC_WRONG_PARTITIONS: 'Delete the topic (tickerwatch reset), or give it the number of partitions named.',
+  GROUP_ACTIVE: 'Stop these nodes first; one that was killed is a member until its session of 10 s is over.',
+  RESET_REFUSED: 'Name only internal topics of the application; others are yours to delete.',
   RECORD_UNDECODABLE: poison(
     'Correct its producer; a dead letter is replayed with tickerwatch dead-letters replay.',
   ),

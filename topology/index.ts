@@ -66,6 +66,14 @@ export type {
 } from './processor.ts'
 export type { RecordPosition, StreamRecord } from './record.ts'
 export type { Decision, RecordedInput } from './recorded.ts'
+export {
+  type PlannedPosition,
+  type PlannedReset,
+  planReset,
+  type ResetOptions,
+  type ResetTo,
+  reset,
+} from './reset.ts'
 export { bytes, double, json, long, readyOf, type Serde, string } from './serde.ts'
 export { KStream } from './stream.ts'
 export {

@@ -64,8 +64,20 @@ export interface Admin {
   offsets(
     topic: string,
   ): Promise<readonly { readonly partition: number; readonly start: number; readonly end: number }[]>
+  /**
+   * Per partition: the offset of the first record whose timestamp is `time` (milliseconds since the epoch) or later, or the
+   * end where there is none.
+   */
+  positionsAt(
+    topic: string,
+    time: number,
+  ): Promise<readonly { readonly partition: number; readonly position: number }[]>
+  /** Who belongs to the group now; nobody where there is no such group. */
+  members(group: string): Promise<readonly { readonly memberId: string; readonly clientId: string }[]>
   /** The group's committed positions; a partition without one is absent. */
   committed(group: string, topics: readonly string[]): Promise<readonly CommittedOffset[]>
+  /** Commits positions in the name of a group without members. @throws TickerError LOG_FAILED while it has members */
+  setPositions(group: string, positions: readonly CommittedOffset[]): Promise<void>
   /** Forgets the group's positions. @throws TickerError LOG_FAILED while it has members */
   deleteGroup(group: string): Promise<void>
 }

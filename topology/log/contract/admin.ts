@@ -66,6 +66,48 @@ export function adminContract(kit: Kit): void {
       })
     })
 
+    test('finds the first record of a time or later, and the end where there is none', async () => {
+      const topic = await newTopic(2)
+      const producer = await newProducer()
+      for (const timestamp of [10, 30, 20, 40]) await producer.send([record(topic, 'x', { timestamp })])
+      const at = async (time: number) =>
+        (await kit.log.admin.positionsAt(topic, time)).map(({ partition, position }) => [partition, position])
+      expect(await at(0)).toEqual([
+        [0, 0],
+        [1, 0],
+      ])
+      expect(await at(15)).toEqual([
+        [0, 1],
+        [1, 0],
+      ])
+      expect(await at(40)).toEqual([
+        [0, 3],
+        [1, 0],
+      ])
+      expect(await at(41)).toEqual([
+        [0, 4],
+        [1, 0],
+      ])
+      await expect(kit.log.admin.positionsAt(unique('missing'), 0)).rejects.toMatchObject({
+        code: 'LOG_UNKNOWN_TOPIC',
+      })
+    })
+
+    test('sets the positions of a group that has no members', async () => {
+      const topic = await newTopic(2)
+      const group = unique('group')
+      await kit.log.admin.setPositions(group, [
+        { topic, partition: 0, position: 3 },
+        { topic, partition: 1, position: 4 },
+      ])
+      await kit.log.admin.setPositions(group, [{ topic, partition: 0, position: 1 }])
+      const committed = await kit.log.admin.committed(group, [topic])
+      expect([...committed].sort((a, b) => a.partition - b.partition)).toEqual([
+        { topic, partition: 0, position: 1 },
+        { topic, partition: 1, position: 4 },
+      ])
+    })
+
     test('knows no positions of a group that never was, nor of one that was deleted', async () => {
       const topic = await newTopic()
       const group = unique('group')

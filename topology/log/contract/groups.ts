@@ -291,6 +291,29 @@ export function groupsContract(kit: Kit): void {
       })
     })
 
+    test('members are known by name, and keep the group’s positions their own', async () => {
+      const topic = await newTopic(2)
+      const group = unique('group')
+      expect(await kit.log.admin.members(group)).toEqual([])
+      const [one, other] = [await join(group, topic), await join(group, topic)]
+      await assigned(1, one, other)
+      const known = await kit.log.admin.members(group)
+      const memberIds = [one, other].map(member => member.assignments.at(-1)!.memberId)
+      expect(known.map(({ memberId }) => memberId).sort()).toEqual(memberIds.sort())
+      expect(known.map(({ clientId }) => clientId)).toEqual([
+        expect.stringMatching(/^contract-member-/),
+        expect.stringMatching(/^contract-member-/),
+      ])
+      const positions = [{ topic, partition: 0, position: 1 }]
+      await expect(kit.log.admin.setPositions(group, positions)).rejects.toMatchObject({ code: 'LOG_FAILED' })
+      await one.consumer.close()
+      await other.consumer.close()
+      await until('the group is empty', async () => (await kit.log.admin.members(group)).length === 0)
+      expect(await kit.log.admin.committed(group, [topic])).toEqual([])
+      await kit.log.admin.setPositions(group, positions)
+      expect(await kit.log.admin.committed(group, [topic])).toEqual(positions)
+    })
+
     test('a closed member is refused', async () => {
       const topic = await newTopic()
       const member = await join(unique('group'), topic)

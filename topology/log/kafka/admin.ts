@@ -105,6 +105,49 @@ export class KafkaAdmin implements Admin {
     )
   }
 
+  async positionsAt(topic: string, time: number) {
+    return await this.#cluster.retrying(`cannot read the offsets of topic ${topic}`, async () => {
+      const bounds = await this.#listOffsets(topic)
+      const found = await this.#cluster.listOffsetsAt(topic, time)
+      return bounds.map(({ partition, end }) => ({ partition, position: found.get(partition) ?? end }))
+    })
+  }
+
+  async members(group: string) {
+    return await this.#cluster.retrying(`cannot describe group ${group}`, async () => {
+      const coordinator = await this.#cluster.groupCoordinator(group)
+      const { groups } = await coordinator.describeGroups({ groupIds: [group] })
+      return groups.flatMap(each => each.members.map(({ memberId, clientId }) => ({ memberId, clientId })))
+    })
+  }
+
+  async setPositions(group: string, positions: readonly CommittedOffset[]): Promise<void> {
+    if (positions.length === 0) return
+    const doing = `cannot set positions of group ${group}`
+    const topics = new Set(positions.map(each => each.topic))
+    const request = {
+      groupId: group,
+      // Of nobody: the coordinator takes it only while the group has no members.
+      groupGenerationId: -1,
+      memberId: '',
+      topics: [...topics].map(topic => ({
+        topic,
+        partitions: positions
+          .filter(each => each.topic === topic)
+          .map(({ partition, position }) => ({ partition, offset: String(position), metadata: null })),
+      })),
+    }
+    await this.#cluster.retrying(doing, async () => {
+      try {
+        await (await this.#cluster.groupCoordinator(group)).offsetCommit(request)
+      } catch (error) {
+        if (answerOf(error) !== 'UNKNOWN_MEMBER_ID' && answerOf(error) !== 'REBALANCE_IN_PROGRESS')
+          throw error
+        throw new TickerError('LOG_FAILED', `${doing}: it has members`, { cause: error })
+      }
+    })
+  }
+
   /**
    * A position that an open transaction is about to replace is asked for again until the transaction has ended. If that
    * takes long it is given as it is: what counts is what is committed.

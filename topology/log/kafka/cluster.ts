@@ -191,6 +191,16 @@ export class Cluster {
     return new Map(answer?.partitions.map(each => [each.partition, Number(each.offset)]))
   }
 
+  /** The first offset of each partition with this timestamp or a later one; none for a partition without such. */
+  async listOffsetsAt(topic: string, timestamp: number): Promise<Map<number, number>> {
+    const partitions = this.partitions(topic).map(partition => ({ partition }))
+    const [answer] = await this.#kafka.fetchTopicsOffset([
+      { topic, partitions, fromBeginning: false, fromTimestamp: timestamp },
+    ])
+    const found = answer?.partitions.filter(each => Number(each.offset) >= 0) ?? []
+    return new Map(found.map(each => [each.partition, Number(each.offset)]))
+  }
+
   /** Sends a request that kafkajs does not know (in this version). */
   async send<T>(
     broker: Broker,

@@ -143,6 +143,8 @@ declare module 'kafkajs/src/cluster/index.js' {
         topic: string
         partitions: readonly { partition: number }[]
         fromBeginning: boolean
+        /** Instead; a partition without a record from then on answers -1. */
+        fromTimestamp?: number
       }[],
     ): Promise<readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[]>
   }

@@ -1,5 +1,5 @@
 import { TickerError } from '../../errors.ts'
-import type { TopicDescription, TopicPartition, TopicSpec } from '../log.ts'
+import type { CommittedOffset, TopicDescription, TopicPartition, TopicSpec } from '../log.ts'
 import { Group } from './group.ts'
 import { Partition, type Retention } from './partition.ts'
 import { Transactions } from './transactions.ts'
@@ -120,11 +120,20 @@ export class Broker {
   }
 
   deleteGroup(name: string): void {
-    if (this.#groups.get(name)?.hasMembers) {
-      throw new TickerError('LOG_FAILED', `group ${name} has members; close them first`)
-    }
+    this.#checkEmpty(name)
     this.#groups.delete(name)
     this.waiters.notify()
+  }
+
+  setPositions(name: string, positions: readonly CommittedOffset[]): void {
+    this.#checkEmpty(name)
+    for (const each of positions) this.partition(each)
+    this.group(name).commit(positions)
+  }
+
+  #checkEmpty(group: string): void {
+    if (!this.#groups.get(group)?.hasMembers) return
+    throw new TickerError('LOG_FAILED', `group ${group} has members; close them first`)
   }
 
   /** Drops what retention allows, and says whether the partition can take more. */

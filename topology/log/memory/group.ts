@@ -37,6 +37,10 @@ export class Group {
     this.#broker = broker
   }
 
+  get members(): readonly { readonly memberId: string; readonly clientId: string }[] {
+    return [...this.#members.values()].map(({ memberId, clientId }) => ({ memberId, clientId }))
+  }
+
   get hasMembers(): boolean {
     return this.#members.size > 0
   }

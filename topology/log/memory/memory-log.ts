@@ -109,6 +109,17 @@ function adminOf(broker: Broker): Admin {
         .topic(topic)
         .logs.map(log => ({ partition: log.partition, start: log.start, end: log.stableEnd }))
     },
+    async positionsAt(topic, time) {
+      return broker
+        .topic(topic)
+        .logs.map(log => ({ partition: log.partition, position: log.positionAt(time) }))
+    },
+    async members(group) {
+      return broker.findGroup(group)?.members ?? []
+    },
+    async setPositions(group, positions) {
+      broker.setPositions(group, positions)
+    },
     async committed(group, topics) {
       return broker.findGroup(group)?.committed(topics) ?? []
     },

@@ -1,4 +1,4 @@
-import { type EncodableRecord, encodeRecords, type RecordBatch } from '../record-batch.ts'
+import { type EncodableRecord, encodeRecords, type RecordBatch, RecordCursor } from '../record-batch.ts'
 import { compact } from './compaction.ts'
 
 /** A batch as the log keeps it. */
@@ -129,6 +129,18 @@ export class Partition {
     }
     if (next < end) result.push(this.#gap(next, end - 1))
     return result
+  }
+
+  /** The offset of the first record that can be read whose timestamp is `time` or later; the stable end if there is none. */
+  positionAt(time: number): number {
+    const cursor = new RecordCursor()
+    for (const batch of this.#batches) {
+      if (batch.baseOffset >= this.stableEnd) break
+      if (batch.maxTimestamp < time) continue
+      cursor.reset(batch, this.start)
+      while (cursor.next()) if (cursor.timestamp >= time) return cursor.offset
+    }
+    return this.stableEnd
   }
 
   /**

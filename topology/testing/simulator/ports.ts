@@ -48,6 +48,10 @@ export function simulatedLog(options: LogPortOptions): Log {
       listTopics: () => call('describeTopic', () => admin.listTopics(), logFailure),
       deleteTopics: topics => call('createTopics', () => admin.deleteTopics(topics), logFailure),
       offsets: topic => call('offsets', () => admin.offsets(topic), logFailure),
+      positionsAt: (topic, time) => call('offsets', () => admin.positionsAt(topic, time), logFailure),
+      members: group => call('committed', () => admin.members(group), logFailure),
+      setPositions: (group, positions) =>
+        call('committed', () => admin.setPositions(group, positions), logFailure),
       committed: (group, topics) => call('committed', () => admin.committed(group, topics), logFailure),
       deleteGroup: group => call('committed', () => admin.deleteGroup(group), logFailure),
     },
