@@ -6,6 +6,7 @@ import { materialize } from './materialization.ts'
 import type { WindowAggregateNode } from './nodes/aggregations.ts'
 import { isProcessor } from './nodes/processors.ts'
 import type { TaskStateStore } from './operators/context.ts'
+import { optimized } from './optimization.ts'
 import { checkRepartitions } from './plan.ts'
 import type { StoreHandle } from './processor.ts'
 import type { StreamRecord } from './record.ts'
@@ -44,6 +45,15 @@ export interface Serdes<K, V> {
 export interface Known<K, V> extends Serdes<K, V> {
   /** Records may have another key than the one they are partitioned by: grouping and joining repartitions them first. */
   readonly keyChanged: boolean
+}
+
+export interface BuildOptions {
+  /**
+   * `all`: streams that get a new key once and are repartitioned by it several times share one repartition topic, named after
+   * the first of them; `describe` shows it. Results are the same, but not the names of internal topics, so an application
+   * that has run is reset before it is built otherwise.
+   */
+  readonly optimize?: 'all'
 }
 
 /** Collects the nodes. One builder makes one topology. */
@@ -225,8 +235,9 @@ export class TopologyBuilder {
    * // →       <-- source-in
    * ```
    */
-  build(): Graph {
-    const graph = { nodes: materialize(this.#nodes) }
+  build({ optimize }: BuildOptions = {}): Graph {
+    const nodes = materialize(this.#nodes)
+    const graph = { nodes: optimize === 'all' ? optimized(nodes) : nodes }
     validate(graph)
     checkRepartitions(graph)
     return graph

@@ -5,7 +5,12 @@
 
 export { KeyValueStore, SessionStore, VersionedStore, WindowStore } from '../state/index.ts'
 export type { MapBatchOptions } from './batching.ts'
-export { type PartitionTimeExtractor, type SourceOptions, TopologyBuilder } from './builder.ts'
+export {
+  type BuildOptions,
+  type PartitionTimeExtractor,
+  type SourceOptions,
+  TopologyBuilder,
+} from './builder.ts'
 export type { PunctuationType } from './clocks.ts'
 export { type Aggregator, CogroupedStream } from './cogrouped.ts'
 export type { ProcessingGuarantee } from './commit.ts'

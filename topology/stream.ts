@@ -70,18 +70,7 @@ export class KStream<K, V> extends StreamJoins<K, V> {
     ) {
       throw new TickerError('TOPOLOGY_PARTITIONS_INVALID', `${name}: ${options.partitions} partitions`)
     }
-    const { key, value } = this.#serdes(name, options)
-    return this.follow<K, V>(
-      {
-        kind: 'repartition',
-        name: `${name}-repartition`,
-        inputs: [this.from],
-        key,
-        value,
-        partitions: options.partitions,
-      },
-      { key, value, keyChanged: false },
-    )
+    return this.#repartition(name, options, false)
   }
 
   /**
@@ -389,8 +378,20 @@ export class KStream<K, V> extends StreamJoins<K, V> {
 
   /** Where this stream's records are partitioned by the key they have: here, or behind a repartition topic of this name. */
   #partitioned(name: string, serdes: Serdes<K, V>): { from: Output; known: Known<NonNullable<K>, V> } {
-    const stream = this.known.keyChanged ? this.repartition(name, serdes) : this
+    const stream = this.known.keyChanged ? this.#repartition(name, serdes, true) : this
     return { from: stream.from, known: { ...stream.known, ...withoutUndefined(serdes) } }
+  }
+
+  #repartition(
+    name: string,
+    options: Serdes<K, V> & { partitions?: number },
+    isImplied: boolean,
+  ): KStream<K, V> {
+    checkName(name, 'repartition topic')
+    const { partitions } = options
+    const { key, value } = this.#serdes(name, options)
+    const node = { name: `${name}-repartition`, inputs: [this.from], key, value, partitions, isImplied }
+    return this.follow<K, V>({ kind: 'repartition', ...node }, { key, value, keyChanged: false })
   }
 
   #serdes(

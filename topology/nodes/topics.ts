@@ -21,6 +21,8 @@ export interface RepartitionNode extends NodeBase {
   readonly value: Serde<unknown>
   /** Of its topic; as many as its sub-topology has tasks, if absent. */
   readonly partitions: number | undefined
+  /** Whether it is there because what follows needs it, not because it was asked for. */
+  readonly isImplied?: boolean
 }
 
 export interface SinkNode extends NodeBase {

@@ -94,7 +94,7 @@ export function build(each: Case, note: (log: string, key: Key, value: Value) =>
       sink: (topic, types) => void sinks.set(topic, types),
     })
   }
-  return { graph: builder.build(), sinks }
+  return { graph: builder.build({ optimize: each.config.optimize }), sinks }
 }
 
 function buildSource(node: NodeOf<'stream'>, { builder, define }: BuildContext): void {
