@@ -78,6 +78,12 @@ export class PaneStore {
     this.#streamTimeDirty = true
   }
 
+  /** Whether any key has a pane. */
+  hasPanes(): boolean {
+    for (const { panes } of this.#keys.values()) if (panes.length > 0) return true
+    return false
+  }
+
   keys(): IterableIterator<KeyPanes> {
     return this.#keys.values()
   }

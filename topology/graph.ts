@@ -6,7 +6,7 @@
  * one over `unknown`. The DSL (`stream.ts`) holds the types; below it values are opaque.
  */
 import { TickerError } from './errors.ts'
-import type { AggregationNode } from './nodes/aggregations.ts'
+import { type AggregationNode, idleStore } from './nodes/aggregations.ts'
 import type { ForeignKeyNode } from './nodes/foreign-keys.ts'
 import { type JoinNode, storesOfStreamJoin } from './nodes/joins.ts'
 import { isProcessor, type ProcessorNode } from './nodes/processors.ts'
@@ -50,6 +50,7 @@ export function storesOf(node: GraphNode): readonly string[] {
   switch (node.kind) {
     case 'collect':
     case 'windowAggregate':
+      return node.idle === undefined ? [node.store] : [node.store, idleStore(node)]
     case 'globalTable':
     case 'store':
       return [node.store]

@@ -1,6 +1,7 @@
 /** Streams taken by key, and by window. */
 import type { Known, TopologyBuilder } from './builder.ts'
 import { type Aggregator, CogroupedStream } from './cogrouped.ts'
+import type { Duration } from './duration.ts'
 import { checkName, type Output } from './graph.ts'
 import { storeSpec } from './materialized.ts'
 import type { Adder } from './nodes/aggregations.ts'
@@ -174,6 +175,11 @@ export class GroupedStream<K, V> {
    * `clock: 'operator'` (Kafka Streams' rule), the greatest timestamp this operator has seen in its partition, and with
    * `clock: 'perKey'` the greatest one of the record's own key: then a device that was offline does not find all its records
    * late.
+   *
+   * What takes no more records comes out when that time passes: a key that falls silent holds its last windows back for ever.
+   * With `idle`, the time of a clock for which nothing has come for so long goes on with the clock on the wall, from the
+   * greatest timestamp on; what comes after all for a window that this closed is late. When it was is recorded in the
+   * store `<name>-idle`, with its changelog topic. For `collect` and `emit: 'close'`.
    * @param name of the store, its state directory, its changelog topic, and its repartition topic if one is needed
    *
    * @example
@@ -198,10 +204,10 @@ export class GroupedStream<K, V> {
   window<W extends Windows>(
     name: string,
     windows: W,
-    options: { clock?: WindowClock } = {},
+    options: { clock?: WindowClock; idle?: Duration } = {},
   ): WindowedStream<K, V, W> {
     checkName(name, 'window')
-    const { clock = 'operator' } = options
-    return new WindowedStream(this.#builder, { name, windows, clock, partition: this.#partition })
+    const { clock = 'operator', idle } = options
+    return new WindowedStream(this.#builder, { name, windows, clock, idle, partition: this.#partition })
   }
 }

@@ -10,6 +10,7 @@
  */
 
 import type { StoreChange } from '../state/store.ts'
+import { CaughtUp } from './caught-up.ts'
 import type { TableView } from './change.ts'
 import type { PunctuationType } from './clocks.ts'
 import { RecordCollector } from './collector.ts'
@@ -24,7 +25,7 @@ import {
   messageOf,
   placeOf,
 } from './failure-policy.ts'
-import type { CommittedOffset, ProducerRecord, TopicPartition } from './log/log.ts'
+import type { Admin, CommittedOffset, ProducerRecord, TopicPartition } from './log/log.ts'
 import type { RecordBatch } from './log/record-batch.ts'
 import { buildOperators, type Operators } from './operators/build.ts'
 import { type AsyncOperator, OperatorFailure } from './operators/operator.ts'
@@ -68,6 +69,8 @@ export interface TaskOptions {
   readonly globals: ReadonlyMap<string, TableView>
   /** What its tables' caches may hold; undefined for none. */
   readonly cacheBudget?: CacheBudget | undefined
+  /** The log's; asked only where windows close on idle time. */
+  readonly offsets: Admin['offsets']
   readonly timers: Timers
   readonly onNotice?: (text: string) => void
   readonly onDeadLetter?: (letter: DeadLetter) => void
@@ -91,6 +94,7 @@ export class Task {
   /** Whether one was passed over since the last snapshot. */
   #passedPoison = false
   readonly #collector: RecordCollector
+  readonly #caughtUp: CaughtUp
   readonly #options: TaskOptions
 
   constructor(options: TaskOptions) {
@@ -99,12 +103,14 @@ export class Task {
     this.name = taskName(options.id)
     this.#processedAtPoison = 0
     this.#collector = new RecordCollector(options, options.id.partition)
+    this.#caughtUp = new CaughtUp(this.inputs, options)
     this.operators = buildOperators(options.part, {
       applicationId: options.applicationId,
       collector: this.#collector,
       timers: options.timers,
       globals: options.globals,
       cacheBudget: options.cacheBudget,
+      positions: () => this.positions,
     })
   }
 
@@ -136,6 +142,7 @@ export class Task {
     })
     clocks.keep(this.#queues.filter(queue => queue.readsPartitionTime))
     for (const start of this.operators.onStart) start()
+    for (const idle of this.operators.idle) idle.start()
     // When its first punctuations are due must be known wherever it goes on, also if no record comes before.
     this.#dirty = clocks.changed
     this.state = 'running'
@@ -205,9 +212,9 @@ export class Task {
     return this.processed - before
   }
 
-  /** Runs the punctuations that the clock on the wall has made due. Answers with how many. */
+  /** Runs the punctuations that the clock on the wall has made due, and closes what is idle. Answers with how many. */
   punctuate(): number {
-    const count = this.#punctuate('wallClock', this.#options.timers.now())
+    const count = this.#punctuate('wallClock', this.#options.timers.now()) + this.#closeIdle()
     if (count > 0) this.#dirty = true
     return count
   }
@@ -277,6 +284,17 @@ export class Task {
       return this.operators.clocks.punctuate(type, time)
     } catch (error) {
       throw this.#failed(error, 'in a punctuation')
+    }
+  }
+
+  #closeIdle(): number {
+    const { idle } = this.operators
+    if (idle.length === 0) return 0
+    this.#caughtUp.observe(this.positions)
+    try {
+      return idle.reduce((moved, each) => moved + each.advance(this.#caughtUp.at), 0)
+    } catch (error) {
+      throw this.#failed(error, 'as windows closed on idle time')
     }
   }
 

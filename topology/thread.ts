@@ -333,7 +333,7 @@ export class StreamThread {
   }
 
   #newTask(id: TaskId): Task {
-    const { plan, partitions, batchLimits, failureHandlers, globals, timers, listener } = this.#options
+    const { log, plan, partitions, batchLimits, failureHandlers, globals, timers, listener } = this.#options
     const part: SubTopology = plan.subTopologies[id.subTopology]!
     const poison = this.#poison.get(taskName(id)) ?? new PoisonRecords()
     this.#poison.set(taskName(id), poison)
@@ -347,6 +347,7 @@ export class StreamThread {
       poison,
       globals,
       cacheBudget: this.#cacheBudget,
+      offsets: topic => log.admin.offsets(topic),
       timers,
       onNotice: text => listener.onNotice(text),
       onDeadLetter: letter => listener.onDeadLetter(letter),

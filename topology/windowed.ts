@@ -32,6 +32,7 @@ export interface WindowOptions<K, V, W> {
   readonly name: string
   readonly windows: W
   readonly clock: WindowClock
+  readonly idle?: Duration | undefined
   readonly partition: (name: string) => Partitioned<K, V>
 }
 
@@ -223,7 +224,7 @@ export class WindowedStream<K, V, W extends Windows = Windows> {
     fields: readonly F[],
     options: { endsKey?: (value: V) => boolean } = {},
   ): CollectedStream<K, V, F> {
-    const { name, windows, clock, partition } = this.#options
+    const { name, windows, clock, idle, partition } = this.#options
     if (windows.kind !== 'time')
       throw new TickerError(
         'TOPOLOGY_WINDOW_INVALID',
@@ -240,6 +241,7 @@ export class WindowedStream<K, V, W extends Windows = Windows> {
       key,
       windows,
       clock,
+      idle: idle === undefined ? undefined : milliseconds(idle),
       fields,
       endsKey,
     })
@@ -256,10 +258,10 @@ export class WindowedStream<K, V, W extends Windows = Windows> {
     aggregator: Adder & Merger & Serdes<K, A> & { initial(): unknown },
     options: WindowResultOptions,
   ): WindowedTable<K, A, V> {
-    const { name, windows, clock } = this.#options
+    const { name, windows, clock, idle } = this.#options
     const { initial, merge, value } = aggregator
     return windowedTable<K, A, V>(this.#builder, {
-      ...{ name, windows, clock, options, late: known },
+      ...{ name, windows, clock, idle, options, late: known },
       ...{ inputs: [from], key: known.key, value, initial, merge, adders: [aggregator] },
     })
   }
@@ -337,10 +339,16 @@ function windowedTable<K, A, L>(
     WindowAggregateNode,
     'name' | 'windows' | 'clock' | 'inputs' | 'adders' | 'initial' | 'merge'
   > &
-    Serdes<K, A> & { options: WindowResultOptions; late: Known<K, L> },
+    Serdes<K, A> & { idle?: Duration | undefined; options: WindowResultOptions; late: Known<K, L> },
 ): WindowedTable<K, A, L> {
   const { name, windows, clock, inputs, adders, initial, merge, options } = aggregation
   const { emit = 'update' } = options
+  const idle = aggregation.idle === undefined ? undefined : milliseconds(aggregation.idle)
+  if (idle !== undefined && emit === 'update')
+    throw new TickerError(
+      'TOPOLOGY_WINDOW_INVALID',
+      `${name}: idle time closes windows, and only emit: 'close' hands on what closes`,
+    )
   if (emit === 'close' && windows.kind === 'unlimited')
     throw new TickerError('TOPOLOGY_WINDOW_INVALID', `${name}: an unlimited window never closes`)
   if (windows.kind === 'session' && merge === undefined)
@@ -352,7 +360,7 @@ function windowedTable<K, A, L>(
   const retention = retentionOf(name, windows, options.retention)
   const node: WindowAggregateNode = {
     ...{ kind: 'windowAggregate', name, inputs, store: name, key, value, windows, clock, emit, retention },
-    ...{ initial, adders, merge },
+    ...{ idle, initial, adders, merge },
   }
   const from = builder.add(node)
   const windowed = windowedSerde(aggregation.key!, windows)

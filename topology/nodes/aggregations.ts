@@ -11,6 +11,8 @@ export interface CollectNode extends NodeBase {
   readonly key: Serde<unknown>
   readonly windows: TimeWindows
   readonly clock: 'operator' | 'perKey'
+  /** Milliseconds without a record after which a clock goes on by itself (operators/idle-time.ts); undefined for never. */
+  readonly idle: number | undefined
   readonly fields: readonly string[]
   endsKey?(value: unknown): boolean
 }
@@ -39,6 +41,8 @@ export interface WindowAggregateNode extends TableNodeBase {
   readonly value: Serde<unknown>
   readonly windows: Windows
   readonly clock: 'operator' | 'perKey'
+  /** As in a collection. */
+  readonly idle: number | undefined
   /** Whether each update is handed on, or a window's aggregate once, when it closes. */
   readonly emit: 'update' | 'close'
   /** Milliseconds for which windows are kept. */
@@ -49,6 +53,11 @@ export interface WindowAggregateNode extends TableNodeBase {
   readonly adders: readonly Adder[]
   /** Makes one aggregate of two: for sessions that become one. */
   merge?(one: unknown, other: unknown, key: unknown): unknown
+}
+
+/** The name of the store of the moves that idle time made. */
+export function idleStore(node: CollectNode | WindowAggregateNode): string {
+  return `${node.store}-idle`
 }
 
 export type AggregationNode = CollectNode | AggregateNode | WindowAggregateNode

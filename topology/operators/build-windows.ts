@@ -5,6 +5,7 @@ import type { WindowAggregateNode } from '../nodes/aggregations.ts'
 import { windowedSerde } from '../windowed-serde.ts'
 import type { Windowed } from '../windows.ts'
 import type { BuildContext, Built, TaskStateStore } from './context.ts'
+import { idleTime } from './idle-time.ts'
 import { recordCache } from './record-cache.ts'
 import { sessionWindowAggregate } from './session-window-aggregate.ts'
 import { slidingWindowAggregate } from './sliding-window-aggregate.ts'
@@ -18,6 +19,7 @@ export function buildWindowAggregate(node: WindowAggregateNode, context: BuildCo
   const cache = node.emit === 'close' ? undefined : recordCache(node, serdes, context)
   const options = {
     cache,
+    idle: idleTime(node, context),
     out: cache ?? context.port(node.name),
     late: context.port(node.name, 'late'),
     counts: context.counts,

@@ -5,6 +5,7 @@ import { UnmatchedStore } from '../../state/unmatched-store.ts'
 import type { TableView } from '../change.ts'
 import { TaskClocks } from '../clocks.ts'
 import { type GraphNode, outputsOf } from '../graph.ts'
+import type { CommittedOffset } from '../log/log.ts'
 import type { CollectNode } from '../nodes/aggregations.ts'
 import { type StreamJoinNode, type StreamTableJoinNode, storesOfStreamJoin } from '../nodes/joins.ts'
 import type { ProcessNode, ProcessValuesNode } from '../nodes/processors.ts'
@@ -17,6 +18,7 @@ import { buildWindowAggregate } from './build-windows.ts'
 import { collect, keyIdOfBytes, paneStore } from './collect.ts'
 import type { BuildContext, Built } from './context.ts'
 import { globalJoin } from './global-join.ts'
+import { idleTime } from './idle-time.ts'
 import { mapBatch } from './map-batch.ts'
 import { type Collector, OutputPort } from './operator.ts'
 import { process } from './process.ts'
@@ -28,7 +30,16 @@ import { filter, flatMap, flatMapValues, mapValues, merge, peek, split } from '.
 
 export type Operators = Pick<
   BuildContext,
-  'sources' | 'asynchronous' | 'caches' | 'stores' | 'clocks' | 'onStart' | 'decisions' | 'counts' | 'tables'
+  | 'sources'
+  | 'asynchronous'
+  | 'caches'
+  | 'idle'
+  | 'stores'
+  | 'clocks'
+  | 'onStart'
+  | 'decisions'
+  | 'counts'
+  | 'tables'
 > & { readonly ports: readonly OutputPort[] }
 
 export function buildOperators(
@@ -40,6 +51,8 @@ export function buildOperators(
     /** The contents of global tables, by their node. */
     globals: ReadonlyMap<string, TableView>
     cacheBudget?: CacheBudget | undefined
+    /** Of the task's next records. */
+    positions: () => readonly CommittedOffset[]
   },
 ): Operators {
   const ports = new Map<string, Map<string, OutputPort>>()
@@ -58,6 +71,7 @@ export function buildOperators(
     tables: new Map(options.globals),
     told: new Map(),
     caches: [],
+    idle: [],
     port: (node, output = 'out') => ports.get(node)!.get(output)!,
   }
   for (const node of part.nodes) {
@@ -191,7 +205,7 @@ function buildCollect(node: CollectNode, context: BuildContext): Built[number] {
     takeChanges: () => store.takeChanges(),
   })
   const [out, late] = [context.port(node.name), context.port(node.name, 'late')]
-  return collect(node, { store, out, late, counts: context.counts })
+  return collect(node, { store, out, late, counts: context.counts, idle: idleTime(node, context) })
 }
 
 function buildStreamJoin(node: StreamJoinNode, context: BuildContext): Built {

@@ -8,7 +8,7 @@
  */
 import { type KeyPanes, NEVER, type Pane, PaneStore } from '../../state/pane-store.ts'
 import type { CollectNode } from '../nodes/aggregations.ts'
-import type { StreamRecord } from '../record.ts'
+import { noHeaders, type StreamRecord } from '../record.ts'
 import {
   firstWindowStart,
   lastClosedStart,
@@ -17,6 +17,7 @@ import {
   type WindowSamples,
 } from '../windows.ts'
 import type { TaskCounts } from './context.ts'
+import type { MakeIdleTime } from './idle-time.ts'
 import type { Operator, OutputPort } from './operator.ts'
 
 /** Panes as wide as the greatest common divisor of size and advance: every window is a whole number of them. */
@@ -42,7 +43,13 @@ export function keyIdOfBytes(node: CollectNode, bytes: Buffer): string {
 
 export function collect(
   node: CollectNode,
-  options: { store: PaneStore; out: OutputPort; late: OutputPort; counts: TaskCounts },
+  options: {
+    store: PaneStore
+    out: OutputPort
+    late: OutputPort
+    counts: TaskCounts
+    idle: MakeIdleTime | undefined
+  },
 ): Operator {
   const { store, out, late, counts } = options
   const { windows, fields } = node
@@ -116,6 +123,20 @@ export function collect(
     }
   }
 
+  /** The record that idle time hands windows on with. */
+  const silence: StreamRecord = { key: null, value: null, timestamp: 0, headers: noHeaders }
+  const clockOf = (entry: KeyPanes): number => (perKey ? entry.clock : store.streamTime)
+  const idOf = (entry: KeyPanes): string => (perKey ? entry.keyBytes.toString('latin1') : '')
+  const idle = options.idle?.<KeyPanes>({
+    isOpen: entry => (perKey ? entry.panes.length > 0 : store.hasPanes()),
+    closes: (entry, time) => lastClosedStart(windows, time) > lastClosedOrNever(windows, clockOf(entry)),
+    move: (entry, time) => advance(entry, time, { ...silence, timestamp: time }),
+    *found() {
+      for (const entry of store.keys())
+        if (entry.panes.length > 0) yield { id: idOf(entry), clock: entry, time: clockOf(entry) }
+    },
+  })
+
   return {
     process(record) {
       if (record.key === null) {
@@ -124,6 +145,7 @@ export function collect(
       }
       const key = record.key
       const entry = store.of(keyId(node, key), () => node.key.serialize(key))
+      idle?.heard(idOf(entry), entry, record.timestamp)
       if (perKey && node.endsKey?.(record.value)) {
         // Windows that hold samples up to now end at most `size` later; with the grace added, all of them close.
         advance(entry, Math.max(entry.clock, record.timestamp) + windows.size + windows.grace, record)

@@ -1,6 +1,7 @@
 /** What the operators of one task are made with, and what they add up to. */
 import type { TableView } from '../change.ts'
 import type { TaskClocks } from '../clocks.ts'
+import type { CommittedOffset } from '../log/log.ts'
 import type { RepartitionNode, SourceNode } from '../nodes/topics.ts'
 import type { SubTopology } from '../plan.ts'
 import type { DecisionStore } from '../recorded.ts'
@@ -55,6 +56,10 @@ export interface BuildContext {
   readonly tables: Map<string, TableView>
   /** The same as those who follow a table know it, who are told later where it has a cache: for tables made of tables. */
   readonly told: Map<string, TableView>
+  /** What moves the clocks for which nothing comes. */
+  readonly idle: { start(): void; advance(upTo: number): number }[]
+  /** Of the task's next records. */
+  readonly positions: () => readonly CommittedOffset[]
   /** Parents before children. */
   readonly caches: RecordCache[]
   /** Undefined where updates are handed on at once. */

@@ -1,10 +1,11 @@
 /** What aggregations over windows of a fixed length share: which windows are closed, and their aggregates. */
 import type { Timestamped, WindowStore } from '../../state/index.ts'
 import type { Adder, WindowAggregateNode } from '../nodes/aggregations.ts'
-import type { StreamRecord } from '../record.ts'
+import { noHeaders, type StreamRecord } from '../record.ts'
 import { lastClosedStart, lengthOf, type Windows } from '../windows.ts'
+import type { IdleTime, MakeIdleTime, MovableClocks } from './idle-time.ts'
 import type { RecordCache } from './record-cache.ts'
-import { NEVER, type WindowClocks, windowClocks } from './window-clocks.ts'
+import { FOREVER, NEVER, type WindowClock, WindowClocks } from './window-clocks.ts'
 import { type WindowPorts, windowOutput } from './window-output.ts'
 
 export type FixedWindows = Exclude<Windows, { kind: 'session' }>
@@ -15,6 +16,7 @@ export interface FixedWindowOptions extends WindowPorts {
   readonly retention: number
   /** Holds back the updates, if there is one. */
   readonly cache: RecordCache | undefined
+  readonly idle: MakeIdleTime | undefined
 }
 
 export class OpenWindows {
@@ -26,6 +28,7 @@ export class OpenWindows {
   readonly #length: number
   readonly #clocks: WindowClocks
   readonly #cache: RecordCache | undefined
+  readonly #idle: IdleTime<WindowClock> | undefined
   readonly #output: ReturnType<typeof windowOutput>
 
   constructor(node: WindowAggregateNode, windows: FixedWindows, options: FixedWindowOptions) {
@@ -35,7 +38,8 @@ export class OpenWindows {
     this.#retention = options.retention
     this.#length = lengthOf(windows)
     this.#cache = options.cache
-    this.#clocks = windowClocks(node, options.store)
+    this.#clocks = new WindowClocks(node, options.store)
+    this.#idle = options.idle?.(this.#movable())
     this.#output = windowOutput(node, options)
   }
 
@@ -44,7 +48,13 @@ export class OpenWindows {
    * is added, because the store forgets what is behind its retention when it is given a newer window.
    */
   advance(record: StreamRecord, input: number): number {
-    const { before, now } = this.#clocks(record, input)
+    const clock = this.#clocks.of(record.key, input)
+    this.#idle?.heard(clock.name, clock, record.timestamp)
+    return this.#advance(clock, record)
+  }
+
+  #advance(clock: WindowClock, record: StreamRecord): number {
+    const { before, now } = this.#clocks.advance(clock, record.timestamp)
     if (now > before) {
       if (this.#node.emit === 'close') this.#close(record, before, now)
       if (this.#node.clock === 'perKey') this.#forget(record.key, now)
@@ -94,6 +104,22 @@ export class OpenWindows {
     else if (!this.#store.put(key, start, newValue, timestamp)) return false
     if (window !== undefined) this.#output.update(record, { window, newValue, oldValue, timestamp })
     return true
+  }
+
+  #movable(): MovableClocks<WindowClock> {
+    const closed = (clock: WindowClock): number => this.#lastClosed(this.#clocks.now(clock))
+    return {
+      isOpen: clock => {
+        const first = closed(clock) + 1
+        return this.#node.clock === 'perKey'
+          ? this.#store.fetch(clock.key, first, FOREVER).length > 0
+          : this.#store.fetchAll(first, FOREVER).length > 0
+      },
+      closes: (clock, time) => this.#lastClosed(time) > closed(clock),
+      move: (clock, timestamp) =>
+        this.#advance(clock, { key: clock.key, value: null, timestamp, headers: noHeaders }),
+      found: () => this.#clocks.found(Array.from(this.#store.all(), entry => entry.key)),
+    }
   }
 
   /** The greatest start of a window that is closed at this time. */

@@ -10,9 +10,10 @@ import type { SessionStore } from '../../state/index.ts'
 import type { WindowAggregateNode } from '../nodes/aggregations.ts'
 import { noHeaders, type StreamRecord } from '../record.ts'
 import type { SessionWindows } from '../windows.ts'
+import type { MakeIdleTime } from './idle-time.ts'
 import type { Operator } from './operator.ts'
 import type { RecordCache } from './record-cache.ts'
-import { NEVER, windowClocks } from './window-clocks.ts'
+import { FOREVER, NEVER, type WindowClock, WindowClocks } from './window-clocks.ts'
 import { type WindowPorts, windowOutput } from './window-output.ts'
 
 export function sessionWindowAggregate(
@@ -22,11 +23,12 @@ export function sessionWindowAggregate(
     store: SessionStore<unknown, unknown>
     retention: number
     cache: RecordCache | undefined
+    idle: MakeIdleTime | undefined
   },
 ): readonly Operator[] {
   const { store, retention, cache, late, counts } = options
   const { gap, grace } = windows
-  const advance = windowClocks(node, store)
+  const clocks = new WindowClocks(node, store)
   const output = windowOutput(node, options)
 
   /** Hands on what closes as the clock moves: by end, then start, then key. */
@@ -45,6 +47,31 @@ export function sessionWindowAggregate(
   const forget = (key: unknown, upTo: number): void => {
     for (const { start, end } of store.find(key, NEVER, upTo)) if (end <= upTo) store.delete(key, start, end)
   }
+
+  const advance = (clock: WindowClock, record: StreamRecord): number => {
+    const { before, now } = clocks.advance(clock, record.timestamp)
+    if (now > before) {
+      if (node.emit === 'close') close(record, before, now)
+      if (node.clock === 'perKey') forget(record.key, now - retention)
+    }
+    return now
+  }
+
+  /** The least end of a session that is not closed. */
+  const firstOpen = (clock: WindowClock): number => clocks.now(clock) - gap - grace
+  const idle = options.idle?.<WindowClock>({
+    isOpen: clock =>
+      node.clock === 'perKey'
+        ? store.find(clock.key, firstOpen(clock), FOREVER).length > 0
+        : store.fetchByEnd(firstOpen(clock), FOREVER).length > 0,
+    closes: (clock, time) =>
+      node.clock === 'perKey'
+        ? store.find(clock.key, firstOpen(clock), FOREVER).some(({ end }) => end < time - gap - grace)
+        : store.fetchByEnd(firstOpen(clock), time - gap - grace - 1).length > 0,
+    move: (clock, timestamp) =>
+      void advance(clock, { key: clock.key, value: null, timestamp, headers: noHeaders }),
+    found: () => clocks.found(Array.from(store.all(), session => session.key)),
+  })
 
   /** To be called before a session is changed. */
   const hold = (key: unknown, start: number, end: number): void =>
@@ -72,11 +99,9 @@ export function sessionWindowAggregate(
         counts.keyless++
         return
       }
-      const { before, now } = advance(record, input)
-      if (now > before) {
-        if (node.emit === 'close') close(record, before, now)
-        if (node.clock === 'perKey') forget(key, now - retention)
-      }
+      const clock = clocks.of(key, input)
+      idle?.heard(clock.name, clock, time)
+      const now = advance(clock, record)
       const found = store.find(key, time - gap, time + gap)
       const start = Math.min(time, ...found.map(session => session.start))
       const end = Math.max(time, ...found.map(session => session.end))

@@ -5,30 +5,61 @@
  */
 import { byteString } from '../../state/coder.ts'
 import type { WindowAggregateNode } from '../nodes/aggregations.ts'
-import type { StreamRecord } from '../record.ts'
 
 /** Before the first record. */
 export const NEVER = Number.NEGATIVE_INFINITY
+export const FOREVER = Number.POSITIVE_INFINITY
 
-/** How the clock that counts for a record stood before it, and stands now. */
+/** One of an operator's clocks. */
+export interface WindowClock {
+  /** A byte string. */
+  readonly name: string
+  /** Whose it is; undefined where it is one input's. */
+  readonly key: unknown
+}
+
+/** How a clock stood before a record, and stands now. */
 export interface Advance {
   readonly before: number
   readonly now: number
 }
 
-/** Takes note of a record's time. */
-export type WindowClocks = (record: StreamRecord, input: number) => Advance
+export class WindowClocks {
+  readonly #node: Pick<WindowAggregateNode, 'clock' | 'key' | 'adders'>
+  readonly #store: { raiseClock(name: string, time: number): number }
 
-export function windowClocks(
-  node: Pick<WindowAggregateNode, 'clock' | 'key' | 'inputs'>,
-  store: { raiseClock(name: string, time: number): number },
-): WindowClocks {
-  const names = node.inputs.map((_, input) => `input ${input}`)
-  const nameOf = (record: StreamRecord, input: number): string =>
-    node.clock === 'perKey' ? `key ${byteString(node.key.serialize(record.key))}` : names[input]!
-  return (record, input) => {
-    const { timestamp } = record
-    const before = store.raiseClock(nameOf(record, input), timestamp)
-    return { before, now: Math.max(before, timestamp) }
+  constructor(
+    node: Pick<WindowAggregateNode, 'clock' | 'key' | 'adders'>,
+    store: { raiseClock(name: string, time: number): number },
+  ) {
+    this.#node = node
+    this.#store = store
+  }
+
+  /** The clock that counts for a key's records from this input. */
+  of(key: unknown, input: number): WindowClock {
+    return this.#node.clock === 'perKey'
+      ? { name: `key ${byteString(this.#node.key.serialize(key))}`, key }
+      : { name: `input ${input}`, key: undefined }
+  }
+
+  now(clock: WindowClock): number {
+    return this.#store.raiseClock(clock.name, NEVER)
+  }
+
+  /** Those of these keys, or of the operator's inputs, that are set. */
+  *found(keys: readonly unknown[]): Generator<{ id: string; clock: WindowClock; time: number }> {
+    const { clock, adders } = this.#node
+    const clocks =
+      clock === 'perKey'
+        ? keys.map(key => this.of(key, 0))
+        : adders.map((_, input) => this.of(undefined, input))
+    for (const each of clocks) yield { id: each.name, clock: each, time: this.now(each) }
+  }
+
+  /** A time before its own does not move it. */
+  advance(clock: WindowClock, time: number): Advance {
+    const before = this.#store.raiseClock(clock.name, time)
+    return { before, now: Math.max(before, time) }
   }
 }

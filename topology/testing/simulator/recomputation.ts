@@ -96,6 +96,7 @@ async function recomputeTask(
     failureHandlers: {},
     poison: new PoisonRecords(),
     globals: new Map(),
+    offsets: topic => log.admin.offsets(topic),
     timers: noTime,
   })
   const inputs = part.sourceTopics.map(topic => readPartition(log, topic, partition))
