@@ -1,5 +1,5 @@
 /**
- * A commit: what a task has done since its last one moves from memory into the log and onto the disk, all or nothing.
+ * A commit: an epoch of a task (task.ts) moves from memory into the log and onto the disk, all or nothing.
  *
  * Under exactly-once the outputs, the changelog and the input positions are one transaction of the log. Under
  * at-least-once they are written one after the other, positions last, so that a crash in between repeats records but loses
@@ -28,19 +28,28 @@ export interface CommitScope {
   checkpoint: Checkpoint
 }
 
-/** @throws whatever the log or the disk threw: the task must then be made anew from its last commit */
-export async function commit(scope: CommitScope): Promise<void> {
+/**
+ * Answers with whether there was anything to commit. One at a time for a scope; others and, from step 2 on, the task itself go
+ * on meanwhile.
+ * @throws whatever the log or the disk threw: the task must then be made anew from its last commit, which discards the epoch
+ *   that is committed here and the one that follows; TickerError TASK_MIGRATED when the task was closed before step 3
+ */
+export async function commit(scope: CommitScope): Promise<boolean> {
   const { task, producer, applicationId } = scope
   // 1. No result may be under way: its record would be committed as done without its outputs.
+  task.park()
   await task.drain()
-  // 2. From here on, records belong to the next commit.
-  const snapshot = task.snapshot()
-  const records = [...snapshot.outputs, ...changelogRecords(snapshot, scope)]
-  const transactional = scope.guarantee === 'exactly_once'
+  // 2. From here on records belong to the next epoch, whose output waits in the task, up to a limit. Where nothing is under
+  //    way is also where decisions are taken: they hold from the positions of this snapshot on.
+  const snapshot = task.dirty ? task.snapshot() : undefined
+  await task.decide()
+  task.unpark()
+  if (snapshot === undefined) return false
   // 3. Outputs and changelog, before the positions: a broker may still be ending the previous transaction, and only
   //    a send waits for that.
+  const transactional = scope.guarantee === 'exactly_once'
   if (transactional) producer.begin()
-  const written = await producer.send(records)
+  const written = await producer.send([...snapshot.outputs, ...changelogRecords(snapshot, scope)])
   // 4. and 5. The positions make it count.
   if (transactional) {
     await producer.sendOffsets(applicationId, snapshot.positions)
@@ -51,6 +60,8 @@ export async function commit(scope: CommitScope): Promise<void> {
   // 6. Never before 5: a local state ahead of the log would count records twice after a crash.
   scope.checkpoint = advance(scope.checkpoint, written, snapshot, applicationId)
   await scope.database?.write(snapshot.changes, scope.checkpoint)
+  // 7. The epoch is released: the next one may be committed.
+  return true
 }
 
 /** A store's change is a record of its changelog, in the task's own partition. */

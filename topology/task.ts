@@ -5,8 +5,12 @@
  *     created ──restore──▶ running ──close──▶ closed
  *        └──────────────────close──────────────▲
  *
- * What a task has done since its last commit (outputs, changes, positions) is held here and leaves with the next commit
- * (commit.ts), all or nothing; a task that fails before is thrown away and made anew from what was committed.
+ * An *epoch* is what a task does from one snapshot to the next (outputs, changes, positions). It is held here and leaves with
+ * a commit (commit.ts), all or nothing, while the next one goes on; a task of which a commit fails is thrown away and made
+ * anew from what was committed.
+ *
+ * A task is *parked* while it waits for something: a schema, an asynchronous operator, the snapshot of a commit. It takes no
+ * records then; the thread goes on with others.
  */
 
 import type { StoreChange } from '../state/store.ts'
@@ -36,8 +40,9 @@ import type { PoisonRecord, PoisonRecords } from './poison.ts'
 import type { Decision } from './recorded.ts'
 import type { Timers } from './timers.ts'
 
-/** Bytes of output a task holds before it wants a commit. */
+/** Bytes of output, and records, that a task takes into one epoch: then it wants a commit and stands still until it can have one. */
 const OUTPUT_LIMIT = 8 * 1024 * 1024
+const EPOCH_LIMIT = 100_000
 /** Milliseconds until something that could not be fetched is asked for again. */
 const DECODE_RETRY = 1000
 /** Batches a partition holds before it wants no more. */
@@ -75,6 +80,8 @@ export interface TaskOptions {
   readonly onNotice?: (text: string) => void
   readonly onDeadLetter?: (letter: DeadLetter) => void
   readonly onDecision?: (task: string, store: string, decision: Decision<unknown>) => void
+  /** It was parked and is not any more. */
+  readonly onReady?: () => void
 }
 
 export class Task {
@@ -93,6 +100,13 @@ export class Task {
   #processedAtPoison: number
   /** Whether one was passed over since the last snapshot. */
   #passedPoison = false
+  /** Records taken since the last snapshot, and the inputs' positions at it. */
+  #taken = 0
+  #snapshotPositions: readonly number[] = []
+  /** What it is parked for. */
+  #waits = 0
+  /** What went wrong while it was parked. */
+  #failure: unknown
   readonly #collector: RecordCollector
   readonly #caughtUp: CaughtUp
   readonly #options: TaskOptions
@@ -140,6 +154,7 @@ export class Task {
         onPoison: (record, found) => this.#meet(record, found),
       })
     })
+    this.#snapshotPositions = this.#queues.map(queue => queue.position)
     clocks.keep(this.#queues.filter(queue => queue.readsPartitionTime))
     for (const start of this.operators.onStart) start()
     for (const idle of this.operators.idle) idle.start()
@@ -158,9 +173,9 @@ export class Task {
     return this.positions
   }
 
-  /** Whether it holds as much input as it should. */
-  get fed(): boolean {
-    return this.#queues.every(queue => queue.batches >= INPUT_LIMIT)
+  /** The inputs of which it holds as much as it should. */
+  get fed(): readonly TopicPartition[] {
+    return this.#queues.filter(queue => queue.batches >= INPUT_LIMIT).map(queue => queue.tp)
   }
 
   /** The offsets of the next records: what a commit commits. */
@@ -168,31 +183,45 @@ export class Task {
     return this.#queues.map(queue => ({ ...queue.tp, position: queue.position }))
   }
 
-  /** Whether there is something to commit. */
+  /** Whether there is something to commit. A position also moves over transaction markers. */
   get dirty(): boolean {
-    return this.#dirty
+    return this.#dirty || this.#queues.some(({ position }, i) => position !== this.#snapshotPositions[i])
   }
 
-  /** Whether it must commit before it goes on: it holds much output, or has just passed over a record that failed before. */
+  /** Whether it must commit before it goes on: its epoch is large, or it has just passed over a record that failed before. */
   get full(): boolean {
-    return this.#passedPoison || this.#collector.size >= OUTPUT_LIMIT
+    return this.#passedPoison || this.#taken >= EPOCH_LIMIT || this.#collector.size >= OUTPUT_LIMIT
+  }
+
+  get parked(): boolean {
+    return this.#waits > 0
+  }
+
+  park(): void {
+    this.#waits++
+  }
+
+  unpark(): void {
+    this.#waits--
+    if (this.#waits === 0) this.#options.onReady?.()
   }
 
   /**
-   * Takes up to `limit` records through the topology, the oldest first. Answers with how many.
+   * Takes up to `limit` records through the topology, the oldest first, until it is parked. Answers with how many.
    * @throws TickerError PROCESSING_FAILED when an operator threw; one whose recovery is `poison` when the record was marked
-   * and the task must be made anew
+   * and the task must be made anew; what went wrong while it was parked
    */
-  async process(limit: number): Promise<number> {
+  process(limit: number): number {
+    if (this.#failure !== undefined) throw this.#failure
     const { clocks, asynchronous } = this.operators
     const before = this.processed
     for (const operator of asynchronous) this.#handOn(operator)
-    while (this.processed - before < limit && !this.full) {
+    while (this.processed - before < limit && !this.full && !this.parked) {
       const queue = nextQueue(this.#queues)
       if (queue === undefined || this.#passedPoison) break
       if (queue instanceof Promise) {
-        await this.#fetched(queue)
-        continue
+        this.#parkUntil(this.#fetched(queue))
+        break
       }
       try {
         clocks.take(queue)
@@ -206,9 +235,10 @@ export class Task {
       this.#dirty = true
       for (const operator of asynchronous) {
         this.#handOn(operator)
-        while (operator.full) await this.#guarded(() => operator.relieve())
+        if (operator.full) this.#parkUntil(this.#relieved(operator))
       }
     }
+    this.#taken += this.processed - before
     return this.processed - before
   }
 
@@ -219,7 +249,10 @@ export class Task {
     return count
   }
 
-  /** Hands on what caches hold back and waits for what works asynchronously, until neither has anything left. */
+  /**
+   * Hands on what caches hold back and waits for what works asynchronously, until neither has anything left. To be parked
+   * meanwhile. @throws TickerError TASK_MIGRATED when closed meanwhile
+   */
   async drain(): Promise<void> {
     const { asynchronous, caches } = this.operators
     do {
@@ -227,23 +260,30 @@ export class Task {
       for (const operator of asynchronous) {
         if (operator.pending > 0) await this.#guarded(() => operator.drain())
       }
+      if (this.state === 'closed') throw this.#gone()
     } while (caches.some(cache => cache.size > 0))
   }
 
-  /** Takes new recorded decisions. To be called right after a commit or a start, when nothing is under way. */
+  /**
+   * Takes new recorded decisions; they belong to the epoch that begins. To be called right after a snapshot or a start, when
+   * nothing is under way, and to be parked meanwhile. @throws TickerError TASK_MIGRATED when closed meanwhile
+   */
   async decide(): Promise<void> {
     for (const store of this.operators.decisions) {
       const decision = await store.decide(this.positions)
+      if (this.state === 'closed') throw this.#gone()
       if (decision === undefined) continue
       this.#dirty = true
       this.#options.onDecision?.(this.name, store.name, decision)
     }
   }
 
-  /** All since the last snapshot, synchronously; from here on records belong to the next commit. */
+  /** The epoch, synchronously and as copies; from here on records belong to the next one. */
   snapshot(): TaskSnapshot {
     this.#dirty = false
     this.#passedPoison = false
+    this.#taken = 0
+    this.#snapshotPositions = this.#queues.map(queue => queue.position)
     return {
       outputs: this.#collector.take(),
       changes: new Map(this.operators.stores.map(store => [store.name, store.takeChanges()])),
@@ -256,6 +296,19 @@ export class Task {
     for (const operator of this.operators.asynchronous) operator.close()
     for (const cache of this.operators.caches) cache.clear()
     this.#queues = []
+  }
+
+  #parkUntil(done: Promise<void>): void {
+    this.park()
+    done
+      .catch(error => {
+        this.#failure ??= error
+      })
+      .finally(() => this.unpark())
+  }
+
+  async #relieved(operator: AsyncOperator): Promise<void> {
+    while (operator.full && this.state === 'running') await this.#guarded(() => operator.relieve())
   }
 
   /** Waits for what a record needs before it can be decoded. A failure is no fault of the record: it is tried again. */
@@ -377,5 +430,9 @@ export class Task {
     const operator = failure === undefined ? '' : ` in ${failure.operator}`
     const message = `task ${this.name} failed ${where}${operator}: ${messageOf(cause)}`
     return new TickerError('PROCESSING_FAILED', message, { cause })
+  }
+
+  #gone(): TickerError {
+    return new TickerError('TASK_MIGRATED', `task ${this.name} was taken away during a commit`)
   }
 }

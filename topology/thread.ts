@@ -1,10 +1,23 @@
 /**
- * A stream thread: one member of the consumer group, and the loop that runs the tasks it was assigned.
+ * A stream thread: one member of the consumer group, and the loop that runs the tasks it was assigned. Nothing that takes long
+ * stops the loop: commits, restores and second attempts go on beside it.
  *
  * An assignment comes in a callback of the consumer; the callback only notes it (all its partitions are paused by
  * then), and the loop acts on it between two steps. Tasks that stay go on with their state open; tasks that are gone are
  * dropped uncommitted, since another member may own them by now, and does them again from their last commit; new tasks
  * initialise their producer (which fences a predecessor), restore, seek and resume while the others run.
+ *
+ * What an assignment may meet:
+ * - *a poll*: what was fetched belongs to a generation that is over, and is dropped. Tasks that stay seek before they go on.
+ * - *a commit under way*: it goes on. Either the transaction ends before the new owner initialises its producer, who then
+ *   finds positions and changelog moved; or the new owner comes first, and the transaction fails. The database is closed, and
+ *   a task of the same name begun, only after the commit has ended.
+ * - *a task that is being restored*: each step of `#startTask` asks `wanted` after its await, which knows of an
+ *   assignment before the loop does. A task that was away in between is begun anew, after the first attempt has ended.
+ *   What cannot be closed: a request to initialise a producer that is on its way may fence the new owner, who then asks the
+ *   group and does it again.
+ * - *a heartbeat before a second attempt*: it answers for a generation that is over, so the attempt looks whether another
+ *   assignment came meanwhile before it leaves the task to the next one.
  */
 import type { Checkpoint, StateBackend, TaskStore } from '../state/store.ts'
 import { stickyAssignor } from './assignor.ts'
@@ -64,8 +77,10 @@ export interface ThreadListener {
 interface Running extends CommitScope {
   committedAt: number
   checkpoint: Checkpoint
-  /** Whether its input is paused because it holds enough. */
-  paused: boolean
+  /** The commit under way. Does not reject. */
+  committing: Promise<void> | undefined
+  /** Inputs that are paused because it holds enough of them. */
+  paused: readonly TopicPartition[]
 }
 
 export class StreamThread {
@@ -73,6 +88,11 @@ export class StreamThread {
   readonly #running = new Map<string, Running>()
   /** Tasks being restored, by name; the token tells a task from a later one of the same name. */
   readonly #starting = new Map<string, { readonly token: object; readonly done: Promise<void> }>()
+  /**
+   * What is still under way for tasks that are gone: their last commit, the closing of their database. A task that begins
+   * under the same name waits for it.
+   */
+  readonly #ending = new Map<string, Promise<void>>()
   readonly #attempts = new Map<string, number>()
   readonly #cacheBudget: CacheBudget | undefined
   /** What made a task fail, by its name; kept while it stays here. */
@@ -81,6 +101,10 @@ export class StreamThread {
   /** Assignments not acted on yet, the newest last. */
   #assigned: Assignment[] = []
   #lost = false
+  /** Rises with each assignment, and when the membership is lost. */
+  #generation = 0
+  /** Whether the last step found work: the next one does not wait for more. */
+  #busy = false
   #failure: unknown
 
   constructor(options: ThreadOptions) {
@@ -101,10 +125,14 @@ export class StreamThread {
       sessionTimeout,
       assignor: stickyAssignor(groups),
       onAssigned: assignment => {
+        this.#generation++
         this.#assigned.push(assignment)
+        this.#consumer?.wakeup()
       },
       onLost: () => {
+        this.#generation++
         this.#lost = true
+        this.#consumer?.wakeup()
       },
     })
   }
@@ -113,101 +141,111 @@ export class StreamThread {
     return [...this.#running.values()].map(each => each.task)
   }
 
-  /** Whether tasks are still being restored or an assignment waits to be acted on. */
+  /** Whether anything goes on beside the loop, or an assignment waits to be acted on. */
   get settling(): boolean {
-    return this.#starting.size > 0 || this.#assigned.length > 0
+    const underWay = [...this.#running.values()].some(
+      each => each.committing !== undefined || each.task.parked,
+    )
+    return underWay || this.#starting.size > 0 || this.#ending.size > 0 || this.#assigned.length > 0
   }
 
   /**
-   * One step of the loop: act on a new assignment, take what was fetched, run each task for a turn, commit what is due.
-   * Answers with the number of records processed, at most `limit` for each task. @throws what the thread cannot go on from
+   * One step of the loop: act on a new assignment, take what was fetched, run each task for a turn, begin the commits that
+   * are due. Answers with the number of records processed, at most `limit` for each task.
+   * @throws what the thread cannot go on from
    */
   async step(maxWait: number, limit = TURN): Promise<number> {
     const consumer = this.#consumer
     if (consumer === undefined) throw new TickerError('LOG_MISUSED', 'the thread is not started')
-    if (this.#failure !== undefined) throw this.#failure
-    if (this.#lost) await this.#dropAll()
-    if (this.#assigned.length > 0) await this.#rebalance()
-    for (const batch of await consumer.poll(maxWait)) this.#route(batch)
+    if (this.#lost) this.#dropAll()
+    if (this.#assigned.length > 0) this.#rebalance()
+    const batches = await consumer.poll(this.#busy ? 0 : maxWait)
     // An assignment may have come during the poll: what was fetched belongs to a generation that is over.
-    if (this.#assigned.length > 0) return 0
+    if (this.#assigned.length > 0 || this.#lost) return 0
+    for (const batch of batches) this.#route(batch)
     let processed = 0
-    for (const running of [...this.#running.values()]) processed += await this.#turn(running, limit)
+    for (const running of [...this.#running.values()]) processed += this.#turn(running, limit)
+    this.#busy = processed > 0
+    if (this.#failure !== undefined) throw this.#failure
     return processed
   }
 
-  /** Commits what every task has done, now. */
+  /** Commits what every task has done until now. @throws what the thread cannot go on from */
   async commitAll(): Promise<void> {
-    for (const running of [...this.#running.values()]) await this.#commit(running)
+    const commits = [...this.#running.values()].map(async running => {
+      await running.committing
+      if (this.#running.get(running.task.name) === running) await this.#commit(running)
+    })
+    await Promise.all(commits)
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   /** Commits, closes the tasks and leaves the group. `committed` is called when all is committed and the tasks are there. */
   async close(committed: () => void): Promise<void> {
     try {
-      await Promise.all([...this.#starting.values()].map(each => each.done))
       if (this.#assigned.length === 0 && !this.#lost && this.#failure === undefined) await this.commitAll()
       committed()
     } finally {
-      await this.#dropAll()
+      this.#dropAll()
+      await Promise.all(this.#ending.values())
       await this.#consumer?.close()
     }
   }
 
-  async #turn(running: Running, limit: number): Promise<number> {
+  #turn(running: Running, limit: number): number {
     const { task } = running
-    const { timers, commitInterval } = this.#options
-    let processed: number
+    let processed = 0
     try {
-      processed = (await task.process(limit)) + task.punctuate()
+      if (!task.parked) processed = task.process(limit) + task.punctuate()
     } catch (error) {
       // Also where it is not tried again: what was half done must not be committed on the way out.
-      await this.#restart(running, error)
+      this.#fail(running, error)
       return 0
     }
-    if (task.full || timers.now() - running.committedAt >= commitInterval) await this.#commit(running)
+    if (this.#isDue(running)) void this.#commit(running)
     this.#throttle(running)
     return processed
   }
 
-  async #commit(running: Running): Promise<void> {
+  #isDue({ task, committing, committedAt }: Running): boolean {
+    const { timers, commitInterval } = this.#options
+    return committing === undefined && (task.full || timers.now() - committedAt >= commitInterval)
+  }
+
+  /** Does not reject. */
+  #commit(running: Running): Promise<void> {
     const { task } = running
     running.committedAt = this.#options.timers.now()
-    try {
-      if (task.dirty) {
-        await commit(running)
-        this.#attempts.delete(task.name)
-      }
-      await task.decide()
-    } catch (error) {
-      await this.#restart(running, error)
-    }
+    running.committing = commit(running)
+      .then(
+        committed => {
+          if (committed) this.#attempts.delete(task.name)
+        },
+        error => this.#fail(running, error),
+      )
+      .finally(() => {
+        running.committing = undefined
+        this.#consumer!.wakeup()
+      })
+    return running.committing
   }
 
-  /**
-   * After a task failed. First ask whether this member still belongs to the group: making the producer anew fences
-   * whoever has the task now, so a member that was thrown out must not. If it does belong, the task starts again from
-   * its last commit; if not, the group's next assignment says what to do.
-   */
-  async #restart(running: Running, cause: unknown): Promise<void> {
+  /** Throws a task away, with both its epochs, and begins it anew from its last commit. */
+  #fail(running: Running, cause: unknown): void {
     const { task } = running
-    await this.#drop(running)
-    await this.#backOff(task.name, cause)
-    try {
-      await this.#consumer!.heartbeat()
-    } catch (error) {
-      if (recoveryOf(error) !== 'stop') return
-      throw error
-    }
-    if (this.#assigned.length === 0) this.#begin(task.id)
+    // It may have been taken away meanwhile.
+    if (this.#running.get(task.name) !== running) return
+    this.#drop(running)
+    this.#begin(task.id, cause)
   }
 
-  /** A task that holds enough input takes no more until it has worked it off. */
+  /** An input of which a task holds enough is paused until it has worked it off. */
   #throttle(running: Running): void {
-    const { task } = running
-    if (task.fed === running.paused) return
-    running.paused = task.fed
-    if (task.fed) this.#consumer!.pause(task.inputs)
-    else this.#consumer!.resume(task.inputs)
+    const { fed } = running.task
+    if (fed.length === 0 && running.paused.length === 0) return
+    this.#consumer!.pause(fed)
+    this.#consumer!.resume(running.paused.filter(tp => !fed.some(each => each.topic === tp.topic)))
+    running.paused = fed
   }
 
   #route(batch: RecordBatch): void {
@@ -221,83 +259,110 @@ export class StreamThread {
    * Acts on the assignments that came since the last step: drops the tasks that are gone, lets those go on that every one of
    * them holds (a task that was away in between has run elsewhere, so its state here is old), begins the new ones.
    */
-  async #rebalance(): Promise<void> {
-    const shares = this.#assigned.map(
-      ({ partitions }) => new Map(this.#tasksOf(partitions).map(id => [taskName(id), id])),
-    )
+  #rebalance(): void {
+    const shares = this.#assigned.map(({ partitions }) => this.#tasksOf(partitions))
     this.#assigned = []
     const stays = (name: string): boolean => shares.every(share => share.has(name))
-    for (const name of [...this.#starting.keys()]) if (!stays(name)) this.#starting.delete(name)
+    for (const name of [...this.#starting.keys()]) if (!stays(name)) this.#abandon(name)
     for (const name of [...this.#poison.keys()]) if (!stays(name)) this.#poison.delete(name)
     for (const running of [...this.#running.values()]) {
       if (stays(running.task.name)) this.#seekAndResume(running)
-      else await this.#drop(running)
+      else this.#drop(running)
     }
     for (const [name, id] of shares.at(-1) ?? []) {
       if (!this.#running.has(name) && !this.#starting.has(name)) this.#begin(id)
     }
   }
 
-  #tasksOf(partitions: readonly TopicPartition[]): TaskId[] {
-    return this.#options.plan.subTopologies.flatMap(part => {
-      const own = partitions.filter(tp => part.sourceTopics.includes(tp.topic)).map(tp => tp.partition)
-      return [...new Set(own)].map(partition => ({ subTopology: part.id, partition }))
-    })
+  #tasksOf(partitions: readonly TopicPartition[]): Map<string, TaskId> {
+    const ids = this.#options.plan.subTopologies.flatMap(part =>
+      partitions
+        .filter(tp => part.sourceTopics.includes(tp.topic))
+        .map(tp => ({ subTopology: part.id, partition: tp.partition })),
+    )
+    return new Map(ids.map(id => [taskName(id), id]))
   }
 
-  /** Begins a task in the background; the loop goes on with the others. */
-  #begin(id: TaskId): void {
+  /** Begins a task in the background; the loop goes on with the others. `cause`: why it has to begin again. */
+  #begin(id: TaskId, cause?: unknown): void {
     const token = {}
     const name = taskName(id)
-    // The token is looked at after every await: the task may be taken away, and be given back, while it is restored.
-    const wanted = (): boolean => this.#starting.get(name)?.token === token
+    const isCurrent = (): boolean => this.#starting.get(name)?.token === token
+    const wanted = (): boolean =>
+      isCurrent() && !this.#lost && this.#assigned.every(each => this.#tasksOf(each.partitions).has(name))
     const start = async (): Promise<void> => {
-      while (wanted()) {
+      await this.#ending.get(name)
+      for (let failure = cause; isCurrent(); ) {
         try {
+          if (failure !== undefined && !(await this.#mayTryAgain(name, failure))) break
           await this.#startTask(this.#newTask(id), wanted)
           break
         } catch (error) {
-          await this.#backOff(name, error)
+          if (!wanted()) break
+          failure = error
         }
       }
-      if (wanted()) this.#starting.delete(name)
     }
-    // Not before the entry is made: `wanted` asks for it.
+    // Not before the entry is made: `isCurrent` asks for it.
     const done = Promise.resolve()
       .then(start)
       .catch(error => {
         this.#failure ??= error
       })
+      .finally(() => {
+        if (isCurrent()) this.#starting.delete(name)
+        this.#consumer!.wakeup()
+      })
     this.#starting.set(name, { token, done })
   }
 
-  /** Waits before a task is tried again. @throws the error, if it cannot be recovered from or came too often */
-  async #backOff(name: string, error: unknown): Promise<void> {
+  /**
+   * Before a task that failed is tried again: waits a little, and then asks the group whether this member still belongs to it,
+   * because making the producer anew fences whoever has the task now. False if it does not: the group's next assignment
+   * says what to do. @throws the cause, if it cannot be recovered from or came too often
+   */
+  async #mayTryAgain(name: string, cause: unknown): Promise<boolean> {
     const { timers, listener } = this.#options
-    // The record that it failed on is marked, so it gets further with every attempt.
-    if (recoveryOf(error) === 'poison')
-      return listener.onNotice(`task ${name} is tried again: ${messageOf(error)}`)
-    const attempt = (this.#attempts.get(name) ?? 0) + 1
+    // Where a record is to blame it is marked, so the task gets further with every attempt, and need not wait.
+    const isPoison = recoveryOf(cause) === 'poison'
+    const attempt = (this.#attempts.get(name) ?? 0) + (isPoison ? 0 : 1)
     this.#attempts.set(name, attempt)
-    if (recoveryOf(error) === 'stop' || attempt > ATTEMPTS) throw error
-    listener.onNotice(`task ${name} is tried again: ${messageOf(error)}`)
-    await new Promise<void>(resolve => timers.after(Math.min(5000, 50 * 2 ** attempt), resolve))
+    if (recoveryOf(cause) === 'stop' || attempt > ATTEMPTS) throw cause
+    listener.onNotice(`task ${name} is tried again: ${messageOf(cause)}`)
+    if (!isPoison) {
+      await new Promise<void>(resolve => timers.after(Math.min(5000, 50 * 2 ** attempt), resolve))
+    }
+    const generation = this.#generation
+    try {
+      await this.#consumer!.heartbeat()
+      return true
+    } catch (error) {
+      if (recoveryOf(error) !== 'rejoin') throw error
+      // What was answered is about the generation that was asked for; another assignment may have come since.
+      return this.#generation !== generation
+    }
   }
 
+  /** @throws TickerError TASK_MIGRATED when it is no longer wanted, with nothing left open */
   async #startTask(task: Task, wanted: () => boolean): Promise<void> {
     const { log, plan, clientId, guarantee, timers, state, listener } = this.#options
     const { applicationId } = plan
     const transactionalId = guarantee === 'exactly_once' ? `${applicationId}-${task.name}` : undefined
+    const checkWanted = (): void => {
+      if (!wanted()) throw new TickerError('TASK_MIGRATED', `task ${task.name} was taken away`)
+    }
     const producer: Producer = await log.producer({ clientId, transactionalId })
     let database: TaskStore | undefined
     try {
-      if (!wanted()) return await producer.close()
+      checkWanted()
       await producer.init()
+      checkWanted()
       // Only now: the positions and the changelog stand still, since a predecessor is fenced.
       const committed = await log.admin.committed(
         applicationId,
         task.inputs.map(tp => tp.topic),
       )
+      checkWanted()
       const restored = await restore(task, {
         log,
         state,
@@ -306,28 +371,31 @@ export class StreamThread {
         wanted,
         onNotice: listener.onNotice,
       })
-      if (restored === undefined) return await producer.close()
-      database = restored.database
+      database = restored?.database
+      checkWanted()
+      if (restored === undefined) return await release({ producer })
       task.start(committed.filter(each => each.partition === task.id.partition))
       await task.decide()
-      if (!wanted()) return await this.#release({ producer, database })
+      checkWanted()
       listener.onRestored(task.name, restored.records)
       const running: Running = {
         task,
         applicationId,
         guarantee,
         producer,
-        database,
+        database: restored.database,
         timers,
         consumer: this.#consumer!,
         checkpoint: restored.checkpoint,
         committedAt: timers.now(),
-        paused: false,
+        committing: undefined,
+        paused: [],
       }
       this.#running.set(task.name, running)
       this.#seekAndResume(running)
     } catch (error) {
-      await this.#release({ producer, database })
+      task.close()
+      await release({ producer, database })
       throw error
     }
   }
@@ -352,42 +420,64 @@ export class StreamThread {
       onNotice: text => listener.onNotice(text),
       onDeadLetter: letter => listener.onDeadLetter(letter),
       onDecision: (task, store, decision) => listener.onDecision(task, store, decision),
+      onReady: () => this.#consumer!.wakeup(),
     })
   }
 
   #seekAndResume(running: Running): void {
     const { task } = running
     for (const tp of task.seek()) this.#consumer!.seek(tp, tp.position)
-    running.paused = false
+    running.paused = []
     this.#consumer!.resume(task.inputs)
   }
 
-  async #dropAll(): Promise<void> {
+  #dropAll(): void {
     this.#lost = false
     this.#poison.clear()
-    const starting = [...this.#starting.values()]
-    this.#starting.clear()
-    await Promise.all(starting.map(each => each.done))
-    for (const running of [...this.#running.values()]) await this.#drop(running)
+    for (const name of [...this.#starting.keys()]) this.#abandon(name)
+    for (const running of [...this.#running.values()]) this.#drop(running)
+  }
+
+  /** Gives up a task that is being restored. */
+  #abandon(name: string): void {
+    const { done } = this.#starting.get(name)!
+    this.#starting.delete(name)
+    this.#endsWith(name, done)
   }
 
   /** Forgets a task without a commit. */
-  async #drop(running: Running): Promise<void> {
-    this.#running.delete(running.task.name)
+  #drop(running: Running): void {
+    const { name } = running.task
+    this.#running.delete(name)
     running.task.close()
-    await this.#release(running)
+    this.#endsWith(name, release(running))
   }
 
-  async #release({
-    producer,
-    database,
-  }: {
-    producer: Producer
-    database: TaskStore | undefined
-  }): Promise<void> {
-    await producer.close()
-    await database?.close()
+  #endsWith(name: string, last: Promise<void>): void {
+    const ended = Promise.all([this.#ending.get(name), last])
+      .catch(error => {
+        this.#failure ??= error
+      })
+      .then(() => {
+        if (this.#ending.get(name) === ended) this.#ending.delete(name)
+      })
+    this.#ending.set(name, ended)
   }
+}
+
+/** A commit under way is let end: what it decided counts, and its database must not be closed before. */
+async function release({
+  committing,
+  producer,
+  database,
+}: {
+  committing?: Promise<void> | undefined
+  producer: Producer
+  database?: TaskStore | undefined
+}): Promise<void> {
+  await committing
+  await producer.close()
+  await database?.close()
 }
 
 function messageOf(error: unknown): string {

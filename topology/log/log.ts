@@ -137,6 +137,8 @@ export interface Consumer {
    * @throws TickerError (a LOG_ code) when the consumer cannot go on.
    */
   poll(maxWait: number): Promise<readonly RecordBatch[]>
+  /** A poll that waits, or else the next one, waits no longer. */
+  wakeup(): void
   /** The next poll delivers from `position`. Batches already fetched of this partition are dropped. */
   seek(tp: TopicPartition, position: number): void
   /** As `seek` and `resume`, does nothing for a partition that this member does not own (any more). */

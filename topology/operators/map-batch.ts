@@ -100,7 +100,7 @@ export function mapBatch(
       handOn()
     },
     async drain() {
-      while (pending > 0) {
+      while (pending > 0 && !closing.signal.aborted) {
         while (gathered.length > 0 && flights.length < node.maxInFlight) depart()
         await flights[0]?.settled
         handOn()

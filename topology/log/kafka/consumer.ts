@@ -54,6 +54,10 @@ export class KafkaConsumer implements Consumer {
     }
   }
 
+  wakeup(): void {
+    this.#fetcher.wakeup()
+  }
+
   seek(tp: TopicPartition, position: number): void {
     this.#checkOpen()
     // A partition that a rebalance has taken meanwhile is not read.

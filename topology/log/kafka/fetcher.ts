@@ -49,6 +49,8 @@ export class Fetcher {
   #failure: TickerError | undefined
   #closed = false
   #wake: () => void = () => {}
+  /** A poll is not to wait. */
+  #hurry = false
 
   constructor({ cluster, lookUp }: FetcherOptions) {
     this.#cluster = cluster
@@ -94,6 +96,12 @@ export class Fetcher {
     this.#wake()
   }
 
+  /** A poll that waits, or else the next one, returns. */
+  wakeup(): void {
+    this.#hurry = true
+    this.#wake()
+  }
+
   close(): void {
     this.#closed = true
     this.#wake()
@@ -108,7 +116,10 @@ export class Fetcher {
       const batches = this.#take()
       this.#fill()
       const now = Date.now()
-      if (batches.length > 0 || now >= deadline) return batches
+      if (batches.length > 0 || this.#hurry || now >= deadline) {
+        this.#hurry = false
+        return batches
+      }
       await this.#woken((this.#retryAt > now ? Math.min(deadline, this.#retryAt) : deadline) - now)
     }
   }

@@ -15,6 +15,8 @@ export class MemoryConsumer implements Consumer {
   #failure: TickerError | undefined
   #closed = false
   #polling = false
+  /** A poll is not to wait. */
+  #hurry = false
 
   constructor(broker: Broker, options: ConsumerOptions) {
     for (const topic of options.topics) broker.topic(topic)
@@ -34,15 +36,21 @@ export class MemoryConsumer implements Consumer {
       this.#checkOpen()
       this.#rejoinIfLost()
       await this.#broker.waiters.until(
-        () => this.#closed || this.#failure !== undefined || this.#fetcher.ready,
+        () => this.#closed || this.#failure !== undefined || this.#hurry || this.#fetcher.ready,
         maxWait,
       )
+      this.#hurry = false
       if (this.#closed) return []
       if (this.#failure !== undefined) throw this.#failure
       return this.#fetcher.fetch()
     } finally {
       this.#polling = false
     }
+  }
+
+  wakeup(): void {
+    this.#hurry = true
+    this.#broker.waiters.notify()
   }
 
   seek(tp: TopicPartition, position: number): void {

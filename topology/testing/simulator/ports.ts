@@ -140,6 +140,7 @@ async function simulatedConsumer(
         fetched.sought.get(nameOf(batch)) === sought.get(nameOf(batch))
       return fetched.batches.filter(isWanted)
     },
+    wakeup: () => inner.wakeup(),
     seek(tp, position) {
       if (unheard > 0) return
       sought.set(nameOf(tp), (sought.get(nameOf(tp)) ?? 0) + 1)
