@@ -293,8 +293,9 @@ export class StreamThread {
     const start = async (): Promise<void> => {
       await this.#ending.get(name)
       for (let failure = cause; isCurrent(); ) {
+        if (failure !== undefined) await this.#backOff(name, failure)
         try {
-          if (failure !== undefined && !(await this.#mayTryAgain(name, failure))) break
+          if (failure !== undefined && !(await this.#isMember())) break
           await this.#startTask(this.#newTask(id), wanted)
           break
         } catch (error) {
@@ -316,12 +317,8 @@ export class StreamThread {
     this.#starting.set(name, { token, done })
   }
 
-  /**
-   * Before a task that failed is tried again: waits a little, and then asks the group whether this member still belongs to it,
-   * because making the producer anew fences whoever has the task now. False if it does not: the group's next assignment
-   * says what to do. @throws the cause, if it cannot be recovered from or came too often
-   */
-  async #mayTryAgain(name: string, cause: unknown): Promise<boolean> {
+  /** Waits before a task is tried again. @throws the cause, if it cannot be recovered from or came too often */
+  async #backOff(name: string, cause: unknown): Promise<void> {
     const { timers, listener } = this.#options
     // Where a record is to blame it is marked, so the task gets further with every attempt, and need not wait.
     const isPoison = recoveryOf(cause) === 'poison'
@@ -332,6 +329,13 @@ export class StreamThread {
     if (!isPoison) {
       await new Promise<void>(resolve => timers.after(Math.min(5000, 50 * 2 ** attempt), resolve))
     }
+  }
+
+  /**
+   * To be asked before a task is tried again, because making the producer anew fences whoever has the task now. False where
+   * the group's next assignment says what to do.
+   */
+  async #isMember(): Promise<boolean> {
     const generation = this.#generation
     try {
       await this.#consumer!.heartbeat()

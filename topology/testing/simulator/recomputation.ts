@@ -119,7 +119,10 @@ async function recomputeTask(
       await decide()
     }
     task.add(asBatch(record))
-    while ((await task.process(Number.POSITIVE_INFINITY)) > 0);
+    do {
+      // Parked: what works asynchronously is waited for.
+      if (task.parked) await new Promise(resolve => setImmediate(resolve))
+    } while (task.process(Number.POSITIVE_INFINITY) > 0 || task.parked)
     taken.set(record.topic, record.offset + 1)
   }
   await task.drain()
