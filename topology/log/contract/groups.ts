@@ -117,6 +117,21 @@ export function groupsContract(kit: Kit): void {
       await member.consumer.heartbeat()
     })
 
+    test('a poll that waits, or else the next one, is woken up', async () => {
+      const member = await join(unique('group'), await newTopic(1))
+      await assigned(1, member)
+      const waiting = member.consumer.poll(10 * kit.deadline)
+      await new Promise(resolve => setTimeout(resolve, 20))
+      member.consumer.wakeup()
+      expect(await waiting).toEqual([])
+      member.consumer.wakeup()
+      expect(await member.consumer.poll(10 * kit.deadline)).toEqual([])
+      const once = member.consumer.poll(50)
+      const began = performance.now()
+      await once
+      expect(performance.now() - began).toBeGreaterThan(25)
+    })
+
     test('two members share; when one leaves the other has all, and is told what each had', async () => {
       const topic = await newTopic(4)
       const group = unique('group')
