@@ -1,5 +1,6 @@
 /** A topology in words and as a drawing. */
 import { type Graph, type GraphNode, outputsOf, storesOf } from './graph.ts'
+import { isProcessor } from './nodes/processors.ts'
 import { connectedParts, globalTablesOf } from './plan.ts'
 
 /** As text, after Kafka Streams' Topology.describe(). */
@@ -8,7 +9,7 @@ export function describe(graph: Graph): string {
   for (const [id, nodes] of connectedParts(graph).entries()) {
     lines.push(`   Sub-topology: ${id}`)
     for (const node of nodes) {
-      lines.push(`    ${title(node)}`)
+      lines.push(`    ${title(graph, node)}`)
       for (const output of outputsOf(node)) {
         const followers = followersOf(graph, node, output)
         const label = output === 'out' ? '-->' : `--${output}-->`
@@ -57,10 +58,17 @@ function followersOf(graph: Graph, node: GraphNode, output: string): string[] {
   return graph.nodes.filter(follows).map(other => other.name)
 }
 
-function title(node: GraphNode): string {
+/** Those it keeps, or as a processor uses. */
+function storesAt(graph: Graph, node: GraphNode): readonly string[] {
+  if (!isProcessor(node)) return storesOf(node)
+  const used = Object.values(node.stores).map(store => graph.nodes.find(each => each.name === store.node))
+  return used.flatMap(each => (each === undefined ? [] : storesOf(each)))
+}
+
+function title(graph: Graph, node: GraphNode): string {
   if (node.kind === 'source') return `Source: ${node.name} (topics: [${node.topics.join(', ')}])`
   if (node.kind === 'sink') return `Sink: ${node.name} (topic: ${node.topics.join(', ')})`
-  return `Processor: ${node.name} (${node.kind}, stores: [${storesOf(node).join(', ')}])`
+  return `Processor: ${node.name} (${node.kind}, stores: [${storesAt(graph, node).join(', ')}])`
 }
 
 function shape(node: GraphNode): string {

@@ -383,30 +383,3 @@ suite('describe', () => {
     expect(drawing).toContain('n3 -->|high| n4')
   })
 })
-
-suite('a topology is refused', () => {
-  const refused = (build: (builder: TopologyBuilder) => void) => () => {
-    const builder = new TopologyBuilder()
-    build(builder)
-    builder.build()
-  }
-
-  it.each([
-    ['TOPOLOGY_EMPTY', refused(() => {})],
-    ['TOPOLOGY_SOURCE_TAKEN', refused(b => [b.stream('a', text), b.stream('a', text)])],
-    ['TOPOLOGY_NAME_MISSING', refused(b => b.stream('a', text).mapBatch('', async values => values))],
-    ['TOPOLOGY_NAME_INVALID', refused(b => b.stream('a b', text))],
-    [
-      'TOPOLOGY_NAME_TAKEN',
-      refused(b => {
-        const stream = b.stream('a', text)
-        stream.mapBatch('x', async values => values)
-        stream.mapBatch('x', async values => values)
-      }),
-    ],
-    ['TOPOLOGY_WINDOW_INVALID', refused(() => tumbling({ size: 0, grace: 0 }))],
-    ['TOPOLOGY_DURATION_INVALID', refused(() => tumbling({ size: 1.5, grace: 0 }))],
-  ])('with %s', (code, build) => {
-    expect(build).toThrow(expect.objectContaining({ code }))
-  })
-})
