@@ -77,7 +77,7 @@ export class SessionStore<K, V> {
 
   /** By the key's bytes, then end, then start. As of the call. */
   all(): Iterable<SessionEntry<K, V>> {
-    return this.#entries.all()
+    return this.#entries.all().map(entry => entry.content)
   }
 
   /**

@@ -23,7 +23,6 @@ export interface Place {
   readonly rank: number
 }
 
-/** The content is never changed, only replaced: what earlier reads handed out stays as it was. */
 export interface TimedEntry<T> extends Place {
   content: T
   /** Whether the next commit knows of it already. */
@@ -109,7 +108,7 @@ export class TimedEntries<T> {
     const found = this.get(key, time, rank)
     if (found !== undefined) {
       found.content = content
-      this.#note(found, true)
+      this.changed(found)
       return
     }
     const entry = { key, time, rank, content, noted: false }
@@ -117,6 +116,11 @@ export class TimedEntries<T> {
     this.#byTime.set(entry, entry)
     this.#keepNear(entry)
     this.#note(entry, false)
+  }
+
+  /** To be told when an entry's content was changed. */
+  changed(entry: TimedEntry<T>): void {
+    this.#note(entry, true)
   }
 
   delete({ key, time, rank }: Place): boolean {
@@ -153,8 +157,8 @@ export class TimedEntries<T> {
   }
 
   /** All entries by key, time, rank, as of the call. */
-  all(): Iterable<T> {
-    return Array.from(this.#byKey.values(), entry => entry.content)
+  all(): TimedEntry<T>[] {
+    return [...this.#byKey.values()]
   }
 
   /** Deletes all entries with time <= `to`. */

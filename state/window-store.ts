@@ -5,7 +5,7 @@
 import { bytesOf, type Coder } from './coder.ts'
 import { keyNames } from './key-names.ts'
 import type { StoreChange } from './store.ts'
-import { TimedEntries } from './timed-entries.ts'
+import { TimedEntries, type TimedEntry } from './timed-entries.ts'
 import { decodeTimestamped, encodeTimestamped, type Timestamped } from './timestamped.ts'
 
 export interface WindowEntry<K, V> extends Timestamped<V> {
@@ -13,6 +13,12 @@ export interface WindowEntry<K, V> extends Timestamped<V> {
   /** The window's start, ms. */
   readonly start: number
 }
+
+/**
+ * What is kept of a window. It is changed in place, so reads copy it: a new object for each change would go straight to
+ * the old generation, where V8 puts what is long kept, and be most of the garbage of a window aggregation.
+ */
+type Kept<K, V> = { -readonly [F in keyof WindowEntry<K, V>]: WindowEntry<K, V>[F] }
 
 export interface WindowStoreOptions<K, V> {
   readonly name: string
@@ -32,7 +38,7 @@ export class WindowStore<K, V> {
   readonly #value: Coder<V>
   readonly #id: (key: K) => string
   readonly #duplicates: boolean
-  readonly #entries = new TimedEntries<WindowEntry<K, V>>({ ties: 'key' })
+  readonly #entries = new TimedEntries<Kept<K, V>>({ ties: 'key' })
 
   constructor(options: WindowStoreOptions<K, V>) {
     this.name = options.name
@@ -53,7 +59,8 @@ export class WindowStore<K, V> {
   /** With duplicates the earliest of them. */
   get(key: K, start: number): WindowEntry<K, V> | undefined {
     if (this.#duplicates) return this.fetch(key, start, start)[0]
-    return this.#entries.get(this.#id(key), start, 0)?.content
+    const found = this.#entries.get(this.#id(key), start, 0)
+    return found && copyOf(found)
   }
 
   /**
@@ -63,8 +70,16 @@ export class WindowStore<K, V> {
   put(key: K, start: number, value: V, timestamp: number): boolean {
     this.#observe(start)
     if (start <= this.observedTime - this.retention) return false
-    const rank = this.#duplicates ? this.#entries.nextSequence() : 0
-    this.#entries.put(this.#id(key), start, rank, { key, start, value, timestamp })
+    const id = this.#id(key)
+    const found = this.#duplicates ? undefined : this.#entries.get(id, start, 0)
+    if (found === undefined) {
+      const rank = this.#duplicates ? this.#entries.nextSequence() : 0
+      this.#entries.put(id, start, rank, { key, start, value, timestamp })
+    } else {
+      found.content.value = value
+      found.content.timestamp = timestamp
+      this.#entries.changed(found)
+    }
     return true
   }
 
@@ -83,18 +98,18 @@ export class WindowStore<K, V> {
     toStart: number,
     options: { readonly reverse?: boolean } = {},
   ): readonly WindowEntry<K, V>[] {
-    const found = this.#entries.ofKey(this.#id(key), fromStart, toStart).map(entry => entry.content)
+    const found = this.#entries.ofKey(this.#id(key), fromStart, toStart).map(copyOf)
     return options.reverse ? found.reverse() : found
   }
 
   /** All keys' windows with fromStart <= start <= toStart, by start, then by the key's bytes. As of the call. */
   fetchAll(fromStart: number, toStart: number): readonly WindowEntry<K, V>[] {
-    return this.#entries.ofTime(fromStart, toStart).map(entry => entry.content)
+    return this.#entries.ofTime(fromStart, toStart).map(copyOf)
   }
 
   /** By the key's bytes, then start. As of the call. */
   all(): Iterable<WindowEntry<K, V>> {
-    return this.#entries.all()
+    return this.#entries.all().map(copyOf)
   }
 
   /**
@@ -124,4 +139,9 @@ export class WindowStore<K, V> {
     this.#entries.observe(start)
     this.#entries.dropUpTo(this.observedTime - this.retention)
   }
+}
+
+function copyOf<K, V>({ content }: TimedEntry<Kept<K, V>>): WindowEntry<K, V> {
+  const { key, start, value, timestamp } = content
+  return { key, start, value, timestamp }
 }
