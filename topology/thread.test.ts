@@ -1,0 +1,252 @@
+/** What goes on while a commit, a restore or a question to the group is under way. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { memoryBackend, type StateBackend } from '../state/index.ts'
+import {
+  KeyValueStore,
+  type Log,
+  long,
+  memoryLog,
+  partitionOf,
+  RecordCursor,
+  StreamsNode,
+  string,
+  TickerError,
+  TopologyBuilder,
+} from './index.ts'
+import { HeldLog } from './testing/held-log.ts'
+
+const text = { key: string, value: string }
+/** A key of each partition. */
+const keys = [0, 1].map(partition => {
+  for (let i = 0; ; i++) if (partitionOf(Buffer.from(`k${i}`), 2) === partition) return `k${i}`
+})
+
+/** The running count of each key. */
+function counting() {
+  const builder = new TopologyBuilder()
+  const counts = builder.store('count', name => new KeyValueStore({ name, key: string, value: long }))
+  builder
+    .stream('in', text)
+    .processValues('running', {
+      value: string,
+      stores: { counts },
+      processor:
+        ({ forward, stores }) =>
+        ({ key, value, timestamp }) => {
+          if (key === null) return
+          const count = (stores.counts.get(key)?.value ?? 0) + 1
+          stores.counts.put(key, count, timestamp)
+          forward({ value: `${count}${value}` })
+        },
+    })
+    .to('out')
+  return builder.build()
+}
+
+describe('a thread', () => {
+  let inner: Log
+  let held: HeldLog
+  let state: StateBackend
+  let node: StreamsNode
+  let running: Promise<void>
+  const notices: string[] = []
+
+  beforeEach(async () => {
+    inner = memoryLog()
+    held = new HeldLog(inner)
+    state = memoryBackend()
+    notices.length = 0
+    await inner.admin.createTopics(['in', 'out'].map(topic => ({ topic, partitions: 2 })))
+  })
+  afterEach(async () => {
+    await node.close()
+    await running
+    await inner.close()
+  })
+
+  const start = async (topology = counting()): Promise<void> => {
+    node = new StreamsNode({
+      topology,
+      applicationId: 'app',
+      log: held.log,
+      state,
+      commitInterval: 5,
+      onNotice: text => notices.push(text),
+    })
+    await node.start()
+    running = node.run()
+    await expect.poll(() => node.status().tasks.length).toBe(2)
+  }
+
+  const write = async (partition: number, ...values: string[]): Promise<void> => {
+    const producer = await inner.producer({ clientId: 'writer' })
+    await producer.init()
+    const key = Buffer.from(keys[partition]!)
+    await producer.send(
+      values.map((value, timestamp) => ({
+        topic: 'in',
+        partition,
+        key,
+        value: Buffer.from(value),
+        timestamp,
+      })),
+    )
+    await producer.close()
+  }
+
+  /** What a read_committed reader finds. */
+  const written = async (partition: number): Promise<string[]> => {
+    const reader = await inner.reader({ clientId: 'reader' })
+    const cursor = new RecordCursor()
+    const values: string[] = []
+    const end = (await inner.admin.offsets('out'))[partition]?.end ?? 0
+    reader.seek({ topic: 'out', partition }, 0)
+    for (let position = 0; position < end; ) {
+      for (const batch of await reader.poll(0)) {
+        for (cursor.reset(batch, position); cursor.next(); ) values.push(String(cursor.value))
+        position = batch.lastOffset + 1
+      }
+    }
+    await reader.close()
+    return values
+  }
+
+  /** An assignment as the group would tell it. */
+  const assign = (...partitions: number[]): void =>
+    held.consumers[0]!.onAssigned({
+      generation: 1,
+      memberId: 'this',
+      partitions: partitions.map(partition => ({ topic: 'in', partition })),
+    })
+
+  it('goes on with all tasks while one commits, and commits what came meanwhile with the next one', async () => {
+    await start()
+    const commit = held.hold('send', 'app-0_0')
+    await write(0, 'a')
+    await commit.reached
+    await write(0, 'b', 'c')
+    await write(1, 'd')
+    await expect.poll(() => node.status().processed).toBe(4)
+    await expect.poll(() => written(1)).toEqual(['1d'])
+    expect(await written(0)).toEqual([])
+    commit.release()
+    await expect.poll(() => written(0)).toEqual(['1a', '2b', '3c'])
+    expect(held.calls.filter(call => call === 'commit app-0_0')).toHaveLength(2)
+  })
+
+  it('takes no more for a task whose buffer is full, until its commit is done', async () => {
+    await start()
+    const commit = held.hold('send', 'app-0_0')
+    await write(0, 'a')
+    await commit.reached
+    const megabyte = 'm'.repeat(1_000_000)
+    for (let i = 0; i < 20; i++) await write(0, megabyte)
+    await write(1, 'd')
+    await expect.poll(() => node.status().processed).toBe(11)
+    await expect.poll(() => written(1)).toEqual(['1d'])
+    expect(node.status().processed).toBe(11)
+    commit.release()
+    await expect.poll(async () => (await written(0)).length).toBe(21)
+  })
+
+  it('discards both epochs when a commit fails, and asks the group before it makes the producer anew', async () => {
+    await start()
+    await write(0, 'a')
+    await expect.poll(() => written(0)).toEqual(['1a'])
+    const commit = held.hold('commit', 'app-0_0')
+    await write(0, 'b')
+    await commit.reached
+    await write(0, 'c')
+    await expect.poll(() => node.status().processed).toBe(3)
+    held.calls.length = 0
+    commit.release(new TickerError('LOG_FAILED', 'the connection was cut'))
+    await expect.poll(() => written(0)).toEqual(['1a', '2b', '3c'])
+    const asked = held.calls.filter(call => call.startsWith('heartbeat') || call === 'init app-0_0')
+    expect(asked.slice(0, 2)).toEqual(['heartbeat app', 'init app-0_0'])
+    expect(notices).toEqual(['task 0_0 is tried again: the connection was cut'])
+  })
+
+  it('lets a commit end whose task is taken away, and begins the task again only after it', async () => {
+    await start()
+    const commit = held.hold('commit', 'app-0_0')
+    await write(0, 'a')
+    await commit.reached
+    held.calls.length = 0
+    assign(1)
+    await expect.poll(() => node.status().tasks.length).toBe(1)
+    assign(0, 1)
+    await write(1, 'd')
+    await expect.poll(() => written(1)).toEqual(['1d'])
+    expect(held.calls).not.toContain('init app-0_0')
+    commit.release()
+    await write(0, 'b')
+    await expect.poll(() => written(0)).toEqual(['1a', '2b'])
+    expect(held.calls.filter(call => call === 'init app-0_0')).toHaveLength(1)
+  })
+
+  it('stops to begin a task that is taken away meanwhile, wherever it is by then', async () => {
+    for (const [call, of] of [
+      ['init', 'app-0_0'],
+      ['committed', 'app'],
+    ] as const) {
+      const beginning = held.hold(call, of)
+      const started = start()
+      await beginning.reached
+      held.calls.length = 0
+      assign(1)
+      beginning.release()
+      await expect.poll(() => node.status().tasks.map(task => task.name)).toEqual(['0_1'])
+      await expect.poll(() => node.settling).toBe(false)
+      expect(held.calls.filter(each => each.endsWith('0_0') || each === `committed app`)).toEqual(
+        call === 'init' ? ['committed app'] : [],
+      )
+      assign(0, 1)
+      await started
+      await write(0, 'a')
+      await expect.poll(async () => (await written(0)).at(-1)).toMatch(/a$/)
+      await node.close()
+      await running
+      held.consumers.length = 0
+    }
+    expect(await written(0)).toEqual(['1a', '2a'])
+  })
+
+  it('leaves a task that failed to the assignment that came while it asked the group', async () => {
+    await start()
+    const asking = held.hold('heartbeat', 'app')
+    const commit = held.hold('commit', 'app-0_0')
+    await write(0, 'a')
+    await commit.reached
+    commit.release(new TickerError('LOG_FAILED', 'the connection was cut'))
+    await asking.reached
+    assign(0, 1)
+    asking.release(new TickerError('LOG_REBALANCED', 'of a generation that is over'))
+    await expect.poll(() => written(0)).toEqual(['1a'])
+    expect(node.status().tasks).toHaveLength(2)
+  })
+
+  it('goes on with the other tasks while an asynchronous operator keeps one from its commit', async () => {
+    let answer = (): void => {}
+    const answered = new Promise<void>(resolve => {
+      answer = resolve
+    })
+    const builder = new TopologyBuilder()
+    builder
+      .stream('in', text)
+      .mapBatch('slow', async values => {
+        if (values.includes('slow')) await answered
+        return [...values]
+      })
+      .to('out', text)
+    await start(builder.build())
+    await write(0, 'slow')
+    await expect.poll(() => node.status().processed).toBe(1)
+    for (const value of ['a', 'b', 'c']) {
+      await write(1, value)
+      await expect.poll(async () => (await written(1)).at(-1)).toBe(value)
+    }
+    expect(await written(0)).toEqual([])
+    answer()
+    await expect.poll(() => written(0)).toEqual(['slow'])
+  })
+})
