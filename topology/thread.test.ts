@@ -220,6 +220,9 @@ describe('a thread', () => {
     commit.release(new TickerError('LOG_FAILED', 'the connection was cut'))
     await asking.reached
     assign(0, 1)
+    // What is processed from now on is processed after the thread has acted on the assignment.
+    await write(1, 'd')
+    await expect.poll(() => written(1)).toEqual(['1d'])
     asking.release(new TickerError('LOG_REBALANCED', 'of a generation that is over'))
     await expect.poll(() => written(0)).toEqual(['1a'])
     expect(node.status().tasks).toHaveLength(2)
