@@ -35,7 +35,7 @@ describe('the examples of the docs', () => {
       'tickerwatch/state': Object.keys(state).filter(name => !(name in topology)),
       'tickerwatch/testing': Object.keys(testing),
     })
-  })
+  }, 120_000)
 
   it('compile', () => {
     expect(tried.complaints.filter(line => !line.startsWith('wrong.md'))).toEqual([])

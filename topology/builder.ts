@@ -56,7 +56,10 @@ export interface BuildOptions {
   readonly optimize?: 'all'
 }
 
-/** Collects the nodes. One builder makes one topology. */
+/**
+ * Collects the nodes. One builder makes one topology: what is made with one cannot be joined or merged with what is made
+ * with another (TOPOLOGY_FOREIGN).
+ */
 export class TopologyBuilder {
   readonly #nodes: GraphNode[] = []
   /** Those of its nodes. A handle of another builder has others, even if they are named alike. */

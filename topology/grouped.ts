@@ -181,6 +181,7 @@ export class GroupedStream<K, V> {
    * greatest timestamp on; what comes after all for a window that this closed is late. When it was is recorded in the
    * store `<name>-idle`, with its changelog topic. For `collect` and `emit: 'close'`.
    * @param name of the store, its state directory, its changelog topic, and its repartition topic if one is needed
+   * @throws TickerError TOPOLOGY_NAME_MISSING, TOPOLOGY_NAME_INVALID
    *
    * @example
    * ```ts

@@ -1,6 +1,7 @@
 /**
  * The public API of the engine: build a topology (`TopologyBuilder`), run it (`StreamsNode`) on a log (`memoryLog`; the
- * Kafka log is in `topology/log/kafka`), try it in a test (`testing/test-driver.ts`), look at it (`describe`, `mermaid`).
+ * Kafka log is in `topology/log/kafka`), try it in a test (`tickerwatch/testing`), look at it (`describe`, `mermaid`). Each
+ * operator's doc comment has an example, which `test/examples.test.ts` runs.
  */
 
 export { KeyValueStore, SessionStore, VersionedStore, WindowStore } from '../state/index.ts'

@@ -55,6 +55,32 @@ export interface ValueProcessorContext<V, S, F = ForwardedValue<V>> {
    * scheduled later is recognised by its `name` when the processor schedules it again, and ends with the task if it has
    * none; cancelled, it is forgotten, and scheduled again it begins anew.
    * @param options.name of this processor's own; it has one punctuation of a name at a time
+   *
+   * @example Begun by the first record, and not begun anew by a restart
+   * ```ts
+   * builder
+   *   .stream('pulses', { key: string, value: long })
+   *   .process<string, number>('count', {
+   *     processor: ({ forward, schedule }) => {
+   *       let [count, isBegun] = [0, false]
+   *       return ({ timestamp }) => {
+   *         count++
+   *         if (isBegun) return
+   *         isBegun = true
+   *         const start = timestamp + 60_000
+   *         schedule('1 m', 'streamTime', () => forward({ key: 'all', value: count }), { start, name: 'tell' })
+   *       }
+   *     },
+   *   })
+   *   .forEach((count, _, time) => console.log(count, time))
+   *
+   * const driver = await TopologyTestDriver.start(builder.build())
+   * await driver.pipe('pulses', { key: 'anna', value: 90, timestamp: 1000 })
+   * await driver.pipe('pulses', { key: 'bert', value: 80, timestamp: 50_000 })
+   * await driver.restart()
+   * await driver.pipe('pulses', { key: 'anna', value: 91, timestamp: 61_000 })
+   * // → 1 61000
+   * ```
    * @returns cancels it
    * @throws TickerError PUNCTUATION_INVALID
    */

@@ -9,6 +9,36 @@ import type { StoreChange } from '../state/store.ts'
 import type { CommittedOffset } from './log/log.ts'
 import type { Serde } from './serde.ts'
 
+/**
+ * What a task takes a decision about, for `mapBatch`: its function is told the value in force. Creates the store `name`, with
+ * its changelog topic, in which the decisions stand with the positions from which they hold.
+ *
+ * @example
+ * ```ts
+ * let newest = 'model 1'
+ * builder
+ *   .stream('windows', { key: string, value: string })
+ *   .mapBatch('score', async (windows, { recorded }) => windows.map(each => `${each} by ${recorded}`), {
+ *     recorded: {
+ *       name: 'release',
+ *       value: string,
+ *       offer: () => newest,
+ *       prepare: async model => console.log('loads', model),
+ *     },
+ *   })
+ *   .forEach(score => console.log(score))
+ *
+ * const driver = await TopologyTestDriver.start(builder.build())
+ * await driver.pipe('windows', { key: 'anna', value: 'walking', timestamp: 0 })
+ * newest = 'model 2' // is taken between two commits
+ * await driver.commit()
+ * await driver.pipe('windows', { key: 'anna', value: 'running', timestamp: 1 })
+ * // → loads model 1
+ * // → walking by model 1
+ * // → loads model 2
+ * // → running by model 2
+ * ```
+ */
 export interface RecordedInput<T> {
   /** Names its store and changelog topic. */
   readonly name: string

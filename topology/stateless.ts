@@ -217,7 +217,9 @@ export abstract class StatelessOperators<K, V> {
   }
 
   /**
-   * Both streams' records, each in its own order.
+   * Both streams' records, each in its own order. They run together from here on, so their topics need the same number of
+   * partitions.
+   * @throws TickerError TOPOLOGY_FOREIGN; TOPOLOGY_NOT_COPARTITIONED when started
    *
    * @example
    * ```ts
@@ -276,7 +278,8 @@ export abstract class StatelessOperators<K, V> {
   }
 
   /**
-   * A name for this place: a processor before it can forward to it alone.
+   * A name for this place: a processor before it can forward to it alone (`forward` with `to`).
+   * @throws TickerError TOPOLOGY_NAME_MISSING, TOPOLOGY_NAME_INVALID, TOPOLOGY_NAME_TAKEN when built
    *
    * @example
    * ```ts

@@ -98,7 +98,7 @@ async function check(
         model(inputs, versioned),
       )
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   )
 }
 
@@ -297,9 +297,42 @@ describe('a join of a stream with a table', () => {
         )
         expect(out.map(({ key, value, timestamp }) => [key, value, timestamp])).toEqual(model(keeps)(inputs))
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
+})
+
+it('a join with a global table finds what it holds when a record comes, by any key', async () => {
+  const keys = [null, 'a', 'b', 'é']
+  await fc.assert(
+    fc.asyncProperty(inputs, disturbances(40), async (inputs, disturbance) => {
+      const builder = new TopologyBuilder()
+      const table = builder.globalTable('right', { ...numbers, store: 'global' })
+      builder
+        .stream('left', numbers)
+        .leftJoin('joined', table, (value, found) => `${value}+${found}`, {
+          tableKey: value => keys[value % keys.length] ?? null,
+        })
+        .to('out', { key: string, value: string })
+      const { out } = await play(
+        builder.build(),
+        inputs,
+        { out: { key: string, value: string } },
+        disturbance,
+      )
+      const rows = new Rows(false)
+      const expected = inputs.flatMap((input): Output[] => {
+        const { topic, key, value, timestamp } = input
+        if (topic === 'right') rows.put(input)
+        if (topic === 'right' || value === null) return []
+        const tableKey = keys[value % keys.length] ?? null
+        const found = tableKey === null ? null : (rows.get(tableKey)?.value ?? null)
+        return [[key, `${value}+${found}`, timestamp]]
+      })
+      expect(out.map(({ key, value, timestamp }) => [key, value, timestamp])).toEqual(expected)
+    }),
+    { numRuns: 40 },
+  )
 })
 
 describe('a foreign-key join', () => {
@@ -359,7 +392,7 @@ describe('a foreign-key join', () => {
           expect(Object.fromEntries(found), `after ${timestamp}`).toEqual(Object.fromEntries(expected))
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 })
