@@ -44,7 +44,7 @@ export class FaultRun {
     await log.admin.createTopics(topics)
     const run = new FaultRun({ directory, broker, log, seed, say })
     for (const node of run.nodes) node.run()
-    await run.recovered(Date.now())
+    await run.settled()
     return run
   }
 
@@ -77,6 +77,11 @@ export class FaultRun {
 
   get acknowledged(): readonly number[] {
     return this.#feed.acknowledged
+  }
+
+  /** Answers when every node has work to commit. @throws Error when one gets none */
+  async settled(): Promise<void> {
+    for (const node of this.nodes) await inTime(node.commits(), `${node.name} commits nothing`)
   }
 
   /** Milliseconds from then until all partitions have committed again. @throws Error when they do not */

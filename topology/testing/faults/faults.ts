@@ -46,6 +46,8 @@ export interface Fault {
   readonly name: string
   /** What it adds to the counts. */
   readonly counts: readonly Count[]
+  /** The node it strikes; any, if absent. */
+  readonly victim?: (run: FaultRun) => FaultyNode
   strike(run: FaultRun, node: FaultyNode): Promise<Measured[]>
 }
 
@@ -69,12 +71,12 @@ const atStepsOfACommit = failPoints
     (at): Fault => ({
       name: `kill -9 at "${at}"`,
       counts: ['kills'],
+      // Only the first stage has an asynchronous operator.
+      victim: at === '1 draining' ? run => run.readerOf('numbers') : undefined,
       async strike(run, node) {
-        // Only the first stage has an asynchronous operator.
-        const victim = at === '1 draining' ? run.readerOf('numbers') : node
-        victim.tell({ strike: { at, signal: 'SIGKILL' } })
-        await run.struck(victim, at)
-        return await killAndRestart(run, victim, 'kill and restart')
+        node.tell({ strike: { at, signal: 'SIGKILL' } })
+        await run.struck(node, at)
+        return await killAndRestart(run, node, 'kill and restart')
       },
     }),
   )
@@ -226,8 +228,8 @@ const stateCorrupted: Fault = {
 const diskFull: Fault = {
   name: 'the disk is full, the node is killed, and there is room again',
   counts: ['kills', 'disksFull'],
-  async strike(run) {
-    const node = run.nodes.at(-1)!
+  victim: run => run.nodes.at(-1)!,
+  async strike(run, node) {
     const { disk } = run
     if (disk === undefined) throw new Error('no small disk can be mounted')
     disk.fill()

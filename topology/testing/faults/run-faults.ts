@@ -53,9 +53,12 @@ export async function runFaults({ minutes, seed, say }: FaultRunOptions): Promis
     for (let round = 0; stuck === undefined && (round === 0 || !isOver()); round++) {
       for (const fault of random.shuffled(faults)) {
         if (round > 0 && isOver()) break
-        const node = random.pick(run.nodes)
-        await delay(200 + random.below(800))
+        const any = random.pick(run.nodes)
+        const pause = random.below(800)
         try {
+          await run.settled()
+          await delay(pause)
+          const node = fault.victim?.(run) ?? any
           const times = await fault.strike(run, node)
           measured.push(...times)
           for (const count of fault.counts) counts[count]++

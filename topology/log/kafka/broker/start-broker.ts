@@ -3,7 +3,7 @@
  * one's choice. Not for production: nothing is replicated or protected.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -17,6 +17,10 @@ const HOST = '127.0.0.1'
 const START_TIMEOUT = 120_000
 const STOP_TIMEOUT = 20_000
 const INTERVAL = 50
+/** Below what Linux (32768) and other systems (49152) give to connections. */
+const LOWEST_PORT = 10_000
+const HIGHEST_PORT = 32_000
+const PORT_ATTEMPTS = 100
 
 export interface BrokerOptions {
   /** A free one by default. */
@@ -121,16 +125,27 @@ export async function stopBroker(dataDir: string): Promise<boolean> {
   return true
 }
 
-/** @param wanted 0 for any @throws the system's EADDRINUSE */
+/**
+ * None of those that the system gives to connections: a broker that is down would not find it free when it comes back, because
+ * a client that tries to reach it may be given the very port it calls, and be connected to itself.
+ * @param wanted 0 for any @throws the system's EADDRINUSE
+ */
 async function freePort(wanted: number): Promise<number> {
+  if (wanted !== 0) return await listenable(wanted)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await listenable(randomInt(LOWEST_PORT, HIGHEST_PORT))
+    } catch (error) {
+      if (attempt === PORT_ATTEMPTS) throw error
+    }
+  }
+}
+
+async function listenable(port: number): Promise<number> {
   const server = createServer()
   return await new Promise((settle, reject) => {
     server.once('error', reject)
-    server.listen(wanted, HOST, () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : wanted
-      server.close(() => settle(port))
-    })
+    server.listen(port, HOST, () => server.close(() => settle(port)))
   })
 }
 
