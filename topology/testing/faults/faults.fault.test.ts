@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFailed, test } from 'vitest'
 import { faults } from './faults.ts'
 import { runFaults } from './run-faults.ts'
 import { faultsUnavailable } from './verifier.ts'
@@ -8,8 +8,9 @@ const reason = faultsUnavailable()
 describe.skipIf(reason !== undefined)(`three nodes on a real broker ${reason ?? ''}`, () => {
   test('every fault once: nothing is lost, doubled, out of order or left hanging', async () => {
     const said: string[] = []
+    onTestFailed(() => console.log(said.join('\n')))
     const report = await runFaults({ minutes: 0, seed: 20260101, say: text => said.push(text) })
-    expect(report.problems, said.join('\n')).toEqual([])
+    expect(report.problems).toEqual([])
     expect(report).toMatchObject({ lost: 0, duplicated: 0, outOfOrder: 0, wrong: 0, hangingTransactions: 0 })
     expect(report.passed).toBe(true)
     const struck = (count: keyof typeof report): number =>

@@ -70,7 +70,9 @@ export async function runFaults({ minutes, seed, say }: FaultRunOptions): Promis
       }
     }
     if (stuck !== undefined) say(`stuck after ${stuck}`)
-    const stops = await run.finish()
+    const stops = await run.finish().catch(error => {
+      throw stuck === undefined ? error : new Error(`stuck after ${stuck}, and then: ${error.message}`)
+    })
     const verdict = await verify(run.brokers, APPLICATION, run.acknowledged)
     const problems = [...(stuck === undefined ? [] : [`stuck: ${stuck}`]), ...verdict.problems]
     for (const problem of problems) say(problem)
