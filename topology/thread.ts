@@ -12,27 +12,27 @@
  * - *a commit under way*: it goes on. Either the transaction ends before the new owner initialises its producer, who then
  *   finds positions and changelog moved; or the new owner comes first, and the transaction fails. The database is closed, and
  *   a task of the same name begun, only after the commit has ended.
- * - *a task that is being restored*: each step of `#startTask` asks `wanted` after its await, which knows of an
+ * - *a task that is being restored*: each step of `startTask` asks `wanted` after its await, which knows of an
  *   assignment before the loop does. A task that was away in between is begun anew, after the first attempt has ended.
  *   What cannot be closed: a request to initialise a producer that is on its way may fence the new owner, who then asks the
  *   group and does it again.
  * - *a heartbeat before a second attempt*: it answers for a generation that is over, so the attempt looks whether another
  *   assignment came meanwhile before it leaves the task to the next one.
  */
-import type { Checkpoint, StateBackend, TaskStore } from '../state/store.ts'
+import type { StateBackend } from '../state/store.ts'
 import { stickyAssignor } from './assignor.ts'
 import type { TableView } from './change.ts'
-import { type CommitScope, commit, type ProcessingGuarantee } from './commit.ts'
+import { commit, type ProcessingGuarantee } from './commit.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import { recoveryOf, TickerError } from './errors.ts'
 import type { FailureHandlers } from './failure-policy.ts'
-import type { Assignment, Consumer, Log, Producer, TopicPartition } from './log/log.ts'
+import type { Assignment, Consumer, Log, TopicPartition } from './log/log.ts'
 import type { RecordBatch } from './log/record-batch.ts'
 import type { CacheBudget } from './operators/record-cache.ts'
 import { type Plan, type SubTopology, type TaskId, taskName } from './plan.ts'
 import { PoisonRecords } from './poison.ts'
 import type { Decision } from './recorded.ts'
-import { restore } from './restore.ts'
+import { type Running, release, startTask } from './start-task.ts'
 import { Task } from './task.ts'
 import type { Timers } from './timers.ts'
 
@@ -71,16 +71,6 @@ export interface ThreadListener {
   onDeadLetter(letter: DeadLetter): void
   onDecision(task: string, store: string, decision: Decision<unknown>): void
   onRestored(task: string, records: number): void
-}
-
-/** A task with all that a commit of it needs. */
-interface Running extends CommitScope {
-  committedAt: number
-  checkpoint: Checkpoint
-  /** The commit under way. Does not reject. */
-  committing: Promise<void> | undefined
-  /** Inputs that are paused because it holds enough of them. */
-  paused: readonly TopicPartition[]
 }
 
 export class StreamThread {
@@ -296,7 +286,14 @@ export class StreamThread {
         if (failure !== undefined) await this.#backOff(name, failure)
         try {
           if (failure !== undefined && !(await this.#isMember())) break
-          await this.#startTask(this.#newTask(id), wanted)
+          const running = await startTask(this.#newTask(id), {
+            ...this.#options,
+            consumer: this.#consumer!,
+            wanted,
+          })
+          this.#running.set(name, running)
+          if (isCurrent()) this.#seekAndResume(running)
+          else this.#drop(running)
           break
         } catch (error) {
           if (!wanted()) break
@@ -344,63 +341,6 @@ export class StreamThread {
       if (recoveryOf(error) !== 'rejoin') throw error
       // What was answered is about the generation that was asked for; another assignment may have come since.
       return this.#generation !== generation
-    }
-  }
-
-  /** @throws TickerError TASK_MIGRATED when it is no longer wanted, with nothing left open */
-  async #startTask(task: Task, wanted: () => boolean): Promise<void> {
-    const { log, plan, clientId, guarantee, timers, state, listener } = this.#options
-    const { applicationId } = plan
-    const transactionalId = guarantee === 'exactly_once' ? `${applicationId}-${task.name}` : undefined
-    const checkWanted = (): void => {
-      if (!wanted()) throw new TickerError('TASK_MIGRATED', `task ${task.name} was taken away`)
-    }
-    const producer: Producer = await log.producer({ clientId, transactionalId })
-    let database: TaskStore | undefined
-    try {
-      checkWanted()
-      await producer.init()
-      checkWanted()
-      // Only now: the positions and the changelog stand still, since a predecessor is fenced.
-      const committed = await log.admin.committed(
-        applicationId,
-        task.inputs.map(tp => tp.topic),
-      )
-      checkWanted()
-      const restored = await restore(task, {
-        log,
-        state,
-        applicationId,
-        clientId,
-        wanted,
-        onNotice: listener.onNotice,
-      })
-      database = restored?.database
-      checkWanted()
-      if (restored === undefined) return await release({ producer })
-      task.start(committed.filter(each => each.partition === task.id.partition))
-      await task.decide()
-      checkWanted()
-      listener.onRestored(task.name, restored.records)
-      const running: Running = {
-        task,
-        applicationId,
-        guarantee,
-        producer,
-        database: restored.database,
-        timers,
-        consumer: this.#consumer!,
-        checkpoint: restored.checkpoint,
-        committedAt: timers.now(),
-        committing: undefined,
-        paused: [],
-      }
-      this.#running.set(task.name, running)
-      this.#seekAndResume(running)
-    } catch (error) {
-      task.close()
-      await release({ producer, database })
-      throw error
     }
   }
 
@@ -467,21 +407,6 @@ export class StreamThread {
       })
     this.#ending.set(name, ended)
   }
-}
-
-/** A commit under way is let end: what it decided counts, and its database must not be closed before. */
-async function release({
-  committing,
-  producer,
-  database,
-}: {
-  committing?: Promise<void> | undefined
-  producer: Producer
-  database?: TaskStore | undefined
-}): Promise<void> {
-  await committing
-  await producer.close()
-  await database?.close()
 }
 
 function messageOf(error: unknown): string {

@@ -1,0 +1,102 @@
+/** From a task to one that runs: its producer initialised, its stores restored, its positions found. */
+import type { Checkpoint, StateBackend, TaskStore } from '../state/store.ts'
+import type { CommitScope, ProcessingGuarantee } from './commit.ts'
+import { TickerError } from './errors.ts'
+import type { Consumer, Log, Producer, TopicPartition } from './log/log.ts'
+import type { Plan } from './plan.ts'
+import { restore } from './restore.ts'
+import type { Task } from './task.ts'
+import type { Timers } from './timers.ts'
+
+/** A task with all that a commit of it needs. */
+export interface Running extends CommitScope {
+  committedAt: number
+  checkpoint: Checkpoint
+  /** The commit under way. Does not reject. */
+  committing: Promise<void> | undefined
+  /** Inputs that are paused because it holds enough of them. */
+  paused: readonly TopicPartition[]
+}
+
+export interface StartOptions {
+  readonly log: Log
+  readonly plan: Plan
+  readonly clientId: string
+  readonly guarantee: ProcessingGuarantee
+  readonly consumer: Pick<Consumer, 'commit'>
+  readonly state: StateBackend
+  readonly timers: Timers
+  readonly listener: {
+    onNotice(text: string): void
+    onRestored(task: string, records: number): void
+  }
+  /** False once the task was taken away. */
+  readonly wanted: () => boolean
+}
+
+/**
+ * Asks after every await whether the task is still wanted.
+ * @throws TickerError TASK_MIGRATED when it is not, with nothing left open
+ */
+export async function startTask(task: Task, options: StartOptions): Promise<Running> {
+  const { log, plan, clientId, guarantee, timers, consumer, state, listener, wanted } = options
+  const { applicationId } = plan
+  const transactionalId = guarantee === 'exactly_once' ? `${applicationId}-${task.name}` : undefined
+  const checkWanted = (): void => {
+    if (!wanted()) throw new TickerError('TASK_MIGRATED', `task ${task.name} was taken away`)
+  }
+  const producer = await log.producer({ clientId, transactionalId })
+  let database: TaskStore | undefined
+  try {
+    checkWanted()
+    await producer.init()
+    checkWanted()
+    // Only now: the positions and the changelog stand still, since a predecessor is fenced.
+    const committed = await log.admin.committed(
+      applicationId,
+      task.inputs.map(tp => tp.topic),
+    )
+    checkWanted()
+    const { onNotice } = listener
+    const restored = await restore(task, { log, state, applicationId, clientId, wanted, onNotice })
+    database = restored?.database
+    checkWanted()
+    if (restored === undefined) throw new TickerError('TASK_MIGRATED', `task ${task.name} was taken away`)
+    task.start(committed.filter(each => each.partition === task.id.partition))
+    await task.decide()
+    checkWanted()
+    listener.onRestored(task.name, restored.records)
+    return {
+      task,
+      applicationId,
+      guarantee,
+      producer,
+      database: restored.database,
+      timers,
+      consumer,
+      checkpoint: restored.checkpoint,
+      committedAt: timers.now(),
+      committing: undefined,
+      paused: [],
+    }
+  } catch (error) {
+    task.close()
+    await release({ producer, database })
+    throw error
+  }
+}
+
+/** A commit under way is let end: what it decided counts, and its database must not be closed before. */
+export async function release({
+  committing,
+  producer,
+  database,
+}: {
+  readonly committing?: Promise<void> | undefined
+  readonly producer: Producer
+  readonly database: TaskStore | undefined
+}): Promise<void> {
+  await committing
+  await producer.close()
+  await database?.close()
+}
