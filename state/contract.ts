@@ -5,7 +5,11 @@ import type { Checkpoint, StateBackend, StoreChange, StoreRange, TaskStore } fro
 const key = (text: string): Buffer => Buffer.from(text, 'latin1')
 
 export function checkpointAt(position: number): Checkpoint {
-  return { identities: { counts: 'log-1' }, layouts: { counts: 'layout-1' }, positions: { counts: position } }
+  return {
+    identities: { counts: 'log-1' },
+    layouts: { counts: ['layout-1'] },
+    positions: { counts: position },
+  }
 }
 
 export async function entriesOf(

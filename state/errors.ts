@@ -4,6 +4,10 @@ export const stateErrors = {
   STATE_CORRUPT: 'The state directory cannot be read; it is set aside and rebuilt from the changelog.',
   STATE_DISK:
     'The disk refused a write: free space, or check its permissions. Nothing was committed beyond it.',
+  STATE_TOO_NEW:
+    'The state was written by a newer version of the application: this node leaves the task to others. Upgrade it, or reset the application.',
+  STATE_INCOMPATIBLE:
+    'Say how the earlier layout is read (evolved, with the serde it had), or reset the application to begin anew.',
   STATE_MISUSED: 'This is a defect of the caller: report it.',
 } as const
 

@@ -1,11 +1,11 @@
 /** Local state of tasks: the stores that operators use, where they are kept, and what can go wrong with them. */
-export type { Coder } from './coder.ts'
+export type { Coder, PreviousCoder } from './coder.ts'
 export { StateError, type StateErrorCode, stateErrors } from './errors.ts'
 export { type KeyRange, type KeyValueEntry, KeyValueStore } from './key-value-store.ts'
 export { memoryBackend } from './memory.ts'
 export { rocksdbBackend } from './rocksdb.ts'
 export { type SessionEntry, SessionStore } from './session-store.ts'
-export type { Checkpoint, StateBackend, StoreChange, StoreRange, TaskStore } from './store.ts'
+export type { Checkpoint, SetAside, StateBackend, StoreChange, StoreRange, TaskStore } from './store.ts'
 export { type Suppressed, SuppressionBuffer } from './suppression-buffer.ts'
 export type { Timestamped } from './timestamped.ts'
 export { VersionedStore, type VersionPut } from './versioned-store.ts'

@@ -6,8 +6,9 @@
 import { Changes } from './changes.ts'
 import { byteString, type Coder } from './coder.ts'
 import { keyNames } from './key-names.ts'
+import { previousLayouts } from './numbered-values.ts'
 import { ascendingOrder, type SortedTree, sortedTree } from './sorted-tree.ts'
-import type { StoreChange } from './store.ts'
+import type { StoreChange, StoreRange } from './store.ts'
 import { decodeTimestamped, encodeTimestamped, type Timestamped } from './timestamped.ts'
 
 export interface KeyValueEntry<K, V> extends Timestamped<V> {
@@ -26,6 +27,7 @@ export interface KeyRange<K> {
 export class KeyValueStore<K, V> {
   readonly name: string
   readonly layout: string
+  readonly previousLayouts: readonly string[]
   readonly #key: Coder<K>
   readonly #value: Coder<V>
   readonly #id: (key: K) => string
@@ -38,7 +40,9 @@ export class KeyValueStore<K, V> {
     this.#key = options.key
     this.#id = keyNames(options.key)
     this.#value = options.value
-    this.layout = `key-value-1:${options.key.name}:${options.value.name}`
+    const layoutOf = (value: string): string => `key-value-1:${options.key.name}:${value}`
+    this.layout = layoutOf(options.value.name)
+    this.previousLayouts = previousLayouts(options.value, layoutOf)
   }
 
   get size(): number {
@@ -76,6 +80,21 @@ export class KeyValueStore<K, V> {
   /** The entries whose key's bytes begin with `prefix`, in their order, as of the call (KIP-614). */
   scanPrefix(prefix: Buffer): Iterable<KeyValueEntry<K, V>> {
     return startingWith(this.#entries.clone(), byteString(prefix))
+  }
+
+  /** The key's bytes: what its partition is chosen by. */
+  keyBytes(key: K): Buffer {
+    return this.#key.serialize(key)
+  }
+
+  /** Where the entries of a range lie in a database. */
+  persisted({ from, to }: KeyRange<K>): StoreRange[] {
+    return [
+      {
+        ...(from === undefined ? {} : { from: this.keyBytes(from) }),
+        ...(to === undefined ? {} : { to: Buffer.concat([this.keyBytes(to), Buffer.of(0)]) }),
+      },
+    ]
   }
 
   takeChanges(): StoreChange[] {

@@ -23,6 +23,9 @@ export function memoryBackend(): StateBackend {
       databases.set(task, contents)
       return new MemoryStore(task, contents)
     },
+    async setAside(task) {
+      databases.delete(task)
+    },
     async list() {
       return [...databases.keys()].sort()
     },

@@ -18,6 +18,7 @@ export const keys = ['', '\0', 'a', 'a\0', 'ab', 'b', 'é', '\uffff', '\u{10000}
 interface ResidentStore {
   takeChanges(): StoreChange[]
   load(key: Buffer, value: Buffer): void
+  loaded?(): void
 }
 
 /** Only the last entry of each key is kept, as after compaction. */
@@ -39,6 +40,7 @@ export class Changelog {
   restore<S extends ResidentStore>(store: S): S {
     for (const [id, value] of [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1)))
       store.load(Buffer.from(id, 'hex'), Buffer.from(value))
+    store.loaded?.()
     expect(store.takeChanges()).toEqual([])
     return store
   }

@@ -9,6 +9,8 @@ declare module 'rocksdb' {
   export interface Iterator {
     /** Without a key: the end is reached. Its promise form is not used: it allocates an array per entry. */
     next(callback: (error: Error | null, key?: Buffer, value?: Buffer) => void): void
+    /** What was read ahead: value, key, value, key …, the next entry's key last. */
+    readonly cache: Buffer[] | null
     end(callback: Callback): void
   }
 

@@ -3,13 +3,13 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import RocksDB, { type BatchOperation, type Callback, type Iterator } from 'rocksdb'
 import { StateError } from './errors.ts'
-import type { Checkpoint, StateBackend, StoreChange, StoreRange, TaskStore } from './store.ts'
+import type { Checkpoint, SetAside, StateBackend, StoreChange, StoreRange, TaskStore } from './store.ts'
 import { recordTables, verifyTables } from './table-files.ts'
 
 /** Databases of one task that are kept after they were set aside, for people to look into. */
 const SET_ASIDE_KEPT = 2
-/** Entries per chunk of a scan. */
-const CHUNK = 1000
+/** Bytes that a scan reads ahead; the package ends a chunk at 1000 entries as well. */
+const READ_AHEAD = 1 << 20
 /** In a database's directory: a read has found it corrupt, so that it is not to be opened again. */
 const CORRUPT_MARKER = 'CORRUPT'
 
@@ -31,10 +31,14 @@ export function rocksdbBackend(directory: string): StateBackend {
         return await openStore(task, location)
       } catch (error) {
         if (!(error instanceof StateError) || error.code !== 'STATE_CORRUPT') throw error
-        await setAside(directory, nameOf(task))
+        await setAside(directory, nameOf(task), 'corrupt')
         onSetAside?.(error.message)
         return await openStore(task, location)
       }
+    },
+
+    async setAside(task, why) {
+      await setAside(directory, nameOf(task), why)
     },
 
     async list() {
@@ -134,6 +138,7 @@ class RocksStore implements TaskStore {
     const iterator = this.#opened().iterator({
       gte: range.from === undefined ? prefix : Buffer.concat([prefix, range.from]),
       lt: range.to === undefined ? beyond : Buffer.concat([prefix, range.to]),
+      highWaterMark: READ_AHEAD,
     })
     return this.#chunks(iterator, prefix.length)
   }
@@ -176,8 +181,8 @@ class RocksStore implements TaskStore {
     try {
       while (true) {
         const entries = await this.#call<Entry[]>(() => done => nextEntries(iterator, prefixLength, done))
-        if (entries.length > 0) yield entries
-        if (entries.length < CHUNK) return
+        if (entries.length === 0) return
+        yield entries
       }
     } finally {
       await new Promise<void>(resolve => iterator.end(() => resolve()))
@@ -227,18 +232,23 @@ class RocksStore implements TaskStore {
 
 type Entry = { readonly key: Buffer; readonly value: Buffer }
 
-/** Up to CHUNK entries; fewer at the end. */
+/**
+ * The next entries; none at the end. The package fetches many at once, hands them out one by one on a tick each, and
+ * keeps the rest in `cache`, last first: they are taken from there, or half of a restore would go into ticks.
+ */
 function nextEntries(iterator: Iterator, prefixLength: number, done: Callback<Entry[]>): void {
   const entries: Entry[] = []
-  const next = (): void =>
-    iterator.next((error, key, value) => {
-      if (error !== null && error !== undefined) return done(error, entries)
-      if (key === undefined || value === undefined) return done(null, entries)
-      entries.push({ key: key.subarray(prefixLength), value })
-      if (entries.length === CHUNK) return done(null, entries)
-      next()
-    })
-  next()
+  iterator.next((error, key, value) => {
+    if (error !== null && error !== undefined) return done(error, entries)
+    if (key === undefined || value === undefined) return done(null, entries)
+    entries.push({ key: key.subarray(prefixLength), value })
+    const rest = iterator.cache ?? []
+    while (rest.length > 1) {
+      const nextKey = rest.pop()!
+      entries.push({ key: nextKey.subarray(prefixLength), value: rest.pop()! })
+    }
+    done(null, entries)
+  })
 }
 
 const CHECKPOINT_KEY = Buffer.of(0)
@@ -258,7 +268,7 @@ function parseCheckpoint(task: string, bytes: Buffer): Checkpoint {
   try {
     const { identities, layouts, positions } = JSON.parse(bytes.toString('utf8'))
     const complete = [identities, layouts, positions].every(part => typeof part === 'object' && part !== null)
-    if (complete) return { identities, layouts, positions }
+    if (complete && Object.values(layouts).every(Array.isArray)) return { identities, layouts, positions }
   } catch {
     // Falls through to the same error.
   }
@@ -277,21 +287,24 @@ function nameOf(task: string): string {
   return name
 }
 
-/** Renames the task's directory to NAME.corrupt-N, N rising, and removes all but the newest of those. */
-async function setAside(directory: string, name: string): Promise<void> {
+/** Renames the task's directory to NAME.WHY-N, N rising, and removes all but the newest of those. */
+async function setAside(directory: string, name: string, why: SetAside): Promise<void> {
   const earlier = (await directoriesIn(directory))
     .filter(found => isSetAside(found, name))
-    .map(found => Number(found.slice(found.lastIndexOf('-') + 1)))
-    .sort((a, b) => a - b)
-  const number = (earlier.at(-1) ?? 0) + 1
-  await onDisk(() => rename(join(directory, name), join(directory, `${name}.corrupt-${number}`)))
+    .sort((a, b) => numberOf(a) - numberOf(b))
+  const number = numberOf(earlier.at(-1) ?? '-0') + 1
+  await onDisk(() => rename(join(directory, name), join(directory, `${name}.${why}-${number}`)))
   for (const old of earlier.slice(0, Math.max(0, earlier.length + 1 - SET_ASIDE_KEPT))) {
-    await onDisk(() => rm(join(directory, `${name}.corrupt-${old}`), { recursive: true, force: true }))
+    await onDisk(() => rm(join(directory, old), { recursive: true, force: true }))
   }
 }
 
 function isSetAside(found: string, name: string): boolean {
-  return found.startsWith(`${name}.corrupt-`) && /^\d+$/.test(found.slice(name.length + '.corrupt-'.length))
+  return found.startsWith(`${name}.`) && /^(corrupt|foreign|future)-\d+$/.test(found.slice(name.length + 1))
+}
+
+function numberOf(setAside: string): number {
+  return Number(setAside.slice(setAside.lastIndexOf('-') + 1))
 }
 
 async function directoriesIn(directory: string): Promise<string[]> {

@@ -73,7 +73,7 @@ test('finds what a merge replaces, while it is replaced', () => {
 })
 
 test('says in its layout what its bytes are', () => {
-  expect(create().layout).toBe('session-1:string:string')
+  expect(create().layout).toBe('session-2:string:string')
 })
 
 test('costs about n log n, expiry included', () => {

@@ -2,10 +2,11 @@
  * Values per key and session. A session whose end is `retention` or more behind the greatest end put is gone for every
  * read, as in Kafka Streams' session stores, and is deleted.
  */
-import { bytesOf, type Coder } from './coder.ts'
+import type { Coder } from './coder.ts'
 import { keyNames } from './key-names.ts'
-import type { StoreChange } from './store.ts'
-import { TimedEntries } from './timed-entries.ts'
+import { decodeNumbered, encodeNumbered, previousLayouts } from './numbered-values.ts'
+import type { StoreChange, StoreRange } from './store.ts'
+import { persistedRanges, TimedEntries } from './timed-entries.ts'
 
 export interface SessionEntry<K, V> {
   readonly key: K
@@ -19,6 +20,7 @@ export interface SessionEntry<K, V> {
 export class SessionStore<K, V> {
   readonly name: string
   readonly layout: string
+  readonly previousLayouts: readonly string[]
   readonly retention: number
   readonly #key: Coder<K>
   readonly #value: Coder<V>
@@ -33,7 +35,9 @@ export class SessionStore<K, V> {
     this.#key = options.key
     this.#id = keyNames(options.key)
     this.#value = options.value
-    this.layout = `session-1:${options.key.name}:${options.value.name}`
+    const layoutOf = (value: string): string => `session-2:${options.key.name}:${value}`
+    this.layout = layoutOf(options.value.name)
+    this.previousLayouts = previousLayouts(options.value, layoutOf)
   }
 
   /** The greatest end put, or deleted; -Infinity before the first. */
@@ -89,18 +93,37 @@ export class SessionStore<K, V> {
     return this.#entries.raiseClock(name, time)
   }
 
-  takeChanges(): StoreChange[] {
-    return this.#entries.takeChanges(entry => this.#value.serialize(entry.value))
+  /** The key's bytes: what its partition is chosen by. */
+  keyBytes(key: K): Buffer {
+    return this.#key.serialize(key)
   }
 
-  /** Takes in a persisted entry. */
+  /** Where a key's entries lie in a database, with what else is needed to read them. */
+  persisted(key: K): StoreRange[] {
+    return persistedRanges(this.#id(key))
+  }
+
+  takeChanges(): StoreChange[] {
+    return this.#entries.takeChanges(entry => encodeNumbered(this.#value, entry.value))
+  }
+
+  /** Takes in a persisted entry, unless it has expired; the clock's comes first. `loaded` is called when all are in. */
   load(id: Buffer, bytes: Buffer): void {
-    this.#entries.load(id, bytes, ({ key, time, rank }) => ({
-      key: this.#key.deserialize(bytesOf(key)),
-      start: rank,
-      end: time,
-      value: this.#value.deserialize(bytes),
-    }))
+    this.#entries.load(
+      id,
+      bytes,
+      ({ time, rank }, key) => ({
+        key: this.#key.deserialize(key),
+        start: rank,
+        end: time,
+        value: decodeNumbered(this.#value, bytes[0]!, bytes.subarray(1)),
+      }),
+      this.observedTime - this.retention,
+    )
+  }
+
+  loaded(): void {
+    this.#entries.loaded()
   }
 
   #observe(end: number): void {

@@ -17,8 +17,8 @@ export interface StoreChange {
 export interface Checkpoint {
   /** Identity of each store's changelog topic, by store: another one means another log, whose state this is not. */
   readonly identities: Readonly<Record<string, string>>
-  /** Layout id of each store's bytes (hash of fields and types). */
-  readonly layouts: Readonly<Record<string, string>>
+  /** The layouts that each store's values may have, the oldest first, by store; a value says by number which. */
+  readonly layouts: Readonly<Record<string, readonly string[]>>
   /** Per store: the changelog position that the contents reflect (offset of the next change to apply). */
   readonly positions: Readonly<Record<string, number>>
 }
@@ -49,6 +49,9 @@ export interface TaskStore {
   close(): Promise<void>
 }
 
+/** Why a database is not used: it cannot be read, belongs to another log, or is ahead of its log. */
+export type SetAside = 'corrupt' | 'foreign' | 'future'
+
 /** Where tasks keep their databases: RocksDB below a directory, or memory. */
 export interface StateBackend {
   /** For people: `rocksdb DIR` or `memory`. */
@@ -59,6 +62,11 @@ export interface StateBackend {
    * @throws StateError STATE_LOCKED when another process holds it
    */
   open(task: string, onSetAside?: (reason: string) => void): Promise<TaskStore>
+  /**
+   * Takes a task's database, which must be closed, out of the way, so that a new one is created in its place; on disk it
+   * is kept for people to look into.
+   */
+  setAside(task: string, why: SetAside): Promise<void>
   /** The tasks that have a database here. */
   list(): Promise<readonly string[]>
   /** Deletes a task's database, which must be closed. */

@@ -1,5 +1,9 @@
-/** A value and its timestamp, as Kafka Streams' timestamped stores write them: int64 big-endian, then the value (KIP-258). */
+/**
+ * A value and its timestamp, as Kafka Streams' timestamped stores write them: int64 big-endian, then the value (KIP-258).
+ * No timestamp in milliseconds needs the first byte, which is the number of the value's layout: 0 for the first one.
+ */
 import type { Coder } from './coder.ts'
+import { decodeNumbered, layoutNumber } from './numbered-values.ts'
 
 export interface Timestamped<V> {
   readonly value: V
@@ -7,14 +11,26 @@ export interface Timestamped<V> {
   readonly timestamp: number
 }
 
+/** The first byte of a timestamp before 1970. */
+const NEGATIVE = 0xff
+
 export function encodeTimestamped<V>(coder: Coder<V>, { value, timestamp }: Timestamped<V>): Buffer {
   const bytes = coder.serialize(value)
   const out = Buffer.allocUnsafe(8 + bytes.length)
   out.writeBigInt64BE(BigInt(timestamp))
+  const number = layoutNumber(coder)
+  if (number > 0) out[0] = number
   bytes.copy(out, 8)
   return out
 }
 
+/** @throws StateError STATE_TOO_NEW, or what the coder throws */
 export function decodeTimestamped<V>(coder: Coder<V>, bytes: Buffer): Timestamped<V> {
-  return { value: coder.deserialize(bytes.subarray(8)), timestamp: Number(bytes.readBigInt64BE()) }
+  const number = bytes[0] === NEGATIVE ? 0 : bytes[0]!
+  // The upper 24 of the remaining 56 bits, with their sign.
+  const high = (bytes.readInt32BE() << 8) >> 8
+  return {
+    value: decodeNumbered(coder, number, bytes.subarray(8)),
+    timestamp: high * 0x1_0000_0000 + bytes.readUInt32BE(4),
+  }
 }

@@ -4,8 +4,9 @@
  */
 import type { Coder } from './coder.ts'
 import { keyNames } from './key-names.ts'
-import type { StoreChange } from './store.ts'
-import { TimedEntries } from './timed-entries.ts'
+import { decodeNumbered, encodeNumbered, previousLayouts } from './numbered-values.ts'
+import type { StoreChange, StoreRange } from './store.ts'
+import { persistedRanges, TimedEntries } from './timed-entries.ts'
 import type { Timestamped } from './timestamped.ts'
 
 /** What `put` did (KIP-914). */
@@ -21,13 +22,16 @@ interface Version<V> {
   readonly value: V | null
 }
 
+/** Persisted; a value has a byte before it that is the number of its layout, beginning here. */
 const DELETION = Buffer.of(0)
-const VALUE = Buffer.of(1)
+const VALUE = 1
 
 export class VersionedStore<K, V> {
   readonly name: string
   readonly layout: string
+  readonly previousLayouts: readonly string[]
   readonly historyRetention: number
+  readonly #key: Coder<K>
   readonly #value: Coder<V>
   readonly #id: (key: K) => string
   readonly #versions = new TimedEntries<Version<V>>({ ties: 'key' })
@@ -37,8 +41,11 @@ export class VersionedStore<K, V> {
     this.name = options.name
     this.historyRetention = options.historyRetention
     this.#id = keyNames(options.key)
+    this.#key = options.key
     this.#value = options.value
-    this.layout = `versioned-1:${options.key.name}:${options.value.name}`
+    const layoutOf = (value: string): string => `versioned-1:${options.key.name}:${value}`
+    this.layout = layoutOf(options.value.name)
+    this.previousLayouts = previousLayouts(options.value, layoutOf)
   }
 
   /** The greatest timestamp put; -Infinity before the first. */
@@ -74,17 +81,31 @@ export class VersionedStore<K, V> {
     return { value: version.content.value, timestamp: version.time }
   }
 
+  /** The key's bytes: what its partition is chosen by. */
+  keyBytes(key: K): Buffer {
+    return this.#key.serialize(key)
+  }
+
+  /** Where a key's entries lie in a database, with what else is needed to read them. */
+  persisted(key: K): StoreRange[] {
+    return persistedRanges(this.#id(key))
+  }
+
   takeChanges(): StoreChange[] {
     return this.#versions.takeChanges(({ value }) =>
-      value === null ? DELETION : Buffer.concat([VALUE, this.#value.serialize(value)]),
+      value === null ? DELETION : encodeNumbered(this.#value, value, VALUE),
     )
   }
 
-  /** Takes in a persisted entry. */
+  /** Takes in a persisted entry. `loaded` is called when all are in. */
   load(id: Buffer, bytes: Buffer): void {
     this.#versions.load(id, bytes, () => ({
-      value: bytes[0] === 0 ? null : this.#value.deserialize(bytes.subarray(1)),
+      value: bytes[0] === 0 ? null : decodeNumbered(this.#value, bytes[0]! - VALUE, bytes.subarray(1)),
     }))
+  }
+
+  loaded(): void {
+    this.#versions.loaded()
   }
 
   /** Since when what is valid is kept. */

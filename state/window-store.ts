@@ -2,10 +2,11 @@
  * Values per key and window start, kept for a time. A start that is `retention` or more behind the greatest one put is
  * gone for every read, as in Kafka Streams' window stores, and is deleted.
  */
-import { bytesOf, type Coder } from './coder.ts'
+import type { Coder } from './coder.ts'
 import { keyNames } from './key-names.ts'
-import type { StoreChange } from './store.ts'
-import { TimedEntries, type TimedEntry } from './timed-entries.ts'
+import { previousLayouts } from './numbered-values.ts'
+import type { StoreChange, StoreRange } from './store.ts'
+import { persistedRanges, TimedEntries, type TimedEntry } from './timed-entries.ts'
 import { decodeTimestamped, encodeTimestamped, type Timestamped } from './timestamped.ts'
 
 export interface WindowEntry<K, V> extends Timestamped<V> {
@@ -33,6 +34,7 @@ export interface WindowStoreOptions<K, V> {
 export class WindowStore<K, V> {
   readonly name: string
   readonly layout: string
+  readonly previousLayouts: readonly string[]
   readonly retention: number
   readonly #key: Coder<K>
   readonly #value: Coder<V>
@@ -48,7 +50,9 @@ export class WindowStore<K, V> {
     this.#value = options.value
     this.#duplicates = options.retainDuplicates ?? false
     const kind = this.#duplicates ? 'window-duplicates-1' : 'window-1'
-    this.layout = `${kind}:${options.key.name}:${options.value.name}`
+    const layoutOf = (value: string): string => `${kind}:${options.key.name}:${value}`
+    this.layout = layoutOf(options.value.name)
+    this.previousLayouts = previousLayouts(options.value, layoutOf)
   }
 
   /** The greatest start put, or deleted; -Infinity before the first. */
@@ -121,17 +125,36 @@ export class WindowStore<K, V> {
     return this.#entries.raiseClock(name, time)
   }
 
+  /** The key's bytes: what its partition is chosen by. */
+  keyBytes(key: K): Buffer {
+    return this.#key.serialize(key)
+  }
+
+  /** Where a key's entries lie in a database, with what else is needed to read them. */
+  persisted(key: K): StoreRange[] {
+    return persistedRanges(this.#id(key))
+  }
+
   takeChanges(): StoreChange[] {
     return this.#entries.takeChanges(entry => encodeTimestamped(this.#value, entry))
   }
 
-  /** Takes in a persisted entry. */
+  /** Takes in a persisted entry, unless it has expired; the clock's comes first. `loaded` is called when all are in. */
   load(id: Buffer, bytes: Buffer): void {
-    this.#entries.load(id, bytes, ({ key, time }) => ({
-      key: this.#key.deserialize(bytesOf(key)),
-      start: time,
-      ...decodeTimestamped(this.#value, bytes),
-    }))
+    this.#entries.load(
+      id,
+      bytes,
+      ({ time }, key) => ({
+        key: this.#key.deserialize(key),
+        start: time,
+        ...decodeTimestamped(this.#value, bytes),
+      }),
+      this.observedTime - this.retention,
+    )
+  }
+
+  loaded(): void {
+    this.#entries.loaded()
   }
 
   #observe(start: number): void {

@@ -7,6 +7,7 @@
  * it has reached: so it is never ahead of the log, and what it lacks is in the changelog.
  */
 import type { Checkpoint, TaskStore } from '../state/store.ts'
+import { layoutHeaders } from './layouts.ts'
 import type { CommittedOffset, Consumer, Producer, ProducerRecord } from './log/log.ts'
 import { changelogTopic } from './plan.ts'
 import type { Task, TaskSnapshot } from './task.ts'
@@ -74,7 +75,12 @@ function changelogRecords(
   const { partition } = task.id
   return [...snapshot.changes].flatMap(([store, changes]) => {
     const topic = changelogTopic(applicationId, store)
-    return changes.map(({ key, value }) => ({ topic, partition, key, value, timestamp }))
+    const first = changes.find(({ value }) => value !== null) ?? changes[0]
+    const headers = layoutHeaders(task.operators.stores.find(each => each.name === store)!)
+    return changes.map(change => {
+      const record = { topic, partition, key: change.key, value: change.value, timestamp }
+      return change === first ? { ...record, headers } : record
+    })
   })
 }
 

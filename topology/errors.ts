@@ -11,9 +11,10 @@ import type { LogErrorCode } from './log/log.ts'
  * - `rejoin`: the work is another member's by now: it is dropped, and the group's next assignment says what is this one's.
  *   (A task is never rebuilt before the group was asked either, see `StreamThread`.)
  * - `poison`: a record is at fault: the failure policy decides about it (failure-policy.ts), and the task goes on
+ * - `leave`: this node cannot run the task: it is left to other members of the group
  * - `stop`: the node ends, with the error as the reason
  */
-export type Recovery = 'rebuild' | 'rejoin' | 'poison' | 'stop'
+export type Recovery = 'rebuild' | 'rejoin' | 'poison' | 'leave' | 'stop'
 
 interface Entry<R extends Recovery> {
   readonly recovery: R
@@ -74,6 +75,8 @@ const table = {
   TOPIC_WRONG_PARTITIONS: 'Delete the topic (tickerwatch reset), or give it the number of partitions named.',
   GROUP_ACTIVE: 'Stop these nodes first; one that was killed is a member until its session of 10 s is over.',
   RESET_REFUSED: 'Name only internal topics of the application; others are yours to delete.',
+  TOPIC_WRONG_CLEANUP:
+    'Give the topic the settings named, with kafka-configs --alter, or delete it (tickerwatch reset): it is made anew.',
   RECORD_UNDECODABLE: poison(
     'Correct its producer; a dead letter is replayed with tickerwatch dead-letters replay.',
   ),
@@ -111,8 +114,13 @@ const table = {
   TASK_MIGRATED: rejoin('The task runs elsewhere now; this node rejoins.'),
   ...stateErrors,
   STATE_CORRUPT: rebuild(stateErrors.STATE_CORRUPT),
+  STATE_TOO_NEW: { recovery: 'leave', remedy: stateErrors.STATE_TOO_NEW },
   STATE_FOREIGN: 'The state directory belongs to another log; it was set aside and is rebuilt.',
-  STATE_TOO_NEW: 'The state was written by a newer version: upgrade this node, or reset the application.',
+  QUERY_STORE_UNKNOWN: 'Name a store that the topology declares.',
+  QUERY_STORE_KIND:
+    'Ask by key or range of a key-value store, by key and time of a window, session or versioned store.',
+  QUERY_ELSEWHERE: 'Ask a node that has the task (metadata says which), or allow a standby to answer.',
+  QUERY_LIMIT_INVALID: 'A limit is a whole number from 1 to 10,000.',
   NODE_STALLED: 'No progress within the watchdog time; the node ends so that a supervisor restarts it.',
 } as const satisfies Record<LogErrorCode, string | Entry<Recovery>> & Record<string, string | Entry<Recovery>>
 

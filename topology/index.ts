@@ -12,6 +12,7 @@ export {
   type SourceOptions,
   TopologyBuilder,
 } from './builder.ts'
+export type { RestoreEvent, RestoreRange } from './changelog-reader.ts'
 export type { PunctuationType } from './clocks.ts'
 export { type Aggregator, CogroupedStream } from './cogrouped.ts'
 export type { ProcessingGuarantee } from './commit.ts'
@@ -60,6 +61,7 @@ export { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 export type { Materialized } from './materialized.ts'
 export { type NodeOptions, type NodeStatus, StreamsNode } from './node.ts'
 export { partitionOf } from './partitioner.ts'
+export type { NodeTasks } from './placement.ts'
 export { changelogTopic, deadLetterTopic, plan } from './plan.ts'
 export type {
   ForwardedRecord,
@@ -70,6 +72,7 @@ export type {
   TableContents,
   ValueProcessorContext,
 } from './processor.ts'
+export type { Answer, KeyOwner, Queries, QueryOptions, RangeOptions, TimeRange } from './queries.ts'
 export type { RecordPosition, StreamRecord } from './record.ts'
 export type { Decision, RecordedInput } from './recorded.ts'
 export {
@@ -80,7 +83,8 @@ export {
   type ResetTo,
   reset,
 } from './reset.ts'
-export { bytes, double, json, long, readyOf, type Serde, string } from './serde.ts'
+export { bytes, double, evolved, json, long, readyOf, type Serde, string, upgraded } from './serde.ts'
+export type { StandbyStatus } from './standby.ts'
 export { KStream } from './stream.ts'
 export {
   type BufferLimits,

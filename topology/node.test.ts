@@ -334,7 +334,7 @@ suite('describe', () => {
     const windows = builder
       .stream('readings', {
         key: string,
-        value: { ...string, deserialize: () => ({ pulse: 1 }), serialize: () => Buffer.alloc(0) },
+        value: { name: 'pulse', deserialize: () => ({ pulse: 1 }), serialize: () => Buffer.alloc(0) },
       })
       .groupByKey()
       .window('minutes', tumbling({ size: '1 m', grace: '5 s' }))

@@ -3,25 +3,21 @@
  * threads' tasks have done, for metrics.
  */
 import type { StateBackend } from '../state/store.ts'
+import type { RestoreEvent } from './changelog-reader.ts'
 import type { ProcessingGuarantee } from './commit.ts'
-import { DEAD_LETTER_OVERHEAD, type DeadLetter } from './dead-letters.ts'
+import type { DeadLetter } from './dead-letters.ts'
 import { TickerError } from './errors.ts'
 import type { FailureHandlers } from './failure-policy.ts'
 import { GlobalState } from './global-state.ts'
 import type { Graph } from './graph.ts'
-import type { Log, TopicDescription } from './log/log.ts'
+import { internalTopics, makeInternalTopics } from './internal-topics.ts'
+import type { Log, TopicDescription, TopicPartition } from './log/log.ts'
 import type { TaskStateStore } from './operators/context.ts'
-import {
-  changelogTopic,
-  deadLetterTopic,
-  externalTopics,
-  type Plan,
-  partitionCounts,
-  plan,
-  repartitionTopic,
-  taskCount,
-} from './plan.ts'
+import { externalTopics, type Plan, partitionCounts, plan, repartitionTopics } from './plan.ts'
+import { Queries } from './queries.ts'
 import type { Decision } from './recorded.ts'
+import { RepartitionPurge } from './repartition-purge.ts'
+import type { StandbyStatus } from './standby.ts'
 import { StreamThread } from './thread.ts'
 import { systemTimers, type Timers } from './timers.ts'
 
@@ -53,6 +49,12 @@ export interface NodeOptions {
    * put out does not depend on when commits come.
    */
   readonly cacheBytes?: number
+  /** Copies of each task's state that other nodes of the application keep up to date, to take it over fast. Default 0. */
+  readonly standbyReplicas?: number
+  /** `host:port` where this node's stores can be read, for the others to know. */
+  readonly endpoint?: string
+  /** Of internal topics. As the cluster's default says, if absent. */
+  readonly replicationFactor?: number
   readonly timers?: Timers
   /** What becomes of records that fail. Default: what cannot be decoded is dead-lettered, all else ends the node. */
   readonly onFailure?: FailureHandlers
@@ -61,11 +63,15 @@ export interface NodeOptions {
   readonly onDeadLetter?: (letter: DeadLetter) => void
   readonly onDecision?: (task: string, store: string, decision: Decision<unknown>) => void
   readonly onRestored?: (task: string, records: number) => void
+  /** How restores go, store by store. */
+  readonly onRestore?: (event: RestoreEvent) => void
 }
 
 /** What the tasks that a node runs now (or ran when it was closed) have done since they began here; sums over tasks. */
 export interface NodeStatus {
   readonly tasks: readonly { readonly name: string; readonly processed: number }[]
+  /** Copies of the state of tasks that run elsewhere; `lag`: how many offsets each lacks, if that is known. */
+  readonly standbys: readonly StandbyStatus[]
   /** Records taken from the input. */
   readonly processed: number
   readonly deadLettered: number
@@ -82,7 +88,9 @@ export class StreamsNode {
   readonly #options: NodeOptions
   readonly #timers: Timers
   readonly #globals: GlobalState
+  readonly #purge: RepartitionPurge
   #thread: StreamThread | undefined
+  #queries: Queries | undefined
   #loop: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #stopping = false
@@ -93,6 +101,13 @@ export class StreamsNode {
     this.#options = options
     this.#timers = options.timers ?? systemTimers
     this.plan = plan(options.topology, options.applicationId, options)
+    this.#purge = new RepartitionPurge({
+      admin: options.log.admin,
+      group: options.applicationId,
+      topics: repartitionTopics(this.plan),
+      timers: this.#timers,
+      onNotice: text => options.onNotice?.(text),
+    })
     this.#globals = new GlobalState(this.plan.globalTables, {
       log: options.log,
       clientId: options.clientId ?? options.applicationId,
@@ -104,7 +119,7 @@ export class StreamsNode {
   /**
    * Makes the internal topics, reads the global tables and joins the group. The topics that the topology reads and writes
    * must exist.
-   * @throws TickerError LOG_UNKNOWN_TOPIC, TOPIC_WRONG_PARTITIONS, TOPOLOGY_NOT_COPARTITIONED
+   * @throws TickerError LOG_UNKNOWN_TOPIC, TOPIC_WRONG_PARTITIONS, TOPIC_WRONG_CLEANUP, TOPOLOGY_NOT_COPARTITIONED
    */
   async start(): Promise<void> {
     const { log, state } = this.#options
@@ -114,14 +129,23 @@ export class StreamsNode {
       this.plan,
       new Map(external.map(each => [each.topic, each.partitions])),
     )
-    const largest = Math.max(...external.map(each => each.batchLimit))
-    const internal = await this.#createInternalTopics(partitions, largest)
+    const internal = await makeInternalTopics(
+      log.admin,
+      internalTopics(this.plan, {
+        partitions,
+        largestBatch: Math.max(...external.map(each => each.batchLimit)),
+        replicationFactor: this.#options.replicationFactor,
+      }),
+    )
     const batchLimits = new Map([...external, ...internal].map(each => [each.topic, each.batchLimit]))
     await this.#globals.start()
     this.#thread = new StreamThread({
       log,
       plan: this.plan,
       clientId: this.#options.clientId ?? applicationId,
+      node: this.#options.clientId ?? applicationId,
+      endpoint: this.#options.endpoint,
+      standbyReplicas: this.#options.standbyReplicas ?? 0,
       guarantee: this.#options.guarantee ?? 'exactly_once',
       commitInterval: this.#options.commitInterval ?? 100,
       sessionTimeout: this.#options.sessionTimeout,
@@ -136,10 +160,22 @@ export class StreamsNode {
         onNotice: text => this.#options.onNotice?.(text),
         onDeadLetter: letter => this.#options.onDeadLetter?.(letter),
         onDecision: (task, store, decision) => this.#options.onDecision?.(task, store, decision),
+        onRestore: event => this.#options.onRestore?.(event),
         onRestored: (task, records) => this.#options.onRestored?.(task, records),
       },
     })
-    await this.#thread.start()
+    const thread = this.#thread
+    this.#queries = new Queries({
+      plan: this.plan,
+      partitions,
+      timers: this.#timers,
+      onNotice: text => this.#options.onNotice?.(text),
+      tasks: () => thread.tasks,
+      standbys: thread.placement.standbys,
+      placement: () => thread.placement.current,
+      storesOf: id => thread.storesOf(id),
+    })
+    await thread.start()
   }
 
   /** Runs until `close`. Rejects with what the node cannot go on from. */
@@ -154,6 +190,7 @@ export class StreamsNode {
    */
   async step(limit?: number): Promise<number> {
     await this.#globals.catchUp()
+    this.#purge.tick(() => this.#inputs())
     return (await this.#thread?.step(0, limit)) ?? 0
   }
 
@@ -172,6 +209,12 @@ export class StreamsNode {
       operators.stores.map(store => ({ partition, store })),
     )
     return [...global, ...local].filter(({ store }) => store.name === name)
+  }
+
+  /** Reads stores here, and says who has the others. @throws TickerError LOG_MISUSED before `start` */
+  get query(): Queries {
+    if (this.#queries === undefined) throw new TickerError('LOG_MISUSED', 'the node is not started')
+    return this.#queries
   }
 
   /** Whether an assignment or a restore is under way. */
@@ -193,6 +236,7 @@ export class StreamsNode {
       tasks.reduce((sum, task) => sum + count(task), 0)
     return {
       tasks: tasks.map(task => ({ name: task.name, processed: task.processed })),
+      standbys: this.#thread?.placement.standbys.status ?? [],
       processed: total(task => task.processed),
       deadLettered: total(task => task.deadLettered),
       skipped: total(task => task.skipped),
@@ -234,6 +278,7 @@ export class StreamsNode {
         this.#final = this.status()
       })
     } finally {
+      await this.#purge.close()
       await this.#globals.close()
     }
   }
@@ -255,9 +300,14 @@ export class StreamsNode {
   async #runThread(): Promise<void> {
     while (!this.#stopping) {
       await this.#thread!.step(IDLE_WAIT)
+      this.#purge.tick(() => this.#inputs())
       // An in-process log answers at once: without this, sockets and timers would wait until the input is empty.
       await new Promise(resolve => setImmediate(resolve))
     }
+  }
+
+  #inputs(): readonly TopicPartition[] {
+    return (this.#thread?.tasks ?? []).flatMap(task => task.inputs)
   }
 
   /** The topics that the application's user made. */
@@ -269,47 +319,5 @@ export class StreamsNode {
         throw new TickerError('LOG_UNKNOWN_TOPIC', `the topic ${topic} does not exist`)
       }),
     )
-  }
-
-  /** @param largest bytes of the largest batch that an input can hold */
-  async #createInternalTopics(
-    partitions: ReadonlyMap<string, number>,
-    largest: number,
-  ): Promise<readonly TopicDescription[]> {
-    const { admin } = this.#options.log
-    const { applicationId, subTopologies } = this.plan
-    const changelogs = subTopologies.flatMap(part =>
-      part.stores.map(store => ({
-        topic: changelogTopic(applicationId, store),
-        partitions: taskCount(part, partitions),
-        config: { 'cleanup.policy': 'compact' },
-      })),
-    )
-    // Records keep their event time, which may be long ago: they must not expire by it.
-    const historical = { 'retention.ms': '-1' }
-    const repartitions = subTopologies.flatMap(part =>
-      part.sources.flatMap(node => {
-        if (node.kind !== 'repartition') return []
-        const topic = repartitionTopic(applicationId, node)
-        return [{ topic, partitions: partitions.get(topic) ?? 1, config: historical }]
-      }),
-    )
-    const deadLetters = {
-      topic: deadLetterTopic(applicationId),
-      partitions: 1,
-      config: { ...historical, 'max.message.bytes': String(largest + DEAD_LETTER_OVERHEAD) },
-    }
-    const wanted = [...changelogs, ...repartitions, deadLetters]
-    await admin.createTopics(wanted)
-    const descriptions: TopicDescription[] = []
-    for (const { topic, partitions: count } of wanted) {
-      const found = await admin.describeTopic(topic)
-      if (found !== undefined) descriptions.push(found)
-      if (found !== undefined && found.partitions !== count) {
-        const message = `${topic} has ${found.partitions} partitions instead of ${count}`
-        throw new TickerError('TOPIC_WRONG_PARTITIONS', message)
-      }
-    }
-    return descriptions
   }
 }

@@ -188,10 +188,14 @@ function clockStore(sources: readonly (SourceNode | RepartitionNode)[]): string 
 
 /** Topics that the application's user makes: all that is read or written but internal ones. */
 export function externalTopics(plan: Plan): readonly string[] {
-  const internal = new Set(repartitionNodes(plan).map(node => repartitionTopic(plan.applicationId, node)))
+  const internal = repartitionTopics(plan)
   const local = plan.subTopologies.flatMap(part => [...part.sourceTopics, ...part.sinkTopics])
   const all = [...local, ...plan.globalTables.map(table => table.topic)]
   return [...new Set(all)].filter(topic => !internal.has(topic))
+}
+
+export function repartitionTopics(plan: Plan): ReadonlySet<string> {
+  return new Set(repartitionNodes(plan).map(node => repartitionTopic(plan.applicationId, node)))
 }
 
 function repartitionNodes(plan: Plan): readonly RepartitionNode[] {

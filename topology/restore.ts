@@ -1,28 +1,39 @@
 /**
- * Brings a task's stores to the last commit: the local database, as far as it goes, then the changelog beyond it.
+ * Brings a task's stores to the last commit: the local database, as far as it goes, then the changelogs beyond it.
  *
  * To be called after the task's producer was initialised (which ends a transaction that a predecessor left open), so that
  * what is read is all there is.
  */
-import type { Checkpoint, StateBackend, StoreChange, TaskStore } from '../state/store.ts'
+import type { Checkpoint, SetAside, StateBackend, TaskStore } from '../state/store.ts'
+import { ChangelogReader, type RestoreEvent } from './changelog-reader.ts'
+import { codeOf } from './errors.ts'
+import { messageOf } from './failure-policy.ts'
+import { checkLayouts, layoutsOf } from './layouts.ts'
 import type { Log } from './log/log.ts'
-import { RecordCursor } from './log/record-batch.ts'
-import { changelogTopic } from './plan.ts'
+import type { TaskStateStore } from './operators/context.ts'
+import { changelogTopic, type TaskId, taskName } from './plan.ts'
+import { readyOf } from './serde.ts'
 import type { Task } from './task.ts'
+import type { Timers } from './timers.ts'
 
-/** Entries applied to the database in one write. */
-const WRITE_SIZE = 10_000
 /** Milliseconds a poll of the changelog waits for more. */
 const POLL_WAIT = 100
+/** Milliseconds between two attempts to open what is still open, and how long it may be. */
+const LOCK_RETRY = 20
+const LOCK_PATIENCE = 10_000
+/** Milliseconds until something that could not be fetched is asked for again. */
+const DECODE_RETRY = 1000
 
 export interface RestoreOptions {
   readonly log: Log
   readonly state: StateBackend
   readonly applicationId: string
   readonly clientId: string
+  readonly timers: Timers
   /** False when the task was taken away meanwhile: restoring stops. */
   readonly wanted: () => boolean
   readonly onNotice: (text: string) => void
+  readonly onRestore?: (event: RestoreEvent) => void
 }
 
 export interface Restored {
@@ -34,108 +45,150 @@ export interface Restored {
 
 /** @throws TickerError, StateError; undefined when no longer wanted (the database is closed) */
 export async function restore(task: Task, options: RestoreOptions): Promise<Restored | undefined> {
-  const { state, onNotice, wanted } = options
-  const database = await state.open(task.name, reason =>
-    onNotice(`the local state of task ${task.name} was set aside and is rebuilt: ${reason}`),
-  )
+  const { wanted } = options
+  const { stores } = task.operators
+  const reader = await openState(task.id, stores, options)
+  if (reader === undefined) return undefined
+  const { database } = reader
   try {
-    let checkpoint = await usable(task, database, options)
-    let records = 0
-    for (const store of task.operators.stores) {
-      const tail = await readTail(task, store.name, database, checkpoint, options)
-      if (tail === undefined) {
-        await database.close()
-        return undefined
-      }
-      checkpoint = tail.checkpoint
-      records += tail.records
-      for await (const entries of database.scan(store.name)) {
-        for (const { key, value } of entries) store.load(key, value)
-      }
+    if ((await reader.catchUp(POLL_WAIT, wanted)) && (await load(stores, database, options))) {
+      for (const decisions of task.operators.decisions) await decisions.restored()
+      if (wanted()) return { database, checkpoint: reader.checkpoint, records: reader.records }
     }
-    for (const decisions of task.operators.decisions) await decisions.restored()
-    if (wanted()) return { database, checkpoint, records }
     await database.close()
     return undefined
+  } catch (error) {
+    await database.close()
+    throw error
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Fills the stores from the database. False when no longer wanted. */
+async function load(
+  stores: readonly TaskStateStore[],
+  database: TaskStore,
+  options: RestoreOptions,
+): Promise<boolean> {
+  for (const store of stores) {
+    for await (const entries of database.scan(store.name)) {
+      for (let at = 0; at < entries.length; ) {
+        if (!options.wanted()) return false
+        at = await loadFrom(store, entries, at, options)
+      }
+    }
+    store.loaded?.()
+  }
+  return true
+}
+
+type Entry = { readonly key: Buffer; readonly value: Buffer }
+
+/** Loads entries beginning at one; answers with the next to load, having waited for what that needs before it can be decoded. */
+export async function loadFrom(
+  store: TaskStateStore,
+  entries: readonly Entry[],
+  start: number,
+  { onNotice, timers }: Pick<RestoreOptions, 'onNotice' | 'timers'>,
+): Promise<number> {
+  let at = start
+  try {
+    for (; at < entries.length; at++) store.load(entries[at]!.key, entries[at]!.value)
+  } catch (error) {
+    const wanted = readyOf(error)
+    if (wanted === undefined) throw error
+    await wanted.catch(async reason => {
+      onNotice(`store ${store.name} cannot decode its contents yet: ${messageOf(reason)}`)
+      await new Promise<void>(resolve => timers.after(DECODE_RETRY, resolve))
+    })
+  }
+  return at
+}
+
+/**
+ * Opens a task's database, if its contents are those of this log and can be read, else a new one, and what brings it up to
+ * date. Undefined when no longer wanted. @throws TickerError STATE_TOO_NEW, STATE_INCOMPATIBLE
+ */
+export async function openState(
+  id: TaskId,
+  stores: readonly TaskStateStore[],
+  options: RestoreOptions,
+): Promise<ChangelogReader | undefined> {
+  const { state, applicationId, onNotice } = options
+  const task = taskName(id)
+  const setAside = (reason: string): void =>
+    onNotice(`the local state of task ${task} was set aside and is rebuilt: ${reason}`)
+  let database = await openWhenFree(task, setAside, options)
+  if (database === undefined) return undefined
+  try {
+    const changelogs = await Promise.all(
+      stores.map(async store => {
+        const topic = changelogTopic(applicationId, store.name)
+        const identity = (await options.log.admin.describeTopic(topic))?.identity ?? ''
+        const bounds = (await options.log.admin.offsets(topic)).find(each => each.partition === id.partition)
+        return { store, identity, end: bounds?.end ?? 0 }
+      }),
+    )
+    const unusable = whyUnusable(database.checkpoint, changelogs)
+    if (unusable !== undefined) {
+      await database.close()
+      await state.setAside(task, unusable.why)
+      setAside(unusable.reason)
+      database = await state.open(task, setAside)
+    }
+    const found = database.checkpoint
+    const byStore = <T>(of: (changelog: (typeof changelogs)[number]) => T): Record<string, T> =>
+      Object.fromEntries(changelogs.map(each => [each.store.name, of(each)]))
+    for (const { store } of changelogs) checkLayouts(store, found?.layouts[store.name] ?? [], task)
+    const checkpoint: Checkpoint = {
+      // A store that the topology no longer has stays named: it may come back.
+      identities: { ...found?.identities, ...byStore(({ identity }) => identity) },
+      layouts: { ...found?.layouts, ...byStore(({ store }) => layoutsOf(store)) },
+      positions: { ...byStore(() => 0), ...found?.positions },
+    }
+    const { partition } = id
+    return new ChangelogReader({ ...options, task, partition, stores, database, checkpoint })
   } catch (error) {
     await database.close()
     throw error
   }
 }
 
-/** The database's checkpoint, if its contents are those of this log and layout; else it is emptied. */
-async function usable(task: Task, database: TaskStore, options: RestoreOptions): Promise<Checkpoint> {
-  const identities: Record<string, string> = {}
-  const layouts: Record<string, string> = {}
-  const positions: Record<string, number> = {}
-  const found = database.checkpoint
-  let same = found !== undefined
-  for (const { name, layout } of task.operators.stores) {
-    const topic = changelogTopic(options.applicationId, name)
-    identities[name] = (await options.log.admin.describeTopic(topic))?.identity ?? ''
-    layouts[name] = layout
-    positions[name] = found?.positions[name] ?? 0
-    const end = await changelogEnd(topic, task, options.log)
-    // A state beyond the changelog's end: the log lost what it had acknowledged.
-    same &&=
-      found?.identities[name] === identities[name] && found.layouts[name] === layout && positions[name] <= end
-  }
-  const checkpoint = { identities, layouts, positions }
-  if (same) return checkpoint
-  for (const name of Object.keys(positions)) positions[name] = 0
-  if (found !== undefined) {
-    options.onNotice(`the local state of task ${task.name} belongs to another log or layout and is rebuilt`)
-    await database.clear()
-  }
-  return checkpoint
-}
-
-async function changelogEnd(topic: string, task: Task, log: Log): Promise<number> {
-  return (await log.admin.offsets(topic)).find(each => each.partition === task.id.partition)?.end ?? 0
-}
-
-/** Applies the changelog beyond the checkpoint to the database. Undefined when no longer wanted. */
-async function readTail(
-  task: Task,
-  store: string,
-  database: TaskStore,
-  checkpoint: Checkpoint,
-  options: RestoreOptions,
-): Promise<{ checkpoint: Checkpoint; records: number } | undefined> {
-  const tp = { topic: changelogTopic(options.applicationId, store), partition: task.id.partition }
-  const bounds = (await options.log.admin.offsets(tp.topic)).find(each => each.partition === tp.partition)
-  let position = Math.max(checkpoint.positions[store] ?? 0, bounds?.start ?? 0)
-  const end = bounds?.end ?? 0
-  if (position >= end) return { checkpoint, records: 0 }
-  const reader = await options.log.reader({ clientId: options.clientId })
-  const cursor = new RecordCursor()
-  let changes: StoreChange[] = []
-  let records = 0
-  const flush = async (): Promise<void> => {
-    checkpoint = { ...checkpoint, positions: { ...checkpoint.positions, [store]: position } }
-    await database.write(new Map([[store, changes]]), checkpoint)
-    changes = []
-  }
-  try {
-    reader.seek(tp, position)
-    while (position < end) {
-      if (!options.wanted()) return undefined
-      for (const batch of await reader.poll(POLL_WAIT)) {
-        cursor.reset(batch, position)
-        while (cursor.next()) {
-          changes.push({
-            key: Buffer.from(cursor.key ?? []),
-            value: cursor.value && Buffer.from(cursor.value),
-          })
-          records++
-        }
-        position = batch.lastOffset + 1
-      }
-      if (changes.length >= WRITE_SIZE) await flush()
+/** The task may have run here, or been a standby, until just now: its database is about to be closed. */
+async function openWhenFree(
+  task: string,
+  onSetAside: (reason: string) => void,
+  { state, timers, wanted }: RestoreOptions,
+): Promise<TaskStore | undefined> {
+  const deadline = timers.now() + LOCK_PATIENCE
+  while (wanted()) {
+    try {
+      return await state.open(task, onSetAside)
+    } catch (error) {
+      if (codeOf(error) !== 'STATE_LOCKED' || timers.now() >= deadline) throw error
     }
-    await flush()
-  } finally {
-    await reader.close()
+    await new Promise<void>(resolve => timers.after(LOCK_RETRY, resolve))
   }
-  return { checkpoint, records }
+  return undefined
+}
+
+/** A store that the checkpoint does not name is new, and empty. */
+function whyUnusable(
+  checkpoint: Checkpoint | undefined,
+  changelogs: readonly { store: TaskStateStore; identity: string; end: number }[],
+): { why: SetAside; reason: string } | undefined {
+  for (const { store, identity, end } of changelogs) {
+    const { [store.name]: known } = checkpoint?.identities ?? {}
+    if (known === undefined) continue
+    if (known !== identity)
+      return { why: 'foreign', reason: `the changelog of store ${store.name} is that of another log` }
+    const position = checkpoint?.positions[store.name] ?? 0
+    // The log has lost what it had acknowledged, or the directory was copied from elsewhere.
+    if (position > end) {
+      const reason = `it reflects the changelog of store ${store.name} up to ${position}, which ends at ${end}`
+      return { why: 'future', reason }
+    }
+  }
+  return undefined
 }

@@ -1,7 +1,11 @@
 /** How keys and values become bytes and back. */
+import type { PreviousCoder } from '../state/coder.ts'
+
 export interface Serde<T> {
   /** For describe() and layout ids: changes when the bytes' meaning changes. */
   readonly name: string
+  /** What stores wrote values as before: see `evolved`. */
+  readonly previous?: readonly PreviousCoder<T>[]
   serialize(value: T): Buffer
   /**
    * Throws on bytes that are no `T`. What it throws may carry a promise `ready` (a schema must be fetched first):
@@ -14,6 +18,20 @@ export interface Serde<T> {
 export function readyOf(error: unknown): Promise<void> | undefined {
   if (typeof error !== 'object' || error === null || !('ready' in error)) return undefined
   return error.ready instanceof Promise ? error.ready : undefined
+}
+
+/**
+ * A serde for values in stores that had other bytes in earlier versions of the application. A store reads both, and
+ * rewrites a value when it changes; a node of the earlier version leaves tasks with new values to others.
+ * @param previous the oldest first. The list only grows: a value's place in it is written with the value.
+ */
+export function evolved<T>(serde: Serde<T>, previous: readonly PreviousCoder<T>[]): Serde<T> {
+  return { ...serde, previous }
+}
+
+/** A serde of an earlier version, and what its values are now: for `evolved`. */
+export function upgraded<A, T>(serde: Serde<A>, upgrade: (value: A) => T): PreviousCoder<T> {
+  return { name: serde.name, deserialize: bytes => upgrade(serde.deserialize(bytes)) }
 }
 
 /** UTF-8 text. */

@@ -1,5 +1,6 @@
 /** From a task to one that runs: its producer initialised, its stores restored, its positions found. */
 import type { Checkpoint, StateBackend, TaskStore } from '../state/store.ts'
+import type { RestoreEvent } from './changelog-reader.ts'
 import type { CommitScope, ProcessingGuarantee } from './commit.ts'
 import { TickerError } from './errors.ts'
 import type { Consumer, Log, Producer, TopicPartition } from './log/log.ts'
@@ -29,6 +30,7 @@ export interface StartOptions {
   readonly listener: {
     onNotice(text: string): void
     onRestored(task: string, records: number): void
+    onRestore(event: RestoreEvent): void
   }
   /** False once the task was taken away. */
   readonly wanted: () => boolean
@@ -57,8 +59,9 @@ export async function startTask(task: Task, options: StartOptions): Promise<Runn
       task.inputs.map(tp => tp.topic),
     )
     checkWanted()
-    const { onNotice } = listener
-    const restored = await restore(task, { log, state, applicationId, clientId, wanted, onNotice })
+    const { onNotice, onRestore } = listener
+    const where = { log, state, applicationId, clientId, timers }
+    const restored = await restore(task, { ...where, wanted, onNotice, onRestore })
     database = restored?.database
     checkWanted()
     if (restored === undefined) throw new TickerError('TASK_MIGRATED', `task ${task.name} was taken away`)

@@ -19,39 +19,35 @@
  * - *a heartbeat before a second attempt*: it answers for a generation that is over, so the attempt looks whether another
  *   assignment came meanwhile before it leaves the task to the next one.
  */
-import type { StateBackend } from '../state/store.ts'
-import { stickyAssignor } from './assignor.ts'
 import type { TableView } from './change.ts'
+import type { RestoreEvent } from './changelog-reader.ts'
 import { commit, type ProcessingGuarantee } from './commit.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import { recoveryOf, TickerError } from './errors.ts'
-import type { FailureHandlers } from './failure-policy.ts'
-import type { Assignment, Consumer, Log, TopicPartition } from './log/log.ts'
+import { type FailureHandlers, messageOf } from './failure-policy.ts'
+import type { Assignment, Consumer, TopicPartition } from './log/log.ts'
 import type { RecordBatch } from './log/record-batch.ts'
+import type { TaskStateStore } from './operators/context.ts'
 import type { CacheBudget } from './operators/record-cache.ts'
-import { type Plan, type SubTopology, type TaskId, taskName } from './plan.ts'
+import { type SubTopology, type TaskId, taskName } from './plan.ts'
 import { PoisonRecords } from './poison.ts'
 import type { Decision } from './recorded.ts'
 import { type Running, release, startTask } from './start-task.ts'
 import { Task } from './task.ts'
-import type { Timers } from './timers.ts'
+import { TaskPlacement, type TaskPlacementOptions } from './task-placement.ts'
 
 /** Failures of a task in a row, without a commit between, after which the thread gives up. */
 const ATTEMPTS = 10
 /** Records a task takes before the others have their turn. */
 const TURN = 1000
 
-export interface ThreadOptions {
-  readonly log: Log
-  readonly plan: Plan
-  /** Unique among the members of the group. */
-  readonly clientId: string
+export interface ThreadOptions
+  extends Omit<TaskPlacementOptions, 'storesOf' | 'running' | 'rejoin' | 'onNotice'> {
   readonly guarantee: ProcessingGuarantee
   /** Milliseconds from one commit of a task to the next. */
   readonly commitInterval: number
   /** Milliseconds; the log's default if undefined. */
   readonly sessionTimeout: number | undefined
-  readonly state: StateBackend
   /** Partitions of all topics the topology reads and writes. */
   readonly partitions: ReadonlyMap<string, number>
   /** Bytes of the largest batch that each of them takes. */
@@ -61,7 +57,6 @@ export interface ThreadOptions {
   readonly globals: ReadonlyMap<string, TableView>
   /** Bytes of updates that the record caches of its tables may hold back; 0 for none. */
   readonly cacheBytes: number
-  readonly timers: Timers
   readonly listener: ThreadListener
 }
 
@@ -71,6 +66,7 @@ export interface ThreadListener {
   onDeadLetter(letter: DeadLetter): void
   onDecision(task: string, store: string, decision: Decision<unknown>): void
   onRestored(task: string, records: number): void
+  onRestore(event: RestoreEvent): void
 }
 
 export class StreamThread {
@@ -87,6 +83,8 @@ export class StreamThread {
   readonly #cacheBudget: CacheBudget | undefined
   /** What made a task fail, by its name; kept while it stays here. */
   readonly #poison = new Map<string, PoisonRecords>()
+  /** Standbys, and what the group is told of tasks. */
+  readonly placement: TaskPlacement
   #consumer: Consumer | undefined
   /** Assignments not acted on yet, the newest last. */
   #assigned: Assignment[] = []
@@ -101,19 +99,24 @@ export class StreamThread {
     this.#options = options
     const { cacheBytes } = options
     this.#cacheBudget = cacheBytes > 0 ? { limit: cacheBytes, used: 0 } : undefined
+    this.placement = new TaskPlacement({
+      ...options,
+      onNotice: text => options.listener.onNotice(text),
+      storesOf: id => this.storesOf(id),
+      running: () => new Map([...this.#running].map(([name, { checkpoint }]) => [name, checkpoint])),
+      rejoin: () => this.#consumer?.rejoin(),
+    })
   }
 
   /** Joins the group. */
   async start(): Promise<void> {
     const { log, plan, clientId, sessionTimeout } = this.#options
-    const { applicationId } = plan
-    const groups = plan.subTopologies.map(part => part.sourceTopics)
+    await this.placement.start()
     this.#consumer = await log.consumer({
-      group: applicationId,
+      ...this.placement.membership,
+      group: plan.applicationId,
       clientId,
-      topics: groups.flat(),
       sessionTimeout,
-      assignor: stickyAssignor(groups),
       onAssigned: assignment => {
         this.#generation++
         this.#assigned.push(assignment)
@@ -129,6 +132,11 @@ export class StreamThread {
 
   get tasks(): readonly Task[] {
     return [...this.#running.values()].map(each => each.task)
+  }
+
+  /** New, empty stores of a task. */
+  storesOf(id: TaskId): readonly TaskStateStore[] {
+    return this.#newTask(id, new PoisonRecords()).operators.stores
   }
 
   /** Whether anything goes on beside the loop, or an assignment waits to be acted on. */
@@ -177,7 +185,7 @@ export class StreamThread {
       committed()
     } finally {
       this.#dropAll()
-      await Promise.all(this.#ending.values())
+      await Promise.all([...this.#ending.values(), this.placement.close()])
       await this.#consumer?.close()
     }
   }
@@ -251,6 +259,7 @@ export class StreamThread {
    */
   #rebalance(): void {
     const shares = this.#assigned.map(({ partitions }) => this.#tasksOf(partitions))
+    const newest = this.#assigned.at(-1)!
     this.#assigned = []
     const stays = (name: string): boolean => shares.every(share => share.has(name))
     for (const name of [...this.#starting.keys()]) if (!stays(name)) this.#abandon(name)
@@ -259,6 +268,7 @@ export class StreamThread {
       if (stays(running.task.name)) this.#seekAndResume(running)
       else this.#drop(running)
     }
+    this.placement.assigned(newest)
     for (const [name, id] of shares.at(-1) ?? []) {
       if (!this.#running.has(name) && !this.#starting.has(name)) this.#begin(id)
     }
@@ -280,13 +290,15 @@ export class StreamThread {
     const isCurrent = (): boolean => this.#starting.get(name)?.token === token
     const wanted = (): boolean =>
       isCurrent() && !this.#lost && this.#assigned.every(each => this.#tasksOf(each.partitions).has(name))
+    const poison = this.#poison.get(name) ?? new PoisonRecords()
+    this.#poison.set(name, poison)
     const start = async (): Promise<void> => {
       await this.#ending.get(name)
       for (let failure = cause; isCurrent(); ) {
         if (failure !== undefined) await this.#backOff(name, failure)
         try {
           if (failure !== undefined && !(await this.#isMember())) break
-          const running = await startTask(this.#newTask(id), {
+          const running = await startTask(this.#newTask(id, poison), {
             ...this.#options,
             consumer: this.#consumer!,
             wanted,
@@ -296,7 +308,7 @@ export class StreamThread {
           else this.#drop(running)
           break
         } catch (error) {
-          if (!wanted()) break
+          if (!wanted() || this.placement.leaves(name, error)) break
           failure = error
         }
       }
@@ -344,11 +356,9 @@ export class StreamThread {
     }
   }
 
-  #newTask(id: TaskId): Task {
+  #newTask(id: TaskId, poison: PoisonRecords): Task {
     const { log, plan, partitions, batchLimits, failureHandlers, globals, timers, listener } = this.#options
     const part: SubTopology = plan.subTopologies[id.subTopology]!
-    const poison = this.#poison.get(taskName(id)) ?? new PoisonRecords()
-    this.#poison.set(taskName(id), poison)
     return new Task({
       id,
       part,
@@ -393,6 +403,7 @@ export class StreamThread {
   #drop(running: Running): void {
     const { name } = running.task
     this.#running.delete(name)
+    this.placement.dropped(name, running.checkpoint)
     running.task.close()
     this.#endsWith(name, release(running))
   }
@@ -407,8 +418,4 @@ export class StreamThread {
       })
     this.#ending.set(name, ended)
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -32,6 +32,8 @@ export interface ProducerRecord {
 export interface TopicSpec {
   readonly topic: string
   readonly partitions: number
+  /** As the cluster's default says, if absent. */
+  readonly replicationFactor?: number | undefined
   /** Kafka's topic settings, such as `cleanup.policy`; a log ignores those it has no meaning for. */
   readonly config?: Readonly<Record<string, string>>
 }
@@ -74,6 +76,8 @@ export interface Admin {
   ): Promise<readonly { readonly partition: number; readonly position: number }[]>
   /** Who belongs to the group now; nobody where there is no such group. */
   members(group: string): Promise<readonly { readonly memberId: string; readonly clientId: string }[]>
+  /** Deletes the records before these positions, for every reader. */
+  deleteRecords(before: readonly CommittedOffset[]): Promise<void>
   /** The group's committed positions; a partition without one is absent. */
   committed(group: string, topics: readonly string[]): Promise<readonly CommittedOffset[]>
   /** Commits positions in the name of a group without members. @throws TickerError LOG_FAILED while it has members */
@@ -91,29 +95,41 @@ export interface Assignment {
   readonly generation: number
   readonly memberId: string
   readonly partitions: readonly TopicPartition[]
+  /** What the leader of the group told this member (`ConsumerOptions.tell`). */
+  readonly metadata?: string | undefined
 }
 
 /**
  * Divides the partitions among the members: a pure function, so that it can be tested without a group.
  * `members` come sorted by id; each topic's partition count is given. Every partition must go to exactly one member.
  */
-export type Assignor = (
-  members: readonly GroupMember[],
-  topics: ReadonlyMap<string, number>,
-) => ReadonlyMap<string, readonly TopicPartition[]>
+export type Assignor = (members: readonly GroupMember[], topics: ReadonlyMap<string, number>) => Shares
 
 export interface GroupMember {
   readonly memberId: string
   readonly clientId: string
   /** What the member owned before this rebalance, for sticky assignment; empty for a newcomer. */
   readonly owned: readonly TopicPartition[]
+  /** What it tells the others (`ConsumerOptions.metadata`). */
+  readonly metadata?: string | undefined
 }
+
+/** One member's partitions, by member id. */
+export type Shares = ReadonlyMap<string, readonly TopicPartition[]>
 
 export interface ConsumerOptions {
   readonly group: string
   readonly clientId: string
   readonly topics: readonly string[]
   readonly assignor: Assignor
+  /** What this member tells the others: asked whenever it joins a generation. */
+  readonly metadata?: () => string
+  /** What the leader of the group tells each member beside its share, by member id. Pure, as the assignor is. */
+  readonly tell?: (
+    members: readonly GroupMember[],
+    shares: Shares,
+    topics: ReadonlyMap<string, number>,
+  ) => ReadonlyMap<string, string>
   /** Milliseconds without a heartbeat after which the group takes a member for dead. Default 10,000. */
   readonly sessionTimeout?: number
   /**
@@ -148,6 +164,8 @@ export interface Consumer {
   commit(offsets: readonly CommittedOffset[]): Promise<void>
   /** Tells the group that this member lives, and finds out whether it still belongs. @throws TickerError LOG_REBALANCED, LOG_FENCED */
   heartbeat(): Promise<void>
+  /** Asks the group for a new division of the work, because what this member tells the others has changed. */
+  rejoin(): void
   /** Leaves the group. */
   close(): Promise<void>
 }

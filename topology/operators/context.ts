@@ -9,12 +9,16 @@ import type { Timers } from '../timers.ts'
 import type { AsyncOperator, Collector, Operator, OutputPort } from './operator.ts'
 import type { CacheBudget, RecordCache } from './record-cache.ts'
 
-/** A store as the task sees it: filled entry by entry on restore, and giving up its changes at a commit. */
+/** A store as the task sees it: filled entry by entry on restore, in the order of their keys, and giving up its changes at a commit. */
 export interface TaskStateStore {
   readonly name: string
   /** Changes when the bytes change meaning. */
   readonly layout: string
+  /** Those that it still reads, the oldest first; see layouts.ts. */
+  readonly previousLayouts?: readonly string[]
   load(key: Buffer, value: Buffer): void
+  /** All entries are in. */
+  loaded?(): void
   takeChanges(): { readonly key: Buffer; readonly value: Buffer | null }[]
 }
 

@@ -108,6 +108,16 @@ export function adminContract(kit: Kit): void {
       ])
     })
 
+    test('deletes the records before a position', async () => {
+      const topic = await newTopic()
+      const producer = await newProducer()
+      await sendValues(producer, topic, 'a')
+      await sendValues(producer, topic, 'b')
+      await kit.log.admin.deleteRecords([{ topic, partition: 0, position: 1 }])
+      await until('the new start', async () => (await kit.log.admin.offsets(topic))[0]?.start === 1)
+      expect(await values(topic)).toEqual(['b'])
+    })
+
     test('knows no positions of a group that never was, nor of one that was deleted', async () => {
       const topic = await newTopic()
       const group = unique('group')

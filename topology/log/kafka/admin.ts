@@ -14,6 +14,9 @@ const INTERVAL = 20
 /** Milliseconds that an open transaction is waited for. */
 const STABLE_TIMEOUT = 1_000
 const UNKNOWN_TOPIC = 3
+const LEADER_NOT_AVAILABLE = 5
+/** A replication factor. */
+const CLUSTER_DEFAULT = -1
 /** Kafka's default of `max.message.bytes`, for a broker that keeps its settings to itself. */
 const DEFAULT_BATCH_LIMIT = 1_048_588
 /** A setting of the topic itself, not a default (DescribeConfigs). */
@@ -32,13 +35,12 @@ export class KafkaAdmin implements Admin {
   async createTopics(topics: readonly TopicSpec[]): Promise<void> {
     const present = new Set(await this.listTopics())
     const missing = topics.filter(each => !present.has(each.topic))
-    for (const { topic, partitions, config = {} } of missing) {
+    for (const { topic, partitions, replicationFactor = CLUSTER_DEFAULT, config = {} } of missing) {
       const configEntries = Object.entries({ ...EVENT_TIME, ...config }).map(([name, value]) => ({
         name,
         value,
       }))
-      // Replication as the cluster's default says.
-      const wanted = { topic, numPartitions: partitions, replicationFactor: -1, configEntries }
+      const wanted = { topic, numPartitions: partitions, replicationFactor, configEntries }
       await this.#cluster.retrying(`cannot create topic ${topic}`, async () => {
         try {
           await (await this.#cluster.controller()).createTopics({ topics: [wanted], timeout: TIMEOUT })
@@ -146,6 +148,18 @@ export class KafkaAdmin implements Admin {
         throw new TickerError('LOG_FAILED', `${doing}: it has members`, { cause: error })
       }
     })
+  }
+
+  async deleteRecords(before: readonly CommittedOffset[]): Promise<void> {
+    for (const { topic, partition, position } of before) {
+      const partitions = [{ partition, offset: String(position) }]
+      await this.#cluster.retrying(`cannot delete records of ${topic}/${partition}`, async () => {
+        await this.#cluster.know([topic])
+        const leader = this.#cluster.leader(topic, partition)
+        if (leader === undefined) throw createErrorFromCode(LEADER_NOT_AVAILABLE)
+        await (await this.#cluster.broker(leader)).deleteRecords({ topics: [{ topic, partitions }] })
+      })
+    }
   }
 
   /**

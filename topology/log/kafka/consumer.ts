@@ -91,6 +91,11 @@ export class KafkaConsumer implements Consumer {
     await this.#membership.heartbeat()
   }
 
+  rejoin(): void {
+    this.#checkOpen()
+    this.#membership.rejoin()
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true

@@ -1,10 +1,11 @@
 /**
  * What members of a group tell each other, in the format of Kafka's consumers (so that Kafka's own tools can show it),
- * with a part of our own: `userData` is JSON and says what a member owned, for sticky assignment.
+ * with a part of our own: `userData` is JSON and says what a member owned, for sticky assignment, and what its owner has to
+ * tell; in an assignment it is what the leader tells the member.
  */
 import { AssignerProtocol } from 'kafkajs'
 import { z } from 'zod'
-import type { Assignor, GroupMember, TopicPartition } from '../log.ts'
+import type { Assignment, ConsumerOptions, GroupMember, TopicPartition } from '../log.ts'
 
 /** Members of a group must agree on it. */
 export const PROTOCOL_NAME = 'tickerwatch'
@@ -13,6 +14,7 @@ const userData = z.object({
   clientId: z.string(),
   owned: z.record(z.string(), z.array(z.number())),
   generation: z.number(),
+  metadata: z.string().default(''),
 })
 
 export interface Subscription {
@@ -21,10 +23,12 @@ export interface Subscription {
   readonly owned: readonly TopicPartition[]
   /** In which it owned them; -1 for a newcomer. */
   readonly generation: number
+  /** What the consumer's owner tells the other members. */
+  readonly metadata: string
 }
 
-export function encodeSubscription({ clientId, topics, owned, generation }: Subscription): Buffer {
-  const data = JSON.stringify({ clientId, owned: byTopic(owned), generation })
+export function encodeSubscription({ topics, owned, ...rest }: Subscription): Buffer {
+  const data = JSON.stringify({ ...rest, owned: byTopic(owned) })
   return AssignerProtocol.MemberMetadata.encode({
     version: 0,
     topics: [...topics],
@@ -35,31 +39,34 @@ export function encodeSubscription({ clientId, topics, owned, generation }: Subs
 export function decodeSubscription(metadata: Buffer): Subscription {
   const decoded = AssignerProtocol.MemberMetadata.decode(metadata)
   if (decoded === null) throw new Error('a member of the group says nothing about itself')
-  const { clientId, owned, generation } = userData.parse(JSON.parse(decoded.userData.toString()))
-  return { clientId, topics: decoded.topics, owned: flat(owned), generation }
+  const { owned, ...rest } = userData.parse(JSON.parse(decoded.userData.toString()))
+  return { ...rest, topics: decoded.topics, owned: flat(owned) }
 }
 
-export function encodeAssignment(partitions: readonly TopicPartition[]): Buffer {
+/** @param metadata what the leader tells the member */
+export function encodeAssignment(partitions: readonly TopicPartition[], metadata = ''): Buffer {
   return AssignerProtocol.MemberAssignment.encode({
     version: 0,
     assignment: byTopic(partitions),
-    userData: Buffer.alloc(0),
+    userData: Buffer.from(metadata),
   })
 }
 
-export function decodeAssignment(bytes: Buffer): TopicPartition[] {
-  return flat(AssignerProtocol.MemberAssignment.decode(bytes)?.assignment ?? {})
+export function decodeAssignment(bytes: Buffer): Pick<Assignment, 'partitions' | 'metadata'> {
+  const decoded = AssignerProtocol.MemberAssignment.decode(bytes)
+  return { partitions: flat(decoded?.assignment ?? {}), metadata: decoded?.userData.toString() ?? '' }
 }
 
 /** @throws what the assignor throws, or an Error when it did not give every partition to exactly one member */
 export function assign(
   members: readonly { readonly memberId: string; readonly subscription: Subscription }[],
   topics: ReadonlyMap<string, number>,
-  assignor: Assignor,
+  { assignor, tell }: Pick<ConsumerOptions, 'assignor' | 'tell'>,
 ): { memberId: string; memberAssignment: Buffer }[] {
   const sorted = members
-    .map(({ memberId, subscription: { clientId, owned, generation } }): GroupMember => {
-      return { memberId, clientId, owned: owned.filter(tp => !isOwnedSince(tp, generation, members)) }
+    .map(({ memberId, subscription: { clientId, owned, generation, metadata } }): GroupMember => {
+      const still = owned.filter(tp => !isOwnedSince(tp, generation, members))
+      return { memberId, clientId, owned: still, metadata }
     })
     .sort((a, b) => (a.memberId < b.memberId ? -1 : 1))
   const shares = assignor(sorted, topics)
@@ -71,9 +78,10 @@ export function assign(
   const doubled = given.find((name, index) => given.indexOf(name) !== index)
   if (missing !== undefined) throw new Error(`${missing} was given to no member`)
   if (doubled !== undefined) throw new Error(`${doubled} was given to two members`)
+  const told = tell?.(sorted, shares, topics)
   return sorted.map(({ memberId }) => ({
     memberId,
-    memberAssignment: encodeAssignment(shares.get(memberId) ?? []),
+    memberAssignment: encodeAssignment(shares.get(memberId) ?? [], told?.get(memberId)),
   }))
 }
 

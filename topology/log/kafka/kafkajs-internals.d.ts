@@ -83,6 +83,9 @@ declare module 'kafkajs/src/cluster/index.js' {
       }[]
       timeout: number
     }): Promise<void>
+    deleteRecords(request: {
+      topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[]
+    }): Promise<void>
     deleteTopics(request: { topics: readonly string[]; timeout: number }): Promise<void>
     describeConfigs(request: { resources: readonly { type: number; name: string }[] }): Promise<{
       resources: readonly {

@@ -96,6 +96,15 @@ export class Membership {
     })
   }
 
+  /**
+   * Joins again, as the same member. The group divides the work anew because the subscription differs from the last one: by
+   * the generation it names, if by nothing else.
+   */
+  rejoin(): void {
+    this.#assignment = undefined
+    this.#hurry()
+  }
+
   /** Leaves the group, so that the others need not wait for the session to expire. */
   async close(): Promise<void> {
     this.#closed = true
@@ -190,6 +199,7 @@ export class Membership {
       topics,
       owned: this.#owned,
       generation: this.#generation ?? -1,
+      metadata: this.#options.metadata?.() ?? '',
     })
     const joined = await coordinator.joinGroup({
       groupId: group,
@@ -208,19 +218,20 @@ export class Membership {
       groupAssignment: shares,
     })
     if (this.#closed) return
-    const partitions = decodeAssignment(memberAssignment)
+    const { partitions, metadata: told } = decodeAssignment(memberAssignment)
     // Joined but not told the share of: in that generation others may have worked on what this member still holds.
     const missed = this.#generation !== undefined && joined.generationId > this.#generation + 1
     this.#generation = joined.generationId
     this.#owned = partitions
     if (missed) this.#options.onLost?.()
-    this.#assignment = { generation: joined.generationId, memberId: joined.memberId, partitions }
+    const { generationId, memberId } = joined
+    this.#assignment = { generation: generationId, memberId, partitions, metadata: told }
     this.#options.onAssigned(this.#assignment)
   }
 
   /** Leads the group: divides what its members subscribe to. */
   async #divide(members: readonly { memberId: string; memberMetadata: Buffer }[]) {
-    const { joining, assignor, group } = this.#options
+    const { joining, group } = this.#options
     try {
       const decoded = members.map(({ memberId, memberMetadata }) => ({
         memberId,
@@ -232,7 +243,7 @@ export class Membership {
       return assign(
         decoded,
         new Map(topics.map(topic => [topic, joining.partitions(topic).length])),
-        assignor,
+        this.#options,
       )
     } catch (error) {
       if (isTemporary(error) || answerOf(error) !== undefined) throw error

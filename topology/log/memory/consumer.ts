@@ -82,6 +82,11 @@ export class MemoryConsumer implements Consumer {
     if (this.#rejoinIfLost() || this.#group.isRebalancing) throw this.#rebalanced()
   }
 
+  rejoin(): void {
+    this.#checkOpen()
+    this.#group.rejoin()
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -96,6 +101,8 @@ export class MemoryConsumer implements Consumer {
       clientId: this.#options.clientId,
       topics: this.#options.topics,
       assignor: this.#options.assignor,
+      metadata: this.#options.metadata,
+      tell: this.#options.tell,
       sessionTimeout: this.#options.sessionTimeout ?? 10_000,
       assignment: undefined,
       cancelExpiry: undefined,

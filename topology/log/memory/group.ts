@@ -1,5 +1,12 @@
 import { TickerError } from '../../errors.ts'
-import type { Assignment, Assignor, CommittedOffset, TopicPartition } from '../log.ts'
+import type {
+  Assignment,
+  Assignor,
+  CommittedOffset,
+  ConsumerOptions,
+  Shares,
+  TopicPartition,
+} from '../log.ts'
 import type { Broker } from './broker.ts'
 import type { Partition } from './partition.ts'
 
@@ -9,6 +16,8 @@ export interface Member {
   readonly clientId: string
   readonly topics: readonly string[]
   readonly assignor: Assignor
+  readonly metadata: ConsumerOptions['metadata']
+  readonly tell: ConsumerOptions['tell']
   readonly sessionTimeout: number
   /** Its share; undefined until the first rebalance. */
   assignment: Assignment | undefined
@@ -56,6 +65,11 @@ export class Group {
     member.cancelExpiry?.()
     this.#members.delete(memberId)
     this.#scheduleRebalance()
+  }
+
+  /** Divides the work anew, as soon as may be. */
+  rejoin(): void {
+    if (this.hasMembers) this.#scheduleRebalance()
   }
 
   isMember(memberId: string): boolean {
@@ -120,9 +134,18 @@ export class Group {
     this.#generation++
     const members = [...this.#members.values()].sort((a, b) => (a.memberId < b.memberId ? -1 : 1))
     if (members.length === 0) return
-    let shares: ReadonlyMap<string, readonly TopicPartition[]>
+    let shares: Shares
+    let told: ReadonlyMap<string, string> | undefined
     try {
-      shares = this.#assign(members)
+      const topics = this.#topicsOf(members)
+      const known = members.map(({ memberId, clientId, assignment, metadata }) => ({
+        memberId,
+        clientId,
+        owned: assignment?.partitions ?? [],
+        metadata: metadata?.(),
+      }))
+      shares = this.#checked(members[0]!.assignor(known, topics), topics)
+      told = members[0]!.tell?.(known, shares, topics)
     } catch (cause) {
       const error = new TickerError('LOG_MISUSED', `the assignor of group ${this.name} failed: ${cause}`, {
         cause,
@@ -135,6 +158,7 @@ export class Group {
         generation: this.#generation,
         memberId: member.memberId,
         partitions: shares.get(member.memberId) ?? [],
+        metadata: told?.get(member.memberId),
       }
       member.assignment = assignment
       member.onAssigned(assignment)
@@ -142,19 +166,16 @@ export class Group {
     this.#broker.waiters.notify()
   }
 
-  #assign(members: readonly Member[]): ReadonlyMap<string, readonly TopicPartition[]> {
+  #topicsOf(members: readonly Member[]): ReadonlyMap<string, number> {
     const topics = new Map<string, number>()
     for (const name of new Set(members.flatMap(member => member.topics))) {
       topics.set(name, this.#broker.findTopic(name)?.partitions ?? 0)
     }
-    const shares = members[0]!.assignor(
-      members.map(({ memberId, clientId, assignment }) => ({
-        memberId,
-        clientId,
-        owned: assignment?.partitions ?? [],
-      })),
-      topics,
-    )
+    return topics
+  }
+
+  /** @throws Error unless every partition was given to exactly one member */
+  #checked(shares: Shares, topics: ReadonlyMap<string, number>): Shares {
     const given = new Set<string>()
     for (const { topic, partition } of [...shares.values()].flat()) {
       const name = nameOf(topic, partition)

@@ -120,6 +120,10 @@ function adminOf(broker: Broker): Admin {
     async setPositions(group, positions) {
       broker.setPositions(group, positions)
     },
+    async deleteRecords(before) {
+      for (const { position, ...tp } of before) broker.partition(tp).deleteBefore(position)
+      broker.waiters.notify()
+    },
     async committed(group, topics) {
       return broker.findGroup(group)?.committed(topics) ?? []
     },

@@ -165,6 +165,13 @@ export class Partition {
     return this.bytes <= bytes
   }
 
+  /** Forgets what lies before the offset, in whole batches. */
+  deleteBefore(offset: number): void {
+    this.start = Math.max(this.start, Math.min(offset, this.stableEnd))
+    const dropped = this.#batches.splice(0, this.#indexOf(this.start))
+    for (const batch of dropped) this.bytes -= batch.bytes.length
+  }
+
   #compactIfDue(): void {
     if (!this.#retention.compacted || this.bytes < 2 * this.#bytesAfterCompaction + COMPACTION_SLACK) return
     this.#batches = compact(this.#batches, this.stableEnd, this.#now() - this.#retention.tombstoneAge)

@@ -150,7 +150,7 @@ export class Cluster {
   #run(machine: Machine): void {
     const { simulation, scenario, log, ledger, topology, mutant } = this.#options
     const { random } = simulation
-    const { sessionTimeout, guarantee, commitInterval } = scenario
+    const { sessionTimeout, guarantee, commitInterval, standbyReplicas } = scenario
     const process: Process = {
       name: `${machine.name}#${++machine.incarnations}`,
       alive: true,
@@ -174,6 +174,7 @@ export class Cluster {
       state: mutant.state?.(disk, process) ?? disk,
       guarantee,
       commitInterval,
+      standbyReplicas,
       timers,
       onNotice: text => simulation.note(`${process.name}: ${text}`),
       onRestored: (task, records) => simulation.note(`${process.name} restored ${task}: ${records} records`),

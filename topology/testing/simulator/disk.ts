@@ -58,6 +58,9 @@ export class Disk {
     return {
       description: 'simulated disk',
       open: async (task, onSetAside) => this.#open(task, onSetAside),
+      setAside: async task => {
+        this.#databases.delete(task)
+      },
       list: async () => [...this.#databases.keys()].sort(),
       destroy: async task => {
         if (this.#databases.get(task)?.opened !== undefined)

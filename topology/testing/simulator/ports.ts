@@ -53,6 +53,7 @@ export function simulatedLog(options: LogPortOptions): Log {
       setPositions: (group, positions) =>
         call('committed', () => admin.setPositions(group, positions), logFailure),
       committed: (group, topics) => call('committed', () => admin.committed(group, topics), logFailure),
+      deleteRecords: before => call('createTopics', () => admin.deleteRecords(before), logFailure),
       deleteGroup: group => call('committed', () => admin.deleteGroup(group), logFailure),
     },
     consumer: consumerOptions => simulatedConsumer(consumerOptions, options),
@@ -163,6 +164,8 @@ async function simulatedConsumer(
           }),
         logFailure,
       ),
+    // A member asks for it on its own connection, and hears of what became of it as of any assignment.
+    rejoin: () => inner.rejoin(),
     heartbeat: () =>
       call(
         'heartbeat',
@@ -247,9 +250,20 @@ export function simulatedState(inner: StateBackend, options: PortOptions): State
   return {
     description: inner.description,
     open: async (task, onSetAside) => {
-      const open = (): Promise<TaskStore> => inner.open(task, onSetAside)
-      return simulatedStore(task, await call('open', open, diskFailure), options)
+      let opened: TaskStore | undefined
+      const open = async (): Promise<TaskStore> => {
+        opened = await inner.open(task, onSetAside)
+        return opened
+      }
+      try {
+        return simulatedStore(task, await call('open', open, diskFailure), options)
+      } catch (error) {
+        // A disk that refuses holds no lock.
+        await opened?.close()
+        throw error
+      }
     },
+    setAside: (task, why) => call('clear', () => inner.setAside(task, why), diskFailure),
     list: () => call('open', () => inner.list(), diskFailure),
     destroy: task => call('clear', () => inner.destroy(task), diskFailure),
   }

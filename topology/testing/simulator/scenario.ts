@@ -20,6 +20,8 @@ export interface Scenario {
   readonly duration: number
   readonly records: readonly InputRecord[]
   readonly faults: readonly Fault[]
+  /** Copies of each task's state on other nodes. */
+  readonly standbyReplicas: number
 }
 
 /** Operators whose results can be judged although records may be processed twice. */
@@ -82,5 +84,6 @@ export function scenarioOf(seed: number): Scenario {
       duration,
     }),
     faults: randomFaults(random, { count: below(12), duration, sessionTimeout }),
+    standbyReplicas: below(2),
   }
 }

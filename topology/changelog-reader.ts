@@ -1,0 +1,242 @@
+/**
+ * Applies a task's changelogs to its database: those of all its stores through one reader, in one pass, in large
+ * batches, each written with the positions it reaches. So whoever stops in the middle goes on from there.
+ *
+ * A running task's database is brought to the end of its changelogs once, before the task starts (restore.ts); a standby's
+ * is kept there (standby.ts).
+ */
+import type { Checkpoint, StoreChange, TaskStore } from '../state/store.ts'
+import { checkHeader } from './layouts.ts'
+import type { CommittedOffset, Log, Reader } from './log/log.ts'
+import { type RecordBatch, RecordCursor } from './log/record-batch.ts'
+import type { TaskStateStore } from './operators/context.ts'
+import { changelogTopic } from './plan.ts'
+import type { Timers } from './timers.ts'
+
+/** Entries, and bytes of them, applied to the database in one write. */
+const WRITE_SIZE = 20_000
+const WRITE_BYTES = 8 << 20
+/** Milliseconds between two reports of progress. */
+const REPORT_INTERVAL = 1000
+
+/** What is being restored: a store's changelog, from where it is read and to where. */
+export interface RestoreRange {
+  readonly task: string
+  readonly store: string
+  readonly topic: string
+  readonly partition: number
+  /** Offsets of the first record wanted, and behind the last. */
+  readonly start: number
+  readonly end: number
+}
+
+/** How a restore goes: Kafka Streams' StateRestoreListener as one call. A store that lacks nothing begins and ends at once. */
+export interface RestoreEvent extends RestoreRange {
+  readonly type: 'start' | 'progress' | 'end'
+  /** Read so far. */
+  readonly records: number
+  readonly bytes: number
+  /** Offsets not read yet; records at most. */
+  readonly left: number
+  /** Milliseconds since the start. */
+  readonly elapsed: number
+}
+
+export interface ChangelogReaderOptions {
+  readonly log: Log
+  readonly applicationId: string
+  readonly clientId: string
+  readonly timers: Timers
+  readonly task: string
+  readonly partition: number
+  readonly stores: readonly TaskStateStore[]
+  readonly database: TaskStore
+  /** What the database holds. */
+  readonly checkpoint: Checkpoint
+  readonly onRestore?: ((event: RestoreEvent) => void) | undefined
+}
+
+/** One store's changelog. */
+interface Changelog {
+  readonly store: TaskStateStore
+  readonly topic: string
+  position: number
+  /** As far as is known. */
+  end: number
+  /** Read, not written yet. */
+  changes: StoreChange[]
+  /** Of a restore under way. */
+  range: RestoreRange
+  records: number
+  bytes: number
+  done: boolean
+}
+
+export class ChangelogReader {
+  readonly #options: ChangelogReaderOptions
+  readonly #changelogs: readonly Changelog[]
+  readonly #cursor = new RecordCursor()
+  #reader: Reader | undefined
+  #checkpoint: Checkpoint
+  #pending = 0
+  #pendingBytes = 0
+  #startedAt = 0
+  #reportedAt = 0
+  /** Read since it was made. */
+  records = 0
+
+  constructor(options: ChangelogReaderOptions) {
+    this.#options = options
+    this.#checkpoint = options.checkpoint
+    this.#changelogs = options.stores.map(store => {
+      const topic = changelogTopic(options.applicationId, store.name)
+      const position = options.checkpoint.positions[store.name] ?? 0
+      const range = {
+        task: options.task,
+        store: store.name,
+        topic,
+        partition: options.partition,
+        start: position,
+        end: 0,
+      }
+      return { store, topic, position, end: 0, changes: [], range, records: 0, bytes: 0, done: false }
+    })
+  }
+
+  get database(): TaskStore {
+    return this.#options.database
+  }
+
+  /** What the database holds now. */
+  get checkpoint(): Checkpoint {
+    return this.#checkpoint
+  }
+
+  /** Offsets between what was read and the ends, as they were when they were last asked for. */
+  get lag(): number {
+    return this.#changelogs.reduce((sum, { position, end }) => sum + Math.max(0, end - position), 0)
+  }
+
+  /** Asks where the changelogs end, and begin: what was compacted or deleted cannot be read. */
+  async findEnds(): Promise<void> {
+    for (const changelog of this.#changelogs) {
+      const bounds = await this.#options.log.admin.offsets(changelog.topic)
+      const found = bounds.find(each => each.partition === this.#options.partition)
+      changelog.end = found?.end ?? 0
+      if (changelog.position < (found?.start ?? 0)) {
+        changelog.position = found?.start ?? 0
+        const { topic, position } = changelog
+        this.#reader?.seek({ topic, partition: this.#options.partition }, position)
+      }
+    }
+  }
+
+  /**
+   * Reads up to what is now the end of each changelog. False when it stopped because `wanted` turned false.
+   * @throws TickerError STATE_TOO_NEW, STATE_INCOMPATIBLE, or what the log or the disk throws
+   */
+  async catchUp(pollWait: number, wanted: () => boolean): Promise<boolean> {
+    await this.findEnds()
+    this.#begin()
+    while (this.lag > 0) {
+      if (!wanted()) return false
+      for (const batch of await (await this.#open()).poll(pollWait)) this.take(batch)
+      if (this.#pending >= WRITE_SIZE || this.#pendingBytes >= WRITE_BYTES) await this.flush()
+    }
+    await this.flush()
+    return wanted()
+  }
+
+  async close(): Promise<void> {
+    await this.#reader?.close()
+    this.#reader = undefined
+  }
+
+  async #open(): Promise<Reader> {
+    if (this.#reader !== undefined) return this.#reader
+    const { log, clientId } = this.#options
+    const reader = await log.reader({ clientId })
+    for (const { position, ...tp } of this.positions) reader.seek(tp, position)
+    this.#reader = reader
+    return reader
+  }
+
+  /** Where each changelog is to be read from. */
+  get positions(): readonly CommittedOffset[] {
+    const { partition } = this.#options
+    return this.#changelogs.map(({ topic, position }) => ({ topic, partition, position }))
+  }
+
+  /**
+   * Takes in a batch of one of the changelogs; those of others are none of its business. It is written with the next `flush`.
+   * @throws TickerError STATE_TOO_NEW, STATE_INCOMPATIBLE
+   */
+  take(batch: RecordBatch): void {
+    const changelog = this.#changelogs.find(({ topic }) => topic === batch.topic)
+    if (changelog === undefined || batch.lastOffset < changelog.position) return
+    const cursor = this.#cursor.reset(batch, changelog.position)
+    // A chunk of the log's memory is not kept for one of its records.
+    while (cursor.next()) {
+      if (cursor.hasHeaders()) checkHeader(changelog.store, cursor.headers(), this.#options.task)
+      const key = Buffer.from(cursor.key ?? [])
+      const value = cursor.value && Buffer.from(cursor.value)
+      changelog.changes.push({ key, value })
+      changelog.records++
+      changelog.bytes += key.length + (value?.length ?? 0)
+      this.#pendingBytes += key.length + (value?.length ?? 0)
+      this.#pending++
+      this.records++
+    }
+    changelog.position = batch.lastOffset + 1
+    changelog.end = Math.max(changelog.end, changelog.position)
+  }
+
+  /** Writes what was taken in, with the positions that it reaches. */
+  async flush(): Promise<void> {
+    const positions = { ...this.#checkpoint.positions }
+    let moved = false
+    for (const { store, position } of this.#changelogs) {
+      moved ||= positions[store.name] !== position
+      positions[store.name] = position
+    }
+    if (moved) {
+      const changes = new Map(this.#changelogs.map(each => [each.store.name, each.changes]))
+      for (const changelog of this.#changelogs) changelog.changes = []
+      this.#pending = 0
+      this.#pendingBytes = 0
+      const checkpoint = { ...this.#checkpoint, positions }
+      await this.#options.database.write(changes, checkpoint)
+      this.#checkpoint = checkpoint
+    }
+    this.#report()
+  }
+
+  #begin(): void {
+    this.#startedAt = this.#options.timers.now()
+    this.#reportedAt = this.#startedAt
+    for (const changelog of this.#changelogs) {
+      changelog.range = { ...changelog.range, start: changelog.position, end: changelog.end }
+      changelog.records = 0
+      changelog.bytes = 0
+      changelog.done = false
+      const { start, end } = changelog.range
+      const left = Math.max(0, end - start)
+      this.#options.onRestore?.({ ...changelog.range, type: 'start', records: 0, bytes: 0, left, elapsed: 0 })
+    }
+  }
+
+  #report(): void {
+    const { timers, onRestore } = this.#options
+    const now = timers.now()
+    const isDue = now - this.#reportedAt >= REPORT_INTERVAL
+    if (isDue) this.#reportedAt = now
+    for (const changelog of this.#changelogs) {
+      const { range, records, bytes, position } = changelog
+      const left = Math.max(0, range.end - position)
+      if (changelog.done || (left > 0 && !isDue)) continue
+      changelog.done = left === 0
+      const elapsed = now - this.#startedAt
+      onRestore?.({ ...range, type: left === 0 ? 'end' : 'progress', records, bytes, left, elapsed })
+    }
+  }
+}

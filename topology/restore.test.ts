@@ -1,0 +1,98 @@
+import { expect, it, describe as suite } from 'vitest'
+import { memoryBackend, type TaskStore } from '../state/index.ts'
+import { changelogTopic } from './index.ts'
+import { countingLog, expectedCounts, inputs, run } from './testing/counting-node.ts'
+
+suite('a restore', () => {
+  it('reads no more than the changelogs beyond the local state, and tells of each store', async () => {
+    const [log, state, older] = [await countingLog(), memoryBackend(), memoryBackend()]
+    await run({ log, state: older, values: inputs(300) })
+    await run({ log, state, values: inputs(20, 300) })
+    const again = await run({ log, state })
+    expect(again.read).toBe(0)
+    expect(again.counts).toEqual(expectedCounts(inputs(320)))
+
+    const behind = await run({ log, state: older })
+    expect(behind.counts).toEqual(again.counts)
+    expect(behind.windows).toEqual(again.windows)
+    // 20 keys were counted, in one minute, and a clock moved on; commits in between write some of it twice.
+    expect(behind.read).toBeGreaterThanOrEqual(2 * 20)
+    expect(behind.read).toBeLessThan(3 * 20 + 20)
+    for (const store of ['counts', 'minutes']) {
+      const topic = changelogTopic('app', store)
+      const [start, end] = behind.events.filter(event => event.store === store)
+      const [bounds] = await log.admin.offsets(topic)
+      expect(start).toMatchObject({ type: 'start', task: '0_0', topic, partition: 0, end: bounds?.end })
+      expect(start?.start).toBeGreaterThan(0)
+      expect(end).toMatchObject({ type: 'end', start: start?.start, end: bounds?.end, left: 0 })
+    }
+    await log.close()
+  })
+
+  it('rebuilds everything from the changelogs where there is no local state', async () => {
+    const log = await countingLog()
+    const first = await run({ log, state: memoryBackend(), values: inputs(300) })
+    const second = await run({ log, state: memoryBackend() })
+    expect(second.counts).toEqual(expectedCounts(inputs(300)))
+    expect(second.windows).toEqual(first.windows)
+    expect(second.read).toBeGreaterThan(50)
+    await log.close()
+  })
+
+  it('loads no window that has expired, and deletes it where it is persisted', async () => {
+    const [log, state] = [await countingLog(), memoryBackend()]
+    // The window store keeps ten minutes: what a lost deletion has left there is older.
+    await run({ log, state, values: [...inputs(1), { key: 'k1', timestamp: 3_600_000 }] })
+    const database = await state.open('0_0')
+    const whole = await keysOf(database)
+    const stale = { key: windowId('k0', 0), value: Buffer.alloc(16) }
+    await database.write(new Map([['minutes', [stale]]]), database.checkpoint!)
+    expect(await keysOf(database)).toHaveLength(whole.length + 1)
+    await database.close()
+    const { windows } = await run({ log, state, values: [{ key: 'k1', timestamp: 3_600_001 }] })
+    expect(windows.map(({ key, start }) => [key, start])).toEqual([['k1', 3_600_000]])
+    const reopened = await state.open('0_0')
+    expect(await keysOf(reopened)).toEqual(whole)
+    await reopened.close()
+    await log.close()
+  })
+
+  it('takes no state of another log, nor one that is ahead of its changelog', async () => {
+    const [log, other, state] = [await countingLog(), await countingLog(), memoryBackend()]
+    await run({ log, state, values: inputs(300) })
+    const foreign = await run({ log: other, state, values: inputs(10) })
+    expect(foreign.notices.join()).toContain(
+      'set aside and is rebuilt: the changelog of store counts is that of another log',
+    )
+    expect(foreign.counts).toEqual(expectedCounts(inputs(10)))
+
+    const database = await state.open('0_0')
+    const { identities, layouts, positions } = database.checkpoint!
+    const counts = positions.counts! + 1000
+    await database.write(new Map(), { identities, layouts, positions: { ...positions, counts } })
+    await database.close()
+    const future = await run({ log: other, state })
+    expect(future.notices.join()).toContain(
+      `it reflects the changelog of store counts up to ${counts}, which ends at`,
+    )
+    expect(future.counts).toEqual(foreign.counts)
+    await log.close()
+    await other.close()
+  })
+})
+
+/** As a window store persists it. */
+function windowId(key: string, start: number): Buffer {
+  const out = Buffer.alloc(21 + key.length)
+  out[0] = 1
+  out.writeUInt32BE(key.length, 1)
+  out.write(key, 5)
+  out.writeBigInt64BE(BigInt(start), 5 + key.length)
+  return out
+}
+
+async function keysOf(database: TaskStore): Promise<Buffer[]> {
+  const keys: Buffer[] = []
+  for await (const chunk of database.scan('minutes')) for (const { key } of chunk) keys.push(key)
+  return keys
+}
