@@ -8,6 +8,7 @@ import {
   type Input,
   inputs,
   isDone,
+  standbysCaughtUp,
   write,
 } from './testing/counting-node.ts'
 
@@ -36,8 +37,10 @@ async function cluster(log: Log): Promise<readonly StreamsNode[]> {
     .toEqual([1, 2])
   await write(log, values, PARTITIONS)
   await expect.poll(() => isDone(nodes[0]!), { timeout: 10_000 }).toBe(true)
-  const lags = () => nodes.flatMap(node => node.status().standbys.map(({ lag }) => lag))
-  await expect.poll(lags, { timeout: 10_000 }).toEqual([0, 0, 0])
+  const caughtUp = async () =>
+    (await Promise.all(nodes.map(node => standbysCaughtUp(node, log)))).every(each => each)
+  await expect.poll(caughtUp, { timeout: 10_000 }).toBe(true)
+  expect(nodes.flatMap(node => node.status().standbys)).toHaveLength(PARTITIONS)
   return nodes
 }
 

@@ -52,7 +52,7 @@ export interface Answer<T> {
   readonly value: T
   readonly task: string
   readonly from: 'active' | 'standby'
-  /** Offsets of the changelogs that it does not reflect yet, as far as known; 0 for the task itself. */
+  /** Offsets of the changelogs that it does not reflect yet, as known at most a second ago; 0 for the task itself. */
   readonly lag: number
   /** What it reflects: of the task, up to where in its inputs; of a standby, up to where in the changelogs. */
   readonly positions: readonly CommittedOffset[]

@@ -8,6 +8,7 @@ import {
   expectedCounts,
   inputs,
   isDone,
+  standbysCaughtUp,
   write,
 } from './testing/counting-node.ts'
 
@@ -52,7 +53,8 @@ const standbysOf = ({ node }: Running) =>
     .status()
     .standbys.map(({ name }) => name)
     .sort()
-const isCaughtUp = ({ node }: Running) => node.status().standbys.every(({ lag }) => lag === 0)
+const areCaughtUp = async (log: Log, ...nodes: readonly Running[]) =>
+  (await Promise.all(nodes.map(({ node }) => standbysCaughtUp(node, log)))).every(each => each)
 
 suite('standbys', () => {
   it('are kept by the other node, follow what is committed, and are taken over without reading it again', async () => {
@@ -62,7 +64,7 @@ suite('standbys', () => {
     await expect.poll(() => [standbysOf(a), standbysOf(b)]).toEqual([tasksOf(b), tasksOf(a)])
     await write(log, inputs(2000), PARTITIONS)
     await expect.poll(() => isDone(a.node), { timeout: 10_000 }).toBe(true)
-    await expect.poll(() => isCaughtUp(a) && isCaughtUp(b), { timeout: 10_000 }).toBe(true)
+    await expect.poll(() => areCaughtUp(log, a, b), { timeout: 10_000 }).toBe(true)
     const moved = tasksOf(a)
     b.events.length = 0
     await a.stop()
@@ -82,9 +84,7 @@ suite('standbys', () => {
     const nodes = [await start(log, 'a'), await start(log, 'b'), await start(log, 'c'), await start(log, 'd')]
     await expect.poll(() => nodes.map(node => tasksOf(node).length)).toEqual([1, 1, 1, 1])
     await write(log, inputs(500), PARTITIONS)
-    await expect
-      .poll(() => nodes.every(isCaughtUp) && nodes.every(node => standbysOf(node).length === 1))
-      .toBe(true)
+    await expect.poll(() => nodes.every(node => standbysOf(node).length === 1)).toBe(true)
     await expect.poll(() => isDone(nodes[0]!.node), { timeout: 10_000 }).toBe(true)
     const [task] = tasksOf(nodes[0]!)
     const heir = nodes.find(node => standbysOf(node).includes(task!))!
@@ -104,7 +104,7 @@ suite('standbys', () => {
     await expect.poll(() => standbysOf(b).length).toBe(2)
     await write(log, inputs(100), PARTITIONS)
     await expect.poll(() => isDone(a.node), { timeout: 10_000 }).toBe(true)
-    await expect.poll(() => isCaughtUp(b)).toBe(true)
+    await expect.poll(() => areCaughtUp(log, b)).toBe(true)
     // Only the standbys of b write now: its own tasks have nothing to do.
     failures = 1
     const [partition] = tasksOf(a).map(name => Number(name.slice(2)))
@@ -113,7 +113,9 @@ suite('standbys', () => {
     await expect
       .poll(() => notices.join())
       .toContain(`the standby of task 0_${partition} does not go on: the disk is tired`)
-    await expect.poll(() => standbysOf(b).length === 2 && isCaughtUp(b), { timeout: 10_000 }).toBe(true)
+    await expect
+      .poll(async () => standbysOf(b).length === 2 && (await areCaughtUp(log, b)), { timeout: 10_000 })
+      .toBe(true)
     await a.stop()
     await expect.poll(() => tasksOf(b).length).toBe(PARTITIONS)
     expect(countsOf(b.node)).toEqual(expectedCounts([...inputs(100), ...own]))

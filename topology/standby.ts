@@ -33,14 +33,16 @@ export interface StandbyOptions extends Omit<RestoreOptions, 'wanted' | 'onResto
 /** How far a standby is. */
 export interface StandbyStatus {
   readonly name: string
-  /** Offsets between what it has and the ends of the changelogs; undefined before it was first asked. */
+  /** Offsets between what it has and the ends of the changelogs, known at most a second ago; undefined before that. */
   readonly lag: number | undefined
+  /** Up to where in the changelogs it reaches. */
+  readonly positions: readonly CommittedOffset[]
 }
 
 /** What an open standby has. */
 export interface StandbyState {
   readonly database: TaskStore
-  /** Offsets that it lacks. */
+  /** Offsets that it lacks, known at most a second ago. */
   readonly lag: number
   /** Up to where in the changelogs it reaches. */
   readonly positions: readonly CommittedOffset[]
@@ -86,6 +88,7 @@ export class StandbyTasks {
     return [...this.#open.values()].map(({ name, changelogs, looked }) => ({
       name,
       lag: looked ? changelogs.lag : undefined,
+      positions: changelogs.positions,
     }))
   }
 

@@ -60,6 +60,18 @@ export async function isDone(node: StreamsNode): Promise<boolean> {
   return (await node.lag()).every(({ end, position }) => position === end)
 }
 
+/** Whether the node's standbys hold all that is committed. */
+export async function standbysCaughtUp(node: StreamsNode, log: Log): Promise<boolean> {
+  for (const { lag, positions } of node.status().standbys) {
+    if (lag !== 0) return false
+    for (const { topic, partition, position } of positions) {
+      const bounds = (await log.admin.offsets(topic)).find(each => each.partition === partition)
+      if (position !== bounds?.end) return false
+    }
+  }
+  return true
+}
+
 /** What the node's tasks have counted, by key. */
 export function countsOf(node: StreamsNode): Record<string, number> {
   const counts: Record<string, number> = {}
