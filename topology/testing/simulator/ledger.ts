@@ -36,6 +36,8 @@ export class Ledger {
   /** When a call of a process's producer last failed, and when the group last confirmed that the process belongs to it. */
   readonly #failed = new Map<string, number>()
   readonly #confirmed = new Map<Process, number>()
+  /** The partitions whose positions were last committed under a transactional id. */
+  readonly #used = new Map<string, readonly string[]>()
   /** Generation in which a process began the transaction at hand. */
   readonly #began = new Map<string, number>()
   readonly #positions = new Map<string, number>()
@@ -100,9 +102,11 @@ export class Ledger {
   /** A process is about to fence whoever uses this transactional id. */
   initialises(process: Process, transactionalId: string): void {
     const failedAt = this.#failed.get(`${process.name} ${transactionalId}`)
-    if (failedAt !== undefined && (this.#confirmed.get(process) ?? 0) < failedAt)
+    const hasAsked = failedAt === undefined || (this.#confirmed.get(process) ?? 0) >= failedAt
+    const isOwner = (this.#used.get(transactionalId) ?? []).every(name => this.#owners.get(name) === process)
+    if (!hasAsked && !isOwner)
       this.violated(
-        `7: ${process.name} initialises ${transactionalId} anew and has not asked whether it belongs to the group`,
+        `7: ${process.name} fences the owner of ${transactionalId} and has not asked whether it belongs to the group`,
       )
   }
 
@@ -141,6 +145,7 @@ export class Ledger {
       }
       this.#positions.set(name, offset.position)
     }
+    if (transactionalId !== undefined) this.#used.set(transactionalId, offsets.map(nameOf))
     this.commits.push({ process, offsets, processed: this.processedBy(process).length })
   }
 
