@@ -48,6 +48,15 @@ const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve)
 const codeOf = (error: unknown): unknown => (error instanceof TickerError ? error.code : error)
 
 describe('mapBatch', () => {
+  it('tells everyone who waits that a call has failed', async () => {
+    const { batch, calls, give } = operator()
+    give(1, 2, 3, 4)
+    const waiting = [batch.relieve(), batch.drain()].map(each => each.catch(codeOf))
+    calls[0]!.reject(new Error('no answer'))
+    expect(await Promise.all(waiting)).toEqual(['BATCH_FAILED', 'BATCH_FAILED'])
+    expect(() => batch.handOn()).toThrow('no answer')
+  })
+
   it('calls for a full batch at once, and for the rest when it is drained', async () => {
     const { batch, calls, results, give } = operator()
     give(1, null, 2, 3)

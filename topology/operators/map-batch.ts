@@ -66,9 +66,11 @@ export function mapBatch(
   }
 
   const handOn = (): void => {
-    while (flights[0]?.answer !== undefined) {
-      const { batch, answer } = flights.shift()!
-      if (answer === undefined || 'error' in answer) throw answer?.error
+    for (let first = flights[0]; first?.answer !== undefined; first = flights[0]) {
+      const { batch, answer } = first
+      // It stays the first, for all who wait: one of them alone would leave the others waiting for nothing.
+      if ('error' in answer) throw answer.error
+      flights.shift()
       pending -= batch.length
       for (const [i, item] of batch.entries()) {
         result.key = item.key
