@@ -48,12 +48,17 @@ async function run(options: WatchOptions): Promise<void> {
     guarantee,
     onNotice: text => console.error(text),
   })
-  await node.start()
-  const running = node.run()
-  const stopped = new Promise<void>(resolve => stop.addEventListener('abort', () => resolve()))
-  await Promise.race([running, stopped])
-  await node.close()
-  await log.close()
+  try {
+    await node.start()
+    const stopped = new Promise<void>(resolve => {
+      if (stop.aborted) resolve()
+      stop.addEventListener('abort', () => resolve())
+    })
+    await Promise.race([node.run(), stopped])
+  } finally {
+    await node.close()
+    await log.close()
+  }
 }
 
 function event(name: string, ...detail: readonly (string | number)[]): void {
