@@ -2,23 +2,10 @@
  * The peer's workload on this engine, as one process that runs until SIGTERM and prints a line
  * `EVENT name epoch-ms detail` for each event worth measuring. See ../README.md.
  */
-import { writeSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { stopSignal } from '../../cli/stop-signal.ts'
-import { rocksdbBackend } from '../../state/index.ts'
-import { type ProcessingGuarantee, StreamsNode } from '../../topology/index.ts'
-import { kafkaLog } from '../../topology/log/kafka/kafka-log.ts'
-import { onnxScorer } from './scorer.ts'
-import { watchTopology } from './topology.ts'
-
-interface WatchOptions {
-  readonly brokers: string
-  readonly applicationId: string
-  readonly stateDir: string
-  readonly model: string
-  readonly guarantee: ProcessingGuarantee
-  readonly threads: number
-}
+import { event } from './event.ts'
+import watchNode, { type WatchOptions } from './node.ts'
 
 export async function main(words: readonly string[]): Promise<void> {
   event('MAIN')
@@ -38,16 +25,8 @@ export async function main(words: readonly string[]): Promise<void> {
 
 async function run(options: WatchOptions): Promise<void> {
   const stop = stopSignal()
-  const { applicationId, guarantee } = options
-  const log = await kafkaLog({ brokers: options.brokers.split(','), clientId: applicationId })
-  const node = new StreamsNode({
-    topology: await watchTopology(await onnxScorer(options.model), () => event('FIRST_RECORD')),
-    applicationId,
-    log,
-    state: rocksdbBackend(options.stateDir),
-    guarantee,
-    onNotice: text => console.error(text),
-  })
+  const context = { clientId: options.applicationId, listener: { onNotice: console.error } }
+  const { node, close } = await watchNode(options, context)
   try {
     await node.start()
     const stopped = new Promise<void>(resolve => {
@@ -57,12 +36,8 @@ async function run(options: WatchOptions): Promise<void> {
     await Promise.race([node.run(), stopped])
   } finally {
     await node.close()
-    await log.close()
+    await close()
   }
-}
-
-function event(name: string, ...detail: readonly (string | number)[]): void {
-  writeSync(1, `${['EVENT', name, Date.now(), ...detail].join(' ')}\n`)
 }
 
 function parseThreads(text: string): number {

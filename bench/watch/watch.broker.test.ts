@@ -74,6 +74,12 @@ describe.skipIf(reason !== undefined)(`on Kafka ${reason ?? ''}`, () => {
     expect(await once(again, 'exit')).toEqual([0, null])
     expect(text).toMatch(/^EVENT MAIN \d+\n/)
     expect(text).toMatch(/^EVENT FIRST_RECORD \d+$/m)
+    for (const name of ['RESTORE_START', 'RESTORE_END']) {
+      const restored = [
+        ...text.matchAll(new RegExp(`^EVENT ${name} \\d+ watch-motion-changelog-(\\d) \\d+$`, 'gm')),
+      ]
+      expect(restored.map(([, partition]) => partition).sort()).toEqual(['0', '1', '2', '3'])
+    }
 
     const expected = await recompute(input, { model, readingSchema: join(schemas, 'SensorReading.avsc') })
     const topics = [...expected.values()].map(({ topic }) => topic)
