@@ -107,13 +107,18 @@ export class TaskClocks {
     const { id, staysCancelled, now } = options
     // One that was cancelled a moment ago begins anew.
     const kept = this.#forgotten.delete(`punctuation/${id}`) ? undefined : this.#kept(id)
-    const goesOn = kept?.type === type && kept.interval === interval
+    const isCancelled = kept?.due === null && !staysCancelled
+    const goesOn = kept?.type === type && kept.interval === interval && !isCancelled
     const time = type === 'streamTime' ? this.streamTime : now
     const due = goesOn ? (kept.due ?? NEVER) : firstDue(type, interval, start, time)
     const scheduled: Scheduled = { ...punctuation, id, staysCancelled, due }
+    // One that was cancelled and stays so is in the way of a new one.
+    if (id !== undefined) this.#scheduled = this.#scheduled.filter(each => each.id !== id)
     this.#scheduled.push(scheduled)
     this.#findNext(type)
     return () => {
+      // Its name may be another one's by now.
+      if (!this.#scheduled.includes(scheduled)) return
       scheduled.due = NEVER
       // One that stays cancelled is kept: a restart must find that it was.
       if (id === undefined || !staysCancelled) {
@@ -124,9 +129,8 @@ export class TaskClocks {
     }
   }
 
-  /** Whether a punctuation of this id is scheduled, cancelled ones that stay so included. */
   isScheduled(id: string): boolean {
-    return this.#scheduled.some(each => each.id === id)
+    return this.#scheduled.some(each => each.id === id && each.due !== NEVER)
   }
 
   /**
