@@ -72,9 +72,12 @@ function withoutExample(signatures: readonly Signature[]): string[] {
 function operators(): readonly Signature[] {
   const files = sources.map(file => documentedIn(read(file)))
   const classes = files.flatMap(file => file.classes)
-  const handles = new Set(
-    classes.filter(each => each.builtFrom === 'TopologyBuilder').map(each => each.name),
-  ).add('TopologyBuilder')
+  /** Its own constructor says so, or that of a class it extends. */
+  const isBuilt = (name: string | undefined): boolean => {
+    const found = classes.find(each => each.name === name)
+    return found !== undefined && (found.builtFrom === 'TopologyBuilder' || isBuilt(found.extends))
+  }
+  const handles = new Set(classes.map(({ name }) => name).filter(isBuilt)).add('TopologyBuilder')
   const isHandle = ({ of }: Signature): boolean => of !== undefined && handles.has(of)
   const methods = files.flatMap(file => file.signatures).filter(isHandle)
   const functions = ['topology/windows.ts', 'topology/suppressed.ts']
@@ -85,6 +88,14 @@ function operators(): readonly Signature[] {
 
 describe('every operator', () => {
   it('has an example', () => expect(withoutExample(operators())).toEqual([]))
+
+  it('is looked at, wherever its class has it from', () => {
+    const names = operators().map(({ name }) => name)
+    const some = ['StatelessOperators.filter', 'StreamJoins.outerJoin', 'KStream.toTable', 'KTable.suppress']
+    expect(names).toEqual(
+      expect.arrayContaining([...some, 'WindowedStream.collect', 'TopologyBuilder.table']),
+    )
+  })
 
   it('is found out if it has none', () => {
     const source = `

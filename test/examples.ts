@@ -78,10 +78,10 @@ export async function tryOut(
     const printed = run.stdout.map((line): string[] => JSON.parse(line))
     if (run.code !== 0 || printed.length !== examples.length)
       throw new Error(`the examples ended with ${run.code}: ${run.stderr.join('\n')}`)
-    const name = /\.tickerwatch\/examples-\w+\/example-(\d+)\.ts\(\d+/g
+    const place = /\.tickerwatch\/examples-\w+\/example-(\d+)\.ts\(\d+,\d+\)/g
     return {
       printed,
-      complaints: complaints.map(line => line.replace(name, (_, i) => `${examples[Number(i)]?.at} (`)),
+      complaints: complaints.map(line => line.replace(place, (_, i) => `${examples[Number(i)]?.at}`)),
     }
   } finally {
     await rm(directory, { recursive: true })
