@@ -64,12 +64,15 @@ export class TopologyBuilder {
   readonly #nodes: GraphNode[] = []
   /** Those of its nodes. A handle of another builder has others, even if they are named alike. */
   readonly #outputs = new WeakSet<Output>()
+  /** What streams were asked for, and what they read. */
+  readonly #streams: { topics: readonly string[]; options: Source; out: Output }[] = []
 
   /**
-   * Reads one topic or several. Records without a key or a value are handed on, as in Kafka Streams. Records that cannot be
-   * decoded, that `validate` finds wrong, or that have no usable event time go to the dead-letter topic with the reason in
-   * their headers; they never stop the job. Creates no topic but that one, `<application>-dead-letters`.
-   * @throws TickerError TOPOLOGY_SOURCE_TAKEN when built, if a topic is read already; LOG_UNKNOWN_TOPIC when started
+   * Reads one topic or several; asked again for the same ones, read in the same way, it answers with the same stream.
+   * Records without a key or a value are handed on, as in Kafka Streams. Records that cannot be decoded, that `validate`
+   * finds wrong, or that have no usable event time go to the dead-letter topic with the reason in their headers; they
+   * never stop the job. Creates no topic but that one, `<application>-dead-letters`.
+   * @throws TickerError TOPOLOGY_SOURCE_TAKEN when built, if a topic is read otherwise, too; LOG_UNKNOWN_TOPIC when started
    *
    * @example
    * ```ts
@@ -97,9 +100,17 @@ export class TopologyBuilder {
   ): KStream<K | null, V | null> {
     const topics = typeof topic === 'string' ? [topic] : topic
     if (topics.length === 0) throw new TickerError('TOPOLOGY_TOPIC_MISSING', 'a source names no topic')
+    const { key, value } = options
+    const known = this.#streams.find(other => isSameSource(other, topics, options))
+    const out = known?.out ?? this.#source(topics, options)
+    if (known === undefined) this.#streams.push({ topics, options, out })
+    return new KStream<K | null, V | null>(this, out, { key, value, keyChanged: false })
+  }
+
+  #source<K, V>(topics: readonly string[], options: SourceOptions<K, V>): Output {
     for (const each of topics) checkName(each, 'topic')
     const { key, value, timestamp, validate: check } = options
-    const out = this.add({
+    return this.add({
       kind: 'source',
       name: `source-${nameOf(topics)}`,
       inputs: [],
@@ -114,7 +125,6 @@ export class TopologyBuilder {
       readsPartitionTime: typeof timestamp === 'object',
       validate: check,
     })
-    return new KStream<K | null, V | null>(this, out, { key, value, keyChanged: false })
   }
 
   /**
@@ -184,7 +194,10 @@ export class TopologyBuilder {
     options: SourceOptions<K, V> & TableSourceOptions,
   ): KTable<K, V> {
     const { store, historyRetention, ...source } = options
-    return this.stream(topic, source).toTable(`table-${topic}`, { store, historyRetention })
+    const { key, value } = source
+    const out = this.#source([topic], source)
+    const stream = new KStream<K | null, V | null>(this, out, { key, value, keyChanged: false })
+    return stream.toTable(`table-${topic}`, { store, historyRetention })
   }
 
   /**
@@ -305,6 +318,29 @@ export class TopologyBuilder {
   nextName(kind: string): string {
     return `${kind}-${this.#nodes.filter(node => node.kind === kind).length + 1}`
   }
+}
+
+/** How a source reads, whatever the types of its records. */
+interface Source {
+  readonly key: { readonly name: string }
+  readonly value: { readonly name: string }
+  readonly timestamp?: unknown
+  readonly validate?: unknown
+}
+
+function isSameSource(
+  { topics, options }: { topics: readonly string[]; options: Source },
+  otherTopics: readonly string[],
+  other: Source,
+): boolean {
+  return (
+    topics.length === otherTopics.length &&
+    topics.every(topic => otherTopics.includes(topic)) &&
+    options.key.name === other.key.name &&
+    options.value.name === other.value.name &&
+    options.timestamp === other.timestamp &&
+    options.validate === other.validate
+  )
 }
 
 /** The first of them stands for all. */

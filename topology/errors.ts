@@ -51,7 +51,8 @@ const table = {
     'Only the join of a versioned table waits, and no longer than that table remembers: give the table a historyRetention of at least the grace.',
   TOPOLOGY_DURATION_INVALID:
     'Write a duration as milliseconds, or as "250 ms", "2.5 s", "10 m", "1 h", "7 d".',
-  TOPOLOGY_SOURCE_TAKEN: 'A topic is read by one source; use its stream twice instead of declaring it twice.',
+  TOPOLOGY_SOURCE_TAKEN:
+    'A topic is read by one source, in one way: use its stream or table twice instead of declaring it twice.',
   TOPOLOGY_NOT_COPARTITIONED:
     'Topics that are joined or merged into one state need the same number of partitions.',
   TOPOLOGY_SERDE_MISSING:

@@ -102,7 +102,13 @@ const cases: Readonly<Record<TopologyCode, readonly Case[]>> = {
     ],
   ],
   TOPOLOGY_SOURCE_TAKEN: [
-    ['two streams', 'in', b => input(b).merge(input(b))],
+    [
+      'two streams that read differently',
+      'in',
+      b => [input(b), b.stream('in', { key: string, value: string })],
+    ],
+    ['two lists that overlap', 'in', b => [input(b), b.stream(['in', 'other'], numbers)]],
+    ['two tables', 'in', b => [b.table('in', numbers), b.table('in', numbers)]],
     ['a stream and a table', 'in', b => [input(b), b.table('in', numbers)]],
     ['a stream and a global table', 'in', b => [input(b), b.globalTable('in', { ...numbers, store: 'g' })]],
     ['one twice in a list', 'in', b => b.stream(['in', 'in'], numbers)],

@@ -218,7 +218,7 @@ export abstract class StatelessOperators<K, V> {
 
   /**
    * Both streams' records, each in its own order. They run together from here on, so their topics need the same number of
-   * partitions.
+   * partitions. A stream merged with itself is that stream.
    * @throws TickerError TOPOLOGY_FOREIGN; TOPOLOGY_NOT_COPARTITIONED when started
    *
    * @example
@@ -237,7 +237,7 @@ export abstract class StatelessOperators<K, V> {
   merge(other: KStream<K, V>): KStream<K, V> {
     const keyChanged = this.known.keyChanged || other.known.keyChanged
     return this.follow(
-      { kind: 'merge', name: this.name('merge'), inputs: [this.from, other.from] },
+      { kind: 'merge', name: this.name('merge'), inputs: [...new Set([this.from, other.from])] },
       { ...this.known, keyChanged },
     )
   }

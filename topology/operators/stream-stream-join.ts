@@ -59,9 +59,12 @@ function joinSide(node: StreamJoinNode, left: boolean, options: StreamJoinOption
     emit(record, { key, timestamp, left: left ? value : null, right: left ? null : value })
   }
 
+  /** Kafka Streams knows no time before 0, where a window that lies before its record would end. */
+  const windowEnd = (timestamp: number): number => Math.max(0, timestamp + after)
+
   const emitMatches = (record: StreamRecord): boolean => {
     const { key, value, timestamp } = record
-    const matches = others.fetch(key, timestamp - before, timestamp + after)
+    const matches = others.fetch(key, timestamp - before, windowEnd(timestamp))
     for (const match of matches) {
       unmatched?.delete({ left: !left, key, timestamp: match.start })
       emit(record, {
@@ -115,7 +118,7 @@ function joinSide(node: StreamJoinNode, left: boolean, options: StreamJoinOption
       if (unmatched !== undefined && timestamp === unmatched.streamTime) emitOverdue(record, unmatched)
       const matched = emitMatches(record)
       if (unmatched !== undefined && kept && !matched) {
-        if (timestamp + after < unmatched.streamTime) {
+        if (windowEnd(timestamp) < unmatched.streamTime) {
           emitAlone(record)
         } else {
           unmatched.add({ left, key, timestamp }, value)

@@ -74,7 +74,9 @@ export function build(each: Case, note: (log: string, key: Key, value: Value) =>
     windowed: handles('window'),
   }
   // Those that may forward to a child by its name.
-  const routes = new Set(each.nodes.flatMap(node => (node.op === 'process' ? [node.id] : [])))
+  const routes = new Set(
+    each.nodes.flatMap(node => (node.op === 'process' && node.fn.startsWith('route:') ? [node.id] : [])),
+  )
   for (const [index, { node, operator }] of operators(each).entries()) {
     const make = builds.get(operator)
     if (make === undefined) throw new UnsupportedOperator(operator)
