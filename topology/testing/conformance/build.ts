@@ -2,7 +2,7 @@
 import { type SourceOptions, TopologyBuilder } from '../../builder.ts'
 import type { Graph } from '../../graph.ts'
 import { aggregations } from './aggregations.ts'
-import type { Case, NodeOf } from './case.ts'
+import type { Case, CaseNode, NodeOf } from './case.ts'
 import {
   type Build,
   type BuildContext,
@@ -49,6 +49,12 @@ const builds = new Map<string, Build>([
   ...Object.entries(processorOperators),
 ])
 
+/** Ops whose operators the DSL gives no name: one that the case gives them is checked all the same. */
+const namelessOps: ReadonlySet<CaseNode['op']> = new Set([
+  ...(['filter', 'filterNot', 'mapValues', 'map', 'selectKey', 'flatMap', 'flatMapValues'] as const),
+  ...(['peek', 'merge', 'toStream', 'stream'] as const),
+])
+
 export function isSupported(operator: string): boolean {
   return operator === readStores || builds.has(operator)
 }
@@ -92,7 +98,10 @@ export function build(each: Case, note: (log: string, key: Key, value: Value) =>
         if (node.name === undefined || !routes.has(id)) return handle
         return { ...handle, stream: handle.stream.named(childName(node.name)) }
       },
-      define: (id, handle) => void streams.set(id, handle),
+      define: (id, handle) => {
+        const isNamed = node.name !== undefined && namelessOps.has(node.op)
+        streams.set(id, isNamed ? { ...handle, stream: handle.stream.named(node.name!) } : handle)
+      },
       sink: (topic, types) => void sinks.set(topic, types),
     })
   }
