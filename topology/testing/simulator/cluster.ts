@@ -3,7 +3,7 @@
  * again what has ended.
  */
 import type { StateBackend } from '../../../state/store.ts'
-import type { Graph, Log } from '../../index.ts'
+import type { Graph, Log, Timers } from '../../index.ts'
 import type { MemoryLog } from '../../log/memory/memory-log.ts'
 import { StreamsNode } from '../../node.ts'
 import { Disk } from './disk.ts'
@@ -167,7 +167,9 @@ export class Cluster {
         onRecord: id => ledger.processed(process, id),
         callTime: () => (random() < 0.98 ? Math.floor(20 * random()) : 1000),
         offer: () => `v${Math.floor(timers.now() / 400)}`,
+        checkSchema: schemaFetchedBy(timers, random),
       }),
+      onFailure: { process: () => 'deadLetter' },
       applicationId: APPLICATION,
       clientId: machine.name,
       log: mutant.log?.(reached, process) ?? reached,
@@ -277,5 +279,25 @@ export class Cluster {
     simulation.after(1, () => {
       if (!process.alive || process.paused) log.silence(machine.name)
     })
+  }
+}
+
+/** What a process needs to decode records: it asks for it at the first one, and may have to ask again. */
+function schemaFetchedBy(timers: Timers, random: () => number): () => void {
+  let fetching: Promise<void> | undefined
+  let isThere = false
+  const fetch = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      timers.after(20 * random(), () => {
+        fetching = undefined
+        isThere = random() < 0.9
+        if (isThere) resolve()
+        else reject(new Error('the registry is away'))
+      })
+    })
+  return () => {
+    if (isThere) return
+    fetching ??= fetch()
+    throw Object.assign(new Error('the schema is not there yet'), { ready: fetching })
   }
 }

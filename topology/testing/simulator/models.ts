@@ -6,7 +6,7 @@ import type { MemoryLog } from '../../log/memory/memory-log.ts'
 import { string } from '../../serde.ts'
 import { timeWindowedSerde } from '../../windowed-serde.ts'
 import { type LoggedRecord, readPartition } from './recomputation.ts'
-import { REFUSED, type Reading } from './records.ts'
+import { isFaulty, REFUSED, type Reading } from './records.ts'
 import { type OperatorName, windows } from './topologies.ts'
 
 /** An input record that is no dead letter. */
@@ -151,7 +151,7 @@ function lateText({ key, value, timestamp }: LoggedRecord): string {
 /** 1, 2, 3: the outputs are what the models say. */
 export function checkModels(log: MemoryLog, parts: readonly OperatorName[], partitions: number): string[] {
   const inputs = Array.from({ length: partitions }, (_, partition) =>
-    taken(readPartition(log, 'in', partition)),
+    taken(readPartition(log, 'in', partition), parts.includes('faulty')),
   )
   const found = parts.flatMap(part => {
     const expected = inputs.map(input => models[part]?.(input) ?? {})
@@ -193,13 +193,12 @@ function inOrder(topic: string, partitions: readonly (readonly string[])[]): str
 
 const windowed = { 'window-out': true, 'suppress-out': true }
 
-function taken(records: readonly LoggedRecord[]): Taken[] {
+function taken(records: readonly LoggedRecord[], withoutFaulty: boolean): Taken[] {
   return records.flatMap(({ key, value, timestamp }) => {
     if (value?.toString().startsWith('poison')) return []
     const reading: Reading | null = value === null ? null : JSON.parse(value.toString())
-    return reading?.n === REFUSED
-      ? []
-      : [{ key: key === null ? null : key.toString(), value: reading, timestamp }]
+    const isLetter = reading?.n === REFUSED || (withoutFaulty && reading !== null && isFaulty(reading))
+    return isLetter ? [] : [{ key: key === null ? null : key.toString(), value: reading, timestamp }]
   })
 }
 

@@ -79,11 +79,29 @@ export async function recompute(options: RecomputeOptions): Promise<Expected[]> 
   return results
 }
 
+/** A record that fails marks itself and has its task begin again: each time one more is marked. */
 async function recomputeTask(
   part: SubTopology,
   partition: number,
   offer: (value: string) => void,
-  { log, plan, partitions, ledger }: RecomputeOptions,
+  options: RecomputeOptions,
+): Promise<Expected> {
+  const poison = new PoisonRecords()
+  while (true) {
+    const marked = poison.size
+    try {
+      return await attempt(part, partition, offer, { ...options, poison })
+    } catch (error) {
+      if (poison.size === marked) throw error
+    }
+  }
+}
+
+async function attempt(
+  part: SubTopology,
+  partition: number,
+  offer: (value: string) => void,
+  { log, plan, partitions, ledger, poison }: RecomputeOptions & { readonly poison: PoisonRecords },
 ): Promise<Expected> {
   const { applicationId } = plan
   const id = { subTopology: part.id, partition }
@@ -93,8 +111,8 @@ async function recomputeTask(
     applicationId,
     partitions,
     batchLimits: new Map(),
-    failureHandlers: {},
-    poison: new PoisonRecords(),
+    failureHandlers: { process: () => 'deadLetter' },
+    poison,
     globals: new Map(),
     offsets: topic => log.admin.offsets(topic),
     timers: noTime,
@@ -108,6 +126,13 @@ async function recomputeTask(
     offer(decisions.shift()?.value ?? '')
     await task.decide()
   }
+  const outputs: ProducerRecord[] = []
+  const changes = new Map<string, StoreChange[]>()
+  const collect = (): void => {
+    const snapshot = task.snapshot()
+    outputs.push(...snapshot.outputs)
+    for (const [store, list] of snapshot.changes) changes.set(store, [...(changes.get(store) ?? []), ...list])
+  }
   const taken = new Map<string, number>()
   const isDue = ({ from }: Decision<string>): boolean =>
     from.every(({ topic, position }) => (taken.get(topic) ?? 0) >= lastBelow(inputs, topic, position))
@@ -119,10 +144,7 @@ async function recomputeTask(
       await decide()
     }
     task.add(asBatch(record))
-    do {
-      // Parked: what works asynchronously is waited for.
-      if (task.parked) await new Promise(resolve => setImmediate(resolve))
-    } while (task.process(Number.POSITIVE_INFINITY) > 0 || task.parked)
+    await processAll(task, collect)
     taken.set(record.topic, record.offset + 1)
   }
   await task.drain()
@@ -130,8 +152,18 @@ async function recomputeTask(
   // One that has done nothing commits nothing.
   if (records.length === 0 && taken.size === 0 && !task.dirty)
     return { task: taskName(id), outputs: [], changes: new Map() }
-  const { outputs, changes } = task.snapshot()
+  collect()
   return { task: taskName(id), outputs, changes }
+}
+
+/** Until it neither has a record nor waits for anything. One that is full wants its epoch taken. */
+async function processAll(task: Task, collect: () => void): Promise<void> {
+  while (task.process(Number.POSITIVE_INFINITY) > 0 || task.parked || task.full) {
+    if (task.parked) await new Promise(resolve => setImmediate(resolve))
+    if (!task.full) continue
+    await task.drain()
+    collect()
+  }
 }
 
 /** The position after the last record below `position`: a position may also be behind markers, which are no records. */
@@ -176,7 +208,11 @@ function inCommittedOrder(inputs: readonly LoggedRecord[][], ledger: Ledger): Lo
       seen.add(id)
       order.push(record)
     }
-    for (const record of order.reverse()) takeUpTo(record.topic, record.offset + 1)
+    order.reverse()
+    // One that failed was taken for the last time before the task started again: it goes before the next of its partition.
+    const isLast = (record: LoggedRecord, i: number): boolean =>
+      !order.slice(i + 1).some(later => later.topic === record.topic && later.offset < record.offset)
+    for (const record of order.filter(isLast)) takeUpTo(record.topic, record.offset + 1)
     for (const { topic, position } of committed)
       if (inputs.flat().some(record => record.topic === topic)) takeUpTo(topic, position)
   }

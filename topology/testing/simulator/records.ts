@@ -21,6 +21,8 @@ export interface InputRecord {
   readonly value: Reading | string | null
   /** Event time. */
   readonly timestamp: number
+  /** Whether it is written in a transaction, and how that ends. */
+  readonly written: 'plain' | 'committed' | 'aborted'
 }
 
 export interface RecordOptions {
@@ -35,6 +37,8 @@ export interface RecordOptions {
 export const HEADER = 'id'
 /** What the source's check refuses. */
 export const REFUSED = -13
+/** What the operator `faulty` fails on. */
+export const isFaulty = ({ n }: Reading): boolean => n % 25 === 7
 
 export function randomRecords(random: () => number, options: RecordOptions): InputRecord[] {
   const { count, topics, partitions, keys, duration } = options
@@ -48,7 +52,9 @@ export function randomRecords(random: () => number, options: RecordOptions): Inp
     const kind = random()
     const reading = { id, n: kind < 0.02 ? REFUSED : below(100), group: `g${below(4)}` }
     const value = kind < 0.95 ? reading : kind < 0.97 ? null : `poison ${id}`
-    return { id, at, topic, partition, key, value, timestamp: BEGIN + eventTime(random, at) }
+    const transaction = random()
+    const written = transaction < 0.8 ? 'plain' : transaction < 0.95 ? 'committed' : 'aborted'
+    return { id, at, topic, partition, key, value, timestamp: BEGIN + eventTime(random, at), written }
   })
 }
 

@@ -1,5 +1,6 @@
 /** Runs a scenario: nodes over a log in memory, faults, and when those are over, the checks. */
 import type { Graph } from '../../graph.ts'
+import type { ProducerRecord } from '../../log/log.ts'
 import type { MemoryLog } from '../../log/memory/memory-log.ts'
 import { memoryLog } from '../../log/memory/memory-log.ts'
 import { changelogTopic, deadLetterTopic, type Plan, partitionCounts, plan } from '../../plan.ts'
@@ -59,6 +60,7 @@ export async function simulate(
       onRecord: () => {},
       callTime: () => 0,
       offer: () => '',
+      checkSchema: () => {},
       ...surroundings,
     })
   const planned = planOf(topology({}))
@@ -169,7 +171,7 @@ function allTopics(planned: Plan, counts: ReadonlyMap<string, number>): Readonly
   return topics
 }
 
-/** Writes the records, each at its time. */
+/** Writes the records, each at its time: some in transactions, which stay open for a while and may be aborted. */
 function write(
   log: MemoryLog,
   records: readonly InputRecord[],
@@ -177,27 +179,41 @@ function write(
 ): { readonly done: boolean } {
   const progress = { left: records.length, done: records.length === 0 }
   const begin = async (): Promise<void> => {
-    const producer = await log.producer({ clientId: 'writer' })
-    await producer.init()
-    for (const { id, at, topic, partition, key, value, timestamp } of records) {
-      simulation.after(at - simulation.elapsed, () => {
-        const bytes = value === null ? null : typeof value === 'string' ? value : JSON.stringify(value)
-        const record = {
-          topic,
-          partition,
-          key: key === null ? null : Buffer.from(key),
-          value: bytes === null ? null : Buffer.from(bytes),
-          timestamp,
-          headers: [[HEADER, Buffer.from(id)] as const],
-        }
-        producer.send([record]).then(() => {
+    const plain = await log.producer({ clientId: 'writer' })
+    const transactional = await log.producer({ clientId: 'writer', transactionalId: 'writer' })
+    await plain.init()
+    await transactional.init()
+    let transactions = Promise.resolve()
+    const writeInTransaction = async (record: InputRecord): Promise<void> => {
+      transactional.begin()
+      await transactional.send([asWritten(record)])
+      await new Promise<void>(resolve => simulation.after(20 * simulation.random(), resolve))
+      await (record.written === 'committed' ? transactional.commit() : transactional.abort())
+    }
+    for (const record of records) {
+      simulation.after(record.at - simulation.elapsed, () => {
+        const written = (): void => {
           progress.done = --progress.left === 0
-        })
+        }
+        if (record.written === 'plain') plain.send([asWritten(record)]).then(written)
+        else transactions = transactions.then(() => writeInTransaction(record)).then(written)
       })
     }
   }
   begin()
   return progress
+}
+
+function asWritten({ id, topic, partition, key, value, timestamp }: InputRecord): ProducerRecord {
+  const text = value === null || typeof value === 'string' ? value : JSON.stringify(value)
+  return {
+    topic,
+    partition,
+    key: key === null ? null : Buffer.from(key),
+    value: text === null ? null : Buffer.from(text),
+    timestamp,
+    headers: [[HEADER, Buffer.from(id)]],
+  }
 }
 
 /** Partitions of the input and of internal topics that are not processed to their end. */

@@ -9,14 +9,16 @@ import {
   KeyValueStore,
   type KStream,
   long,
+  type Serde,
   session,
+  sliding,
   string,
   type Timers,
   TopologyBuilder,
   tumbling,
   untilWindowCloses,
 } from '../../index.ts'
-import { HEADER, REFUSED, type Reading } from './records.ts'
+import { HEADER, isFaulty, REFUSED, type Reading } from './records.ts'
 
 export const operators = [
   'count',
@@ -26,14 +28,17 @@ export const operators = [
   'session',
   'collect',
   'collectOperator',
+  'sliding',
   'join',
   'leftJoin',
+  'tableJoin',
   'regroup',
   'tableGroups',
   'suppress',
   'mapBatch',
   'decision',
   'punctuate',
+  'faulty',
 ] as const
 
 export type OperatorName = (typeof operators)[number]
@@ -47,6 +52,8 @@ export interface Surroundings {
   readonly callTime: () => number
   /** What a recorded decision should be now. */
   readonly offer: () => string
+  /** Throws until what the source's records are decoded with is fetched: an error with a promise `ready`. */
+  readonly checkSchema: () => void
 }
 
 /** What is taken with a reading on its way. */
@@ -77,10 +84,11 @@ export const windows = {
   collect: hopping({ size: 200, advance: 100, grace: 20 }),
   collectOperator: tumbling({ size: 200, grace: 100 }),
   suppress: tumbling({ size: 150, grace: 100 }),
+  sliding: sliding({ difference: 80, grace: 50 }),
 } as const
 
 export const inputTopics = (parts: readonly OperatorName[]): readonly string[] =>
-  parts.some(part => part === 'join' || part === 'leftJoin') ? ['in', 'other'] : ['in']
+  parts.some(part => ['join', 'leftJoin', 'tableJoin'].includes(part)) ? ['in', 'other'] : ['in']
 
 /** Where the operators write, late records included. */
 export function outputTopics(parts: readonly OperatorName[]): readonly string[] {
@@ -96,11 +104,11 @@ export function topologyOf(parts: readonly OperatorName[], surroundings: Surroun
   return builder.build()
 }
 
-function source(builder: TopologyBuilder, topic: string, { onRecord }: Surroundings): Readings {
+function source(builder: TopologyBuilder, topic: string, { onRecord, checkSchema }: Surroundings): Readings {
   return builder
     .stream(topic, {
       key: string,
-      value: readingOrPoison,
+      value: readingOrPoison(checkSchema),
       validate: value => (value.n === REFUSED ? 'refused' : undefined),
     })
     .peek((_value, _key, _timestamp, headers) =>
@@ -108,12 +116,15 @@ function source(builder: TopologyBuilder, topic: string, { onRecord }: Surroundi
     )
 }
 
-const readingOrPoison = {
-  ...reading,
-  deserialize: (bytes: Buffer): Reading => {
-    if (bytes.subarray(0, 6).toString() === 'poison') throw new RangeError('poison')
-    return reading.deserialize(bytes)
-  },
+function readingOrPoison(checkSchema: () => void): Serde<Reading> {
+  return {
+    ...reading,
+    deserialize(bytes) {
+      checkSchema()
+      if (bytes.subarray(0, 6).toString() === 'poison') throw new RangeError('poison')
+      return reading.deserialize(bytes)
+    },
+  }
 }
 
 interface Place extends Surroundings {
@@ -180,6 +191,26 @@ const build: Readonly<Record<OperatorName, (input: Readings, place: Place) => vo
     input
       .leftJoin('leftJoin', other!, (a, b) => `${a.id}+${b?.id}`, { before: 50, after: 50, grace: 50 })
       .to('leftJoin-out', { value: string })
+  },
+  sliding(input) {
+    const table = input.groupByKey().window('sliding', windows.sliding).aggregate(aggregated)
+    table.toStream().to('sliding-out')
+    table.late.to('sliding-late')
+  },
+  tableJoin(input, { other }) {
+    input
+      .toTable('rows-left')
+      .leftJoin('tableJoin', other!.toTable('rows-right'), (a, b) => `${a.id}+${b?.id}`)
+      .toStream()
+      .to('tableJoin-out', { value: string })
+  },
+  faulty(input) {
+    input
+      .mapValues(value => {
+        if (value !== null && isFaulty(value)) throw new RangeError('faulty')
+        return value?.id ?? null
+      })
+      .to('faulty-out', { value: string })
   },
   regroup(input) {
     input
