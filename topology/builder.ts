@@ -50,8 +50,11 @@ export interface Known<K, V> extends Serdes<K, V> {
 export interface BuildOptions {
   /**
    * `all`: streams that get a new key once and are repartitioned by it several times share one repartition topic, named after
-   * the first of them; `describe` shows it. Results are the same, but not the names of internal topics, so an application
-   * that has run is reset before it is built otherwise.
+   * the first of them. A table read straight from a topic, with its records' own timestamps and without `validate`, has
+   * that topic for its changelog: it must keep the newest record of each key (`cleanup.policy=compact`), a standby has no
+   * copy of it, and a record that a failure handler skips or dead-letters behind the table is in it after a restore.
+   * `describe` shows both. Results are the same, but not the names of internal topics, so an application that has run is
+   * reset before it is built otherwise.
    */
   readonly optimize?: 'all'
 }

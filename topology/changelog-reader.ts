@@ -88,7 +88,8 @@ export class ChangelogReader {
   constructor(options: ChangelogReaderOptions) {
     this.#options = options
     this.#checkpoint = options.checkpoint
-    this.#changelogs = options.stores.map(store => {
+    const stores = options.stores.filter(store => store.changelog === undefined)
+    this.#changelogs = stores.map(store => {
       const topic = changelogTopic(options.applicationId, store.name)
       const position = options.checkpoint.positions[store.name] ?? 0
       const range = {

@@ -59,7 +59,7 @@ export async function commit(scope: CommitScope): Promise<boolean> {
     await scope.consumer.commit(snapshot.positions)
   }
   // 6. Never before 5: a local state ahead of the log would count records twice after a crash.
-  scope.checkpoint = advance(scope.checkpoint, written, snapshot, applicationId)
+  scope.checkpoint = advance(scope, written, snapshot)
   await scope.database?.write(snapshot.changes, scope.checkpoint)
   // 7. The epoch is released: the next one may be committed.
   return true
@@ -73,10 +73,13 @@ function changelogRecords(
   // When it was written, not event time: that is what a changelog's segments and tombstones age by.
   const timestamp = timers.now()
   const { partition } = task.id
-  return [...snapshot.changes].flatMap(([store, changes]) => {
-    const topic = changelogTopic(applicationId, store)
+  return task.operators.stores.flatMap(store => {
+    // Its rows are in the topic that they came from.
+    if (store.changelog !== undefined) return []
+    const changes = snapshot.changes.get(store.name) ?? []
+    const topic = changelogTopic(applicationId, store.name)
     const first = changes.find(({ value }) => value !== null) ?? changes[0]
-    const headers = layoutHeaders(task.operators.stores.find(each => each.name === store)!)
+    const headers = layoutHeaders(store)
     return changes.map(change => {
       const record = { topic, partition, key: change.key, value: change.value, timestamp }
       return change === first ? { ...record, headers } : record
@@ -85,16 +88,16 @@ function changelogRecords(
 }
 
 function advance(
-  checkpoint: Checkpoint,
+  { checkpoint, task, applicationId }: CommitScope,
   written: readonly CommittedOffset[],
   snapshot: TaskSnapshot,
-  applicationId: string,
 ): Checkpoint {
   const positions = { ...checkpoint.positions }
-  for (const store of snapshot.changes.keys()) {
-    const topic = changelogTopic(applicationId, store)
-    const end = written.find(each => each.topic === topic)
-    if (end !== undefined) positions[store] = end.position
+  for (const { name, changelog } of task.operators.stores) {
+    const topic = changelog?.topic ?? changelogTopic(applicationId, name)
+    const ends = changelog === undefined ? written : snapshot.positions
+    const end = ends.find(each => each.topic === topic)
+    if (end !== undefined) positions[name] = end.position
   }
   return { ...checkpoint, positions }
 }

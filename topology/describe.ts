@@ -68,7 +68,9 @@ function storesAt(graph: Graph, node: GraphNode): readonly string[] {
 function title(graph: Graph, node: GraphNode): string {
   if (node.kind === 'source') return `Source: ${node.name} (topics: [${node.topics.join(', ')}])`
   if (node.kind === 'sink') return `Sink: ${node.name} (topic: ${node.topics.join(', ')})`
-  return `Processor: ${node.name} (${node.kind}, stores: [${storesAt(graph, node).join(', ')}])`
+  const changelog = node.kind === 'tableSource' ? node.store.changelog : undefined
+  const from = changelog === undefined ? '' : `, changelog: ${changelog}`
+  return `Processor: ${node.name} (${node.kind}, stores: [${storesAt(graph, node).join(', ')}]${from})`
 }
 
 function shape(node: GraphNode): string {

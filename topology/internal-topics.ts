@@ -36,7 +36,8 @@ export function internalTopics(plan: Plan, options: InternalTopicOptions): Inter
   const { partitions, replicationFactor } = options
   const changelogs = plan.subTopologies.flatMap(part => {
     const retentions = new Map(part.nodes.flatMap(expiringStores))
-    return part.stores.map(store => ({
+    const own = part.stores.filter(store => !part.sourceChangelogs.has(store))
+    return own.map(store => ({
       topic: changelogTopic(applicationId, store),
       partitions: taskCount(part, partitions),
       config: changelogConfig(retentions.get(store)),

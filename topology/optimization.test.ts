@@ -1,5 +1,15 @@
 import { expect, describe as group, test } from 'vitest'
-import { type BuildOptions, describe, type KStream, long, string, TopologyBuilder } from './index.ts'
+import { KeyValueStore, memoryBackend } from '../state/index.ts'
+import {
+  type BuildOptions,
+  describe,
+  type KStream,
+  type Log,
+  long,
+  memoryLog,
+  string,
+  TopologyBuilder,
+} from './index.ts'
 import { plan } from './plan.ts'
 import { TopologyTestDriver } from './testing/test-driver.ts'
 
@@ -135,3 +145,100 @@ group('optimize: all', () => {
     await driver.close()
   })
 })
+
+group('a table that has its source for a changelog', () => {
+  /** The sum of a table's rows in groups: what is told as old values shows in it. */
+  function sums(options?: BuildOptions) {
+    const builder = new TopologyBuilder()
+    builder
+      .table('rows', { ...serdes, store: 'rows' })
+      .groupBy(value => [value % 2 === 0 ? 'even' : 'odd', value], serdes)
+      .reduce('sums', { add: (a, b) => a + b, subtract: (a, b) => a - b })
+      .toStream()
+      .to('out', serdes)
+    return builder.build(options)
+  }
+  const graph = sums({ optimize: 'all' })
+
+  async function write(log: Log, ...rows: (readonly [key: string, value: string | null])[]): Promise<void> {
+    const producer = await log.producer({ clientId: 'rows' })
+    await producer.init()
+    const tp = { topic: 'rows', partition: 0, timestamp: 1 }
+    await producer.send(
+      rows.map(([key, value]) => ({
+        ...tp,
+        key: Buffer.from(key),
+        value: value === null ? null : bytes(value),
+      })),
+    )
+    await producer.close()
+  }
+  const bytes = (text: string): Buffer =>
+    /^\d+$/.test(text) ? long.serialize(Number(text)) : Buffer.from(text)
+
+  test('has none of its own, and says so', async () => {
+    expect(describe(graph)).toContain('Processor: table-rows (tableSource, stores: [rows], changelog: rows)')
+    expect(describe(sums())).not.toContain('changelog: rows')
+    const driver = await TopologyTestDriver.start(graph)
+    const topics = await driver.log.admin.listTopics()
+    expect(topics).not.toContain('test-rows-changelog')
+    expect(topics).toContain('test-sums-changelog')
+    await driver.close()
+  })
+
+  test.each([
+    ['from nothing', () => memoryBackend],
+    [
+      'from the local state',
+      () => {
+        const kept = memoryBackend()
+        return () => kept
+      },
+    ],
+  ])('is restored %s up to what was committed, not to the end', async (_, make) => {
+    const state = make()
+    const log = memoryLog({ now: () => 0 })
+    const run = async () => await TopologyTestDriver.start(graph, { log, state: state() })
+    const first = await run()
+    await write(log, ['a', '1'], ['b', '2'], ['c', 'no number'], ['d', '4'], ['d', null])
+    await first.advanceWallClock(1)
+    await first.commit()
+    expect(first.stores('sums').flatMap(rowsOf)).toEqual([
+      ['even', 2],
+      ['odd', 1],
+    ])
+    await first.close()
+    // Beyond the committed position: as rows they would be old values of themselves.
+    await write(log, ['a', '7'], ['b', '3'])
+    const second = await run()
+    await second.advanceWallClock(1)
+    await second.commit()
+    expect(second.stores('sums').flatMap(rowsOf)).toEqual([
+      ['even', 0],
+      ['odd', 10],
+    ])
+    expect(second.stores('rows').flatMap(rowsOf)).toEqual([
+      ['a', 7],
+      ['b', 3],
+    ])
+    await second.close()
+    await log.close()
+  })
+
+  test('is not made where records are not rows as they are', () => {
+    const builder = new TopologyBuilder()
+    builder.table('checked', { ...serdes, store: 'checked', validate: () => undefined })
+    builder.table('timed', { ...serdes, store: 'timed', timestamp: value => value ?? 0 })
+    builder.table('versions', { ...serdes, store: 'versions', historyRetention: '1 h' })
+    builder
+      .stream('filtered', serdes)
+      .filter(() => true)
+      .toTable('table', { store: 'filtered' })
+    expect(describe(builder.build({ optimize: 'all' }))).not.toContain('changelog:')
+  })
+})
+
+function rowsOf(store: unknown): unknown[] {
+  if (!(store instanceof KeyValueStore)) throw new Error('not a table')
+  return [...store.entries()].map(({ key, value }) => [key, value])
+}

@@ -1,14 +1,17 @@
 /**
  * What `build({ optimize: 'all' })` changes, as Kafka Streams' `topology.optimization=all` does. Results stay the same;
- * fewer internal topics are written: streams that get a new key once and are repartitioned by it several times are
- * repartitioned once, where they get it.
+ * fewer internal topics are written.
+ *
+ * - Streams that get a new key once and are repartitioned by it several times are repartitioned once, where they get it.
+ * - A table read straight from a topic has that topic for its changelog.
  */
 import type { GraphNode, Output } from './graph.ts'
-import type { RepartitionNode } from './nodes/topics.ts'
+import type { TableSourceNode } from './nodes/tables.ts'
+import type { RepartitionNode, SourceNode } from './nodes/topics.ts'
 
 /** @param nodes parents before children; so is the result */
 export function optimized(nodes: readonly GraphNode[]): readonly GraphNode[] {
-  return mergeRepartitions(nodes)
+  return reuseSources(mergeRepartitions(nodes))
 }
 
 /** Keep key and value as they are, so that what follows may as well come before them. */
@@ -69,4 +72,19 @@ function mergeRepartitions(nodes: readonly GraphNode[]): readonly GraphNode[] {
     const inputs = node.inputs.map(input => rerouted.get(node.name) ?? instead.get(input.node) ?? input)
     return [{ ...node, inputs }, ...(merged.get(node.name) ?? [])]
   })
+}
+
+function reuseSources(nodes: readonly GraphNode[]): readonly GraphNode[] {
+  const byName = new Map(nodes.map(node => [node.name, node]))
+  return nodes.map(node => {
+    const source = node.kind === 'tableSource' ? byName.get(node.inputs[0]!.node) : undefined
+    if (node.kind !== 'tableSource' || source?.kind !== 'source' || !isItsChangelog(node, source)) return node
+    return { ...node, store: { ...node.store, changelog: source.topics[0]! } }
+  })
+}
+
+/** Whether each record of the topic is a row as it is: under its own time, and none is refused. */
+function isItsChangelog(table: TableSourceNode, source: SourceNode): boolean {
+  const isRefused = source.timestamp !== undefined || source.validate !== undefined
+  return table.materialized && table.store.history === undefined && source.topics.length === 1 && !isRefused
 }

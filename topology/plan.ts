@@ -17,6 +17,8 @@ export interface SubTopology {
   readonly sourceTopics: readonly string[]
   readonly sinkTopics: readonly string[]
   readonly stores: readonly string[]
+  /** The topics that stand for the changelogs of some of them, by store. */
+  readonly sourceChangelogs: ReadonlyMap<string, string>
   /** The store, among these, of the task's clocks (clocks.ts); undefined where nothing reads them. */
   readonly clocks: string | undefined
   /** Those repartition nodes of the whole topology that let records without a key pass. */
@@ -171,9 +173,16 @@ function subTopology(
     sourceTopics: sources.flatMap(topicsOf),
     sinkTopics: [...new Set(sinks.flatMap(topicsOf))],
     stores: [...nodes.flatMap(storesOf), ...(clocks === undefined ? [] : [clocks])],
+    sourceChangelogs: new Map(nodes.flatMap(sourceChangelogOf)),
     clocks,
     nullKeyRepartitions,
   }
+}
+
+function sourceChangelogOf(node: GraphNode): [store: string, topic: string][] {
+  if (node.kind !== 'tableSource' || !node.materialized) return []
+  const { name, changelog } = node.store
+  return changelog === undefined ? [] : [[name, changelog]]
 }
 
 function readsClocks(nodes: readonly GraphNode[]): boolean {

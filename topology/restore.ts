@@ -9,10 +9,11 @@ import { ChangelogReader, type RestoreEvent } from './changelog-reader.ts'
 import { codeOf } from './errors.ts'
 import { messageOf } from './failure-policy.ts'
 import { checkLayouts, layoutsOf } from './layouts.ts'
-import type { Log } from './log/log.ts'
+import type { CommittedOffset, Log } from './log/log.ts'
 import type { TaskStateStore } from './operators/context.ts'
 import { changelogTopic, type TaskId, taskName } from './plan.ts'
 import { readyOf } from './serde.ts'
+import { restoreFromSource } from './source-changelog.ts'
 import type { Task } from './task.ts'
 import type { Timers } from './timers.ts'
 
@@ -43,17 +44,27 @@ export interface Restored {
   readonly records: number
 }
 
-/** @throws TickerError, StateError; undefined when no longer wanted (the database is closed) */
-export async function restore(task: Task, options: RestoreOptions): Promise<Restored | undefined> {
+/**
+ * @param committed the positions of the task's inputs
+ * @throws TickerError, StateError; undefined when no longer wanted (the database is closed)
+ */
+export async function restore(
+  task: Task,
+  committed: readonly CommittedOffset[],
+  options: RestoreOptions,
+): Promise<Restored | undefined> {
   const { wanted } = options
   const { stores } = task.operators
   const reader = await openState(task.id, stores, options)
   if (reader === undefined) return undefined
   const { database } = reader
   try {
-    if ((await reader.catchUp(POLL_WAIT, wanted)) && (await load(stores, database, options))) {
+    const caughtUp = await reader.catchUp(POLL_WAIT, wanted)
+    const sources = caughtUp ? await fromSources(stores, committed, reader, options) : undefined
+    if (sources !== undefined && (await load(stores, database, options))) {
       for (const decisions of task.operators.decisions) await decisions.restored()
-      if (wanted()) return { database, checkpoint: reader.checkpoint, records: reader.records }
+      const { checkpoint, records } = sources
+      if (wanted()) return { database, checkpoint, records: reader.records + records }
     }
     await database.close()
     return undefined
@@ -63,6 +74,28 @@ export async function restore(task: Task, options: RestoreOptions): Promise<Rest
   } finally {
     await reader.close()
   }
+}
+
+/** Brings tables that have their source for a changelog to where the task begins. Undefined when no longer wanted. */
+async function fromSources(
+  stores: readonly TaskStateStore[],
+  committed: readonly CommittedOffset[],
+  reader: ChangelogReader,
+  options: RestoreOptions,
+): Promise<{ checkpoint: Checkpoint; records: number } | undefined> {
+  let { checkpoint } = reader
+  let records = 0
+  for (const { name, changelog } of stores) {
+    const end = committed.find(({ topic }) => topic === changelog?.topic)
+    if (changelog === undefined || end === undefined) continue
+    const read = await restoreFromSource({
+      ...{ ...options, store: name, changelog, end, checkpoint, database: reader.database },
+    })
+    if (read === undefined) return undefined
+    checkpoint = read.checkpoint
+    records += read.records
+  }
+  return { checkpoint, records }
 }
 
 /** Fills the stores from the database. False when no longer wanted. */
@@ -124,7 +157,7 @@ export async function openState(
   try {
     const changelogs = await Promise.all(
       stores.map(async store => {
-        const topic = changelogTopic(applicationId, store.name)
+        const topic = store.changelog?.topic ?? changelogTopic(applicationId, store.name)
         const identity = (await options.log.admin.describeTopic(topic))?.identity ?? ''
         const bounds = (await options.log.admin.offsets(topic)).find(each => each.partition === id.partition)
         return { store, identity, end: bounds?.end ?? 0 }

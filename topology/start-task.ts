@@ -54,18 +54,17 @@ export async function startTask(task: Task, options: StartOptions): Promise<Runn
     await producer.init()
     checkWanted()
     // Only now: the positions and the changelog stand still, since a predecessor is fenced.
-    const committed = await log.admin.committed(
-      applicationId,
-      task.inputs.map(tp => tp.topic),
-    )
+    const topics = task.inputs.map(tp => tp.topic)
+    const ofAll = await log.admin.committed(applicationId, topics)
+    const committed = ofAll.filter(each => each.partition === task.id.partition)
     checkWanted()
     const { onNotice, onRestore } = listener
     const where = { log, state, applicationId, clientId, timers }
-    const restored = await restore(task, { ...where, wanted, onNotice, onRestore })
+    const restored = await restore(task, committed, { ...where, wanted, onNotice, onRestore })
     database = restored?.database
     checkWanted()
     if (restored === undefined) throw new TickerError('TASK_MIGRATED', `task ${task.name} was taken away`)
-    task.start(committed.filter(each => each.partition === task.id.partition))
+    task.start(committed)
     await task.decide()
     checkWanted()
     listener.onRestored(task.name, restored.records)

@@ -10,6 +10,8 @@ export interface TableStoreSpec {
   readonly value: Serde<unknown>
   /** Milliseconds for which older versions of a value are kept; undefined where only the latest is. */
   readonly history?: number
+  /** The topic of the application's that stands for its changelog, if one does (source-changelog.ts). */
+  readonly changelog?: string
 }
 
 /** A stream taken as a table: each record is its key's newest value, or deletes it. Input: the stream. */

@@ -5,6 +5,7 @@ import type { CommittedOffset } from '../log/log.ts'
 import type { RepartitionNode, SourceNode } from '../nodes/topics.ts'
 import type { SubTopology } from '../plan.ts'
 import type { DecisionStore } from '../recorded.ts'
+import type { SourceChangelog } from '../source-changelog.ts'
 import type { Timers } from '../timers.ts'
 import type { AsyncOperator, Collector, Operator, OutputPort } from './operator.ts'
 import type { CacheBudget, RecordCache } from './record-cache.ts'
@@ -16,6 +17,8 @@ export interface TaskStateStore {
   readonly layout: string
   /** Those that it still reads, the oldest first; see layouts.ts. */
   readonly previousLayouts?: readonly string[]
+  /** What stands for its changelog; one of its own if undefined. */
+  readonly changelog?: SourceChangelog | undefined
   load(key: Buffer, value: Buffer): void
   /** All entries are in. */
   loaded?(): void

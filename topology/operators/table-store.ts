@@ -2,6 +2,7 @@
 import { KeyValueStore, VersionedStore } from '../../state/index.ts'
 import type { TableView } from '../change.ts'
 import type { TableStoreSpec } from '../nodes/tables.ts'
+import { sourceChangelog } from '../source-changelog.ts'
 import type { TaskStateStore } from './context.ts'
 
 /** What a put did: `older` is a version put before the latest, `expired` one older than the history, which is not kept. */
@@ -19,8 +20,9 @@ export function tableStore(spec: TableStoreSpec): TableStore {
 
 function latestValues(spec: TableStoreSpec): TableStore {
   const store = new KeyValueStore<unknown, unknown>(spec)
+  const changelog = sourceChangelog(spec)
   return {
-    state: store,
+    state: changelog === undefined ? store : Object.assign(store, { changelog }),
     get: key => store.get(key),
     put(key, value, timestamp) {
       if (value === null) store.delete(key)
