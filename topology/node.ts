@@ -20,9 +20,12 @@ import { RepartitionPurge } from './repartition-purge.ts'
 import type { StandbyStatus } from './standby.ts'
 import { StreamThread } from './thread.ts'
 import { systemTimers, type Timers } from './timers.ts'
+import { Watchdog } from './watchdog.ts'
 
 /** Milliseconds a step waits for records when there are none. */
 const IDLE_WAIT = 20
+/** Milliseconds that closing a node waits for what stands still in it. */
+const STALLED_CLOSE = 2_000
 
 export interface NodeOptions {
   readonly topology: Graph
@@ -55,6 +58,11 @@ export interface NodeOptions {
   readonly endpoint?: string
   /** Of internal topics. As the cluster's default says, if absent. */
   readonly replicationFactor?: number
+  /**
+   * Milliseconds without progress after which the node ends with NODE_STALLED: a step or a commit that does not end, a task
+   * that takes nothing although records wait. Default 120,000; the log itself waits a minute for brokers that are away.
+   */
+  readonly stallTimeout?: number
   readonly timers?: Timers
   /** What becomes of records that fail. Default: what cannot be decoded is dead-lettered, all else ends the node. */
   readonly onFailure?: FailureHandlers
@@ -94,6 +102,8 @@ export class StreamsNode {
   #loop: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #stopping = false
+  /** It has ended because something in it stands still, which closing must not wait for. */
+  #stalled = false
   /** What it had done when it was closed. */
   #final: NodeStatus | undefined
 
@@ -217,6 +227,15 @@ export class StreamsNode {
     return this.#queries
   }
 
+  /** Takes no more records until `resume`. What was taken is committed; the tasks stay here, so that no other node has them. */
+  pause(): void {
+    this.#thread?.pause()
+  }
+
+  resume(): void {
+    this.#thread?.resume()
+  }
+
   /** Whether an assignment or a restore is under way. */
   get settling(): boolean {
     return this.#thread?.settling ?? true
@@ -273,6 +292,13 @@ export class StreamsNode {
   async #close(): Promise<void> {
     this.#stopping = true
     await this.#loop?.catch(() => {})
+    const closed = this.#closeParts()
+    if (!this.#stalled) return await closed
+    const patience = new Promise<void>(resolve => this.#timers.after(STALLED_CLOSE, resolve))
+    await Promise.race([closed, patience])
+  }
+
+  async #closeParts(): Promise<void> {
     try {
       await this.#thread?.close(() => {
         this.#final = this.status()
@@ -283,8 +309,27 @@ export class StreamsNode {
     }
   }
 
-  /** The tasks and, beside them, the global tables; where one fails, both end. */
   async #run(): Promise<void> {
+    const watchdog = new Watchdog({
+      timers: this.#timers,
+      timeout: this.#options.stallTimeout ?? 120_000,
+      admin: this.#options.log.admin,
+      activities: () => this.#thread?.activities() ?? [],
+    })
+    const watching = watchdog.watch().catch(error => {
+      this.#stopping = true
+      this.#stalled = true
+      throw error
+    })
+    try {
+      await Promise.race([this.#runLoops(), watching])
+    } finally {
+      watchdog.stop()
+    }
+  }
+
+  /** The tasks and, beside them, the global tables; where one fails, both end. */
+  async #runLoops(): Promise<void> {
     const loops = [this.#runThread(), this.#globals.follow(IDLE_WAIT, () => this.#stopping)]
     const ended = await Promise.allSettled(
       loops.map(loop =>

@@ -64,9 +64,13 @@ describe('a thread', () => {
     await inner.close()
   })
 
-  const start = async (topology = counting()): Promise<void> => {
+  const start = async (
+    topology = counting(),
+    { stallTimeout }: { stallTimeout?: number } = {},
+  ): Promise<void> => {
     node = new StreamsNode({
       topology,
+      stallTimeout,
       applicationId: 'app',
       log: held.log,
       state,
@@ -226,6 +230,46 @@ describe('a thread', () => {
     asking.release(new TickerError('LOG_REBALANCED', 'of a generation that is over'))
     await expect.poll(() => written(0)).toEqual(['1a'])
     expect(node.status().tasks).toHaveLength(2)
+  })
+
+  it('ends with what stands still when a commit does not, and is closed all the same', async () => {
+    await start(counting(), { stallTimeout: 200 })
+    const commit = held.hold('commit', 'app-0_1')
+    await write(1, 'a')
+    await commit.reached
+    const ended = running
+    running = Promise.resolve()
+    await expect(ended).rejects.toMatchObject({
+      code: 'NODE_STALLED',
+      message: 'the commit of task 0_1 has made no progress for 200 ms',
+    })
+    await node.close()
+  })
+
+  it('ends when nothing is fetched although records wait, not when there are none', async () => {
+    await start(counting(), { stallTimeout: 200 })
+    await new Promise(resolve => setTimeout(resolve, 500))
+    expect(node.status().tasks).toHaveLength(2)
+    held.deafen()
+    await write(1, 'a', 'b')
+    const ended = running
+    running = Promise.resolve()
+    await expect(ended).rejects.toMatchObject({
+      code: 'NODE_STALLED',
+      message: 'task 0_1 has made no progress for 200 ms, although 2 records wait',
+    })
+  })
+
+  it('takes nothing while it is paused, keeps its tasks, and goes on when resumed', async () => {
+    await start(counting(), { stallTimeout: 200 })
+    await write(0, 'a')
+    await expect.poll(() => written(0)).toEqual(['1a'])
+    node.pause()
+    await write(0, 'b')
+    await new Promise(resolve => setTimeout(resolve, 500))
+    expect(node.status()).toMatchObject({ processed: 1, tasks: [{ name: '0_0' }, { name: '0_1' }] })
+    node.resume()
+    await expect.poll(() => written(0)).toEqual(['1a', '2b'])
   })
 
   it('goes on with the other tasks while an asynchronous operator keeps one from its commit', async () => {

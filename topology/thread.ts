@@ -35,6 +35,7 @@ import type { Decision } from './recorded.ts'
 import { type Running, release, startTask } from './start-task.ts'
 import { Task } from './task.ts'
 import { TaskPlacement, type TaskPlacementOptions } from './task-placement.ts'
+import type { Activity } from './watchdog.ts'
 
 /** Failures of a task in a row, without a commit between, after which the thread gives up. */
 const ATTEMPTS = 10
@@ -93,6 +94,9 @@ export class StreamThread {
   #generation = 0
   /** Whether the last step found work: the next one does not wait for more. */
   #busy = false
+  #steps = 0
+  /** Told to take no records. */
+  #paused = false
   #failure: unknown
 
   constructor(options: ThreadOptions) {
@@ -147,6 +151,31 @@ export class StreamThread {
     return underWay || this.#starting.size > 0 || this.#ending.size > 0 || this.#assigned.length > 0
   }
 
+  /** What should move on, for the watchdog. */
+  activities(): readonly Activity[] {
+    const activities: Activity[] = [{ what: 'a step of the loop', progress: this.#steps }]
+    for (const { task, committing } of this.#running.values()) {
+      if (task.parked) continue
+      if (committing !== undefined)
+        activities.push({ what: `the commit of task ${task.name}`, progress: committing })
+      else if (!this.#paused) {
+        const { positions } = task
+        const progress = positions.map(each => each.position).join()
+        activities.push({ what: `task ${task.name}`, progress, positions })
+      }
+    }
+    return activities
+  }
+
+  /** From now on no records are taken, until `resume`; what was taken is committed, and the tasks stay. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+  }
+
   /**
    * One step of the loop: act on a new assignment, take what was fetched, run each task for a turn, begin the commits that
    * are due. Answers with the number of records processed, at most `limit` for each task.
@@ -157,6 +186,7 @@ export class StreamThread {
     if (consumer === undefined) throw new TickerError('LOG_MISUSED', 'the thread is not started')
     if (this.#lost) this.#dropAll()
     if (this.#assigned.length > 0) this.#rebalance()
+    this.#steps++
     const batches = await consumer.poll(this.#busy ? 0 : maxWait)
     // An assignment may have come during the poll: what was fetched belongs to a generation that is over.
     if (this.#assigned.length > 0 || this.#lost) return 0
@@ -194,7 +224,7 @@ export class StreamThread {
     const { task } = running
     let processed = 0
     try {
-      if (!task.parked) processed = task.process(limit) + task.punctuate()
+      if (!task.parked && !this.#paused) processed = task.process(limit) + task.punctuate()
     } catch (error) {
       // Also where it is not tried again: what was half done must not be committed on the way out.
       this.#fail(running, error)
@@ -237,9 +267,10 @@ export class StreamThread {
     this.#begin(task.id, cause)
   }
 
-  /** An input of which a task holds enough is paused until it has worked it off. */
+  /** An input of which a task holds enough is paused until it has worked it off; all of them while the thread is. */
   #throttle(running: Running): void {
-    const { fed } = running.task
+    const { task } = running
+    const fed = this.#paused ? task.inputs : task.fed
     if (fed.length === 0 && running.paused.length === 0) return
     this.#consumer!.pause(fed)
     this.#consumer!.resume(running.paused.filter(tp => !fed.some(each => each.topic === tp.topic)))

@@ -25,6 +25,7 @@ export class HeldLog {
   /** Of the consumers opened: to tell them of assignments that nobody made. */
   readonly consumers: ConsumerOptions[] = []
   readonly #holds: Hold[] = []
+  #deaf = false
 
   constructor(inner: Log) {
     this.log = {
@@ -38,6 +39,11 @@ export class HeldLog {
         this.consumers.push(options)
         const consumer = await inner.consumer(options)
         const heartbeat = consumer.heartbeat.bind(consumer)
+        const poll = consumer.poll.bind(consumer)
+        consumer.poll = async maxWait => {
+          const batches = await poll(maxWait)
+          return this.#deaf ? [] : batches
+        }
         consumer.heartbeat = () => this.#made('heartbeat', options.clientId, heartbeat)
         return consumer
       },
@@ -72,6 +78,11 @@ export class HeldLog {
     until.catch(() => {}) // whoever makes the call is told
     this.#holds.push({ call, of, until, onReached })
     return { reached, release }
+  }
+
+  /** From now on consumers are given nothing. */
+  deafen(): void {
+    this.#deaf = true
   }
 
   async #made<T>(call: Call, of: string, make: () => Promise<T>): Promise<T> {

@@ -43,6 +43,8 @@ export class CountingCluster {
   readonly #options: CountingOptions
   readonly #directory: string
   readonly #nodes = new Map<string, ChildProcess>()
+  /** What of them was started and has not said so yet. */
+  #starting: Promise<unknown> = Promise.resolve()
   /** By partition, in order. */
   readonly #written: Numbered[][] = Array.from({ length: PARTITIONS }, () => [])
   /** When each partition's committed position was seen to move: milliseconds of `performance.now`. */
@@ -80,10 +82,11 @@ export class CountingCluster {
     words.push('--state', join(this.#directory, name), '--session-timeout', String(sessionTimeout))
     const { NODE_OPTIONS: _, ...env } = process.env
     const node = spawn(process.execPath, ['--import', 'tsx', program, ...words], {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit'],
       env,
     })
     this.#nodes.set(name, node)
+    this.#starting = Promise.all([this.#starting, once(node.stdout!, 'data')])
   }
 
   /** @returns milliseconds until it was gone */
@@ -106,6 +109,7 @@ export class CountingCluster {
     const GAP = 600
     const QUIET = 3_000
     const deadline = performance.now() + DEADLINE
+    await this.#starting
     while (performance.now() < deadline) {
       await delay(100)
       const now = performance.now()

@@ -31,6 +31,7 @@ const node = new StreamsNode({
 })
 process.once('SIGTERM', () => void node.close())
 await node.start()
+console.log('started')
 await node.run()
 await node.close()
 await log.close()
