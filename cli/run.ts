@@ -16,6 +16,12 @@ export function define(command: Command): void {
     .option('--report <file>', 'write a report in JSON at the end')
     .option('--model <name>', 'the model whose releases are followed', 'watch')
     .option('--brokers <list>', 'Kafka, as host:port,… (default: a log in this process)')
+    .option(
+      '--threads <n>',
+      'worker threads that share the work; more than one with --brokers',
+      between(1, 64),
+      1,
+    )
     .addOption(
       new Option('--guarantee <guarantee>', 'exactly once costs a transaction per task and commit')
         .choices(['exactly_once', 'at_least_once'])
@@ -36,7 +42,14 @@ export function define(command: Command): void {
     })
 }
 
-function checkTogether(command: Command, { recordings, speed, timezone }: RunOptions): void {
+function checkTogether(
+  command: Command,
+  { recordings, speed, timezone, brokers, threads }: RunOptions,
+): void {
+  // Threads have no memory in common, and so no log in memory.
+  if (brokers === undefined && threads > 1) {
+    command.error("option '--threads' belongs to --brokers", { exitCode: 2 })
+  }
   const misplaced = speed !== undefined ? '--speed' : timezone !== undefined ? '--timezone' : undefined
   if (recordings === undefined && misplaced !== undefined) {
     command.error(`option '${misplaced}' belongs to --recordings`, { exitCode: 2 })

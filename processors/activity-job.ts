@@ -2,48 +2,42 @@
  * The activity job: all of one node put together. Topics are made, the release in force is loaded, the topology runs,
  * predictions go into SQL; `status` tells what it does, `finish` ends it with nothing left half done.
  */
-import type { BaseLogger } from 'pino'
-import { type AvroSerdes, type ModelRelease, Prediction, SensorReading } from '../schemas/index.ts'
-import type { StateBackend } from '../state/store.ts'
+import { type ModelRelease, Prediction, SensorReading } from '../schemas/index.ts'
 import {
   type Graph,
   type Log,
+  lagOf,
+  type NodeListener,
   type NodeStatus,
-  type ProcessingGuarantee,
+  plan,
   type Serde,
-  StreamsNode,
-  type Timers,
+  type StreamsNode,
+  WorkerThreads,
+  type WorkerThreadsOptions,
 } from '../topology/index.ts'
-import { activityTopology, type ReleaseId } from './activity-topology.ts'
+import { type ActivityNodeOptions, activityNode, READY_WITHIN, servedTopology } from './activity-node.ts'
+import type { ReleaseId } from './activity-topology.ts'
 import { rowDeadLetter } from './dead-letters.ts'
-import { featureExtractor } from './features/extract.ts'
 import { featureSchema } from './features/schema.ts'
 import { type IngestCounts, ingest } from './ingest.ts'
 import { publishRelease } from './models/publish.ts'
 import type { UnpublishedRelease } from './models/release.ts'
-import { ModelServing } from './models/serving.ts'
+import type { ModelServing } from './models/serving.ts'
 import { shippedReleases } from './models/shipped.ts'
 import { type PredictionCounts, PredictionMonitor } from './prediction-monitor.ts'
 import type { RecordingEvent } from './recordings/event.ts'
-import { releaseInForce } from './release-in-force.ts'
 import type { Sql } from './sinks/sql.ts'
 import { type SqlSink, type SqlSinkStatus, startSqlSink } from './sinks/sql-sink.ts'
 import { applicationId, topicSpecs, topics } from './topics.ts'
 
-export interface ActivityJobOptions {
-  readonly log: Log
+export interface ActivityJobOptions extends ActivityNodeOptions {
   readonly sql: Sql
-  readonly avro: AvroSerdes
-  readonly state: StateBackend
-  readonly guarantee: ProcessingGuarantee
   /** Which model's releases are followed. The first one shipped is published if the topic has none of any. */
   readonly model: string
+  /** Runs the topology in worker threads instead of this one; each makes its node by `activityThread`. */
+  readonly threads?: Pick<WorkerThreadsOptions, 'module' | 'data' | 'threads'> | undefined
   /** Of the topics that are divided by device, where they do not exist yet. */
   readonly partitions: number
-  /** Unique among the nodes. */
-  readonly clientId: string
-  readonly logger: BaseLogger
-  readonly timers: Timers
 }
 
 /** A release that took over from another one. */
@@ -74,15 +68,13 @@ export interface ActivityStatus {
 
 /** Milliseconds between two looks at the lag. */
 const LAG_INTERVAL = 1000
-/** Milliseconds to wait for a release in force. */
-const READY_WITHIN = 30_000
 /** Milliseconds without a record processed, while records wait, after which the node counts as stalled. */
 const STALLED_AFTER = 60_000
 
 /** What a job is made of, running. */
 interface Running {
   readonly topology: Graph
-  readonly node: StreamsNode
+  readonly node: StreamsNode | WorkerThreads
   readonly monitor: PredictionMonitor
   readonly sink: SqlSink
   readonly readings: Serde<SensorReading>
@@ -92,18 +84,11 @@ interface Running {
 
 /** Makes the topics, registers the schemas, loads the release in force, and begins to process. */
 export async function startActivityJob(options: ActivityJobOptions): Promise<ActivityJob> {
-  const { log, avro, model, clientId, logger, timers } = options
+  const { log, avro, model, clientId, timers } = options
   const readings = avro.value(topics.readings, SensorReading)
   const predictions = avro.value(topics.predictions, Prediction)
   const publishing = { log, avro, schema: featureSchema, clientId, timers }
-  const serving = new ModelServing({ ...publishing, name: model, logger })
-  const topology = activityTopology({
-    avro,
-    extractor: featureExtractor(featureSchema),
-    release: releaseInForce(serving),
-    score: async (release, features) => (await serving.get(release.version)).score(features),
-    now: timers.now,
-  })
+  const { serving, topology } = servedTopology(options)
   await log.admin.createTopics(topicSpecs(options.partitions))
   await avro.register()
   const [first] = await shippedReleases(model)
@@ -134,16 +119,7 @@ async function startProcessing(
 
   const switches: ModelSwitch[] = []
   let { version } = serving.inForce()
-  const node = new StreamsNode({
-    topology,
-    applicationId,
-    clientId,
-    log,
-    state: options.state,
-    guarantee: options.guarantee,
-    timers,
-    // One odd reading must not stop two hundred watches.
-    onFailure: { process: () => 'deadLetter', produce: () => 'deadLetter' },
+  const listener: NodeListener = {
     onNotice: text => logger.warn(text),
     onDeadLetter: letter => logger.debug({ code: letter.code, offset: letter.offset }, letter.message),
     // Every task takes a release by itself; the first one to do so makes the switch.
@@ -152,7 +128,11 @@ async function startProcessing(
       version = value.version
       switches.push({ version, at: timers.now() })
     },
-  })
+  }
+  const node =
+    options.threads === undefined
+      ? activityNode(options, topology, listener)
+      : new WorkerThreads({ ...options.threads, clientId, ...listener })
   const monitor = new PredictionMonitor({ log, value: predictions, timers, logger })
   await node.start()
   await monitor.start()
@@ -305,7 +285,7 @@ export class ActivityJob {
   }
 
   async #lookAtLag(): Promise<void> {
-    const lags = await this.#running.node.lag()
+    const lags = await lagOf(this.#options.log, plan(this.topology, applicationId))
     this.#lag = lags.map(({ topic, partition, end, position }) => ({ topic, partition, lag: end - position }))
     const { processed } = this.#running.node.status()
     if (processed !== this.#progress.processed || this.#waiting() === 0) {

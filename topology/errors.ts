@@ -116,6 +116,8 @@ const table = {
   ...stateErrors,
   STATE_CORRUPT: rebuild(stateErrors.STATE_CORRUPT),
   STATE_TOO_NEW: { recovery: 'leave', remedy: stateErrors.STATE_TOO_NEW },
+  // Another thread of this process may be about to close it.
+  STATE_LOCKED: rebuild(stateErrors.STATE_LOCKED),
   STATE_FOREIGN: 'The state directory belongs to another log; it was set aside and is rebuilt.',
   QUERY_STORE_UNKNOWN: 'Name a store that the topology declares.',
   QUERY_STORE_KIND:

@@ -44,6 +44,7 @@ export { type Graph, type GraphNode, storesOf } from './graph.ts'
 export { GroupedStream } from './grouped.ts'
 export { GroupedTable } from './grouped-table.ts'
 export type { GlobalJoined, StreamJoined, TableJoined } from './joined.ts'
+export { lagOf, type PartitionPositions } from './lag.ts'
 export type {
   Admin,
   CommittedOffset,
@@ -117,3 +118,11 @@ export {
   type WindowSamples,
   type Windows,
 } from './windows.ts'
+export {
+  type NodeListener,
+  type ThreadContext,
+  type ThreadMaker,
+  type ThreadNode,
+  WorkerThreads,
+  type WorkerThreadsOptions,
+} from './worker-threads.ts'

@@ -11,6 +11,7 @@ import type { FailureHandlers } from './failure-policy.ts'
 import { GlobalState } from './global-state.ts'
 import type { Graph } from './graph.ts'
 import { internalTopics, makeInternalTopics } from './internal-topics.ts'
+import { lagOf, type PartitionPositions } from './lag.ts'
 import type { Log, TopicDescription, TopicPartition } from './log/log.ts'
 import type { TaskStateStore } from './operators/context.ts'
 import { externalTopics, type Plan, partitionCounts, plan, repartitionTopics } from './plan.ts'
@@ -35,6 +36,8 @@ export interface NodeOptions {
   readonly oneTask?: boolean
   /** Unique per node; the application id if there is only one. */
   readonly clientId?: string
+  /** The process, where several members run in one: a task's standbys are kept in other processes. Default: the client id. */
+  readonly node?: string
   readonly log: Log
   readonly state: StateBackend
   /** Default `exactly_once`. */
@@ -153,7 +156,7 @@ export class StreamsNode {
       log,
       plan: this.plan,
       clientId: this.#options.clientId ?? applicationId,
-      node: this.#options.clientId ?? applicationId,
+      node: this.#options.node ?? this.#options.clientId ?? applicationId,
       endpoint: this.#options.endpoint,
       standbyReplicas: this.#options.standbyReplicas ?? 0,
       guarantee: this.#options.guarantee ?? 'exactly_once',
@@ -265,22 +268,8 @@ export class StreamsNode {
   }
 
   /** Per input partition: the end that can be read, and the committed position. */
-  async lag(): Promise<readonly { topic: string; partition: number; end: number; position: number }[]> {
-    const { log } = this.#options
-    const { applicationId } = this.plan
-    const topics = this.plan.subTopologies.flatMap(part => part.sourceTopics)
-    const committed = await log.admin.committed(applicationId, topics)
-    const lags = await Promise.all(
-      topics.map(async topic =>
-        (await log.admin.offsets(topic)).map(({ partition, start, end }) => {
-          const position = committed.find(
-            each => each.topic === topic && each.partition === partition,
-          )?.position
-          return { topic, partition, end, position: position ?? start }
-        }),
-      ),
-    )
-    return lags.flat()
+  async lag(): Promise<readonly PartitionPositions[]> {
+    return await lagOf(this.#options.log, this.plan)
   }
 
   /** Commits, leaves the group and ends the loop. */

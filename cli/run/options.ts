@@ -13,6 +13,7 @@ export interface RunOptions {
   readonly model: string
   readonly brokers?: string
   readonly guarantee: ProcessingGuarantee
+  readonly threads: number
   readonly registry?: string
   readonly sql?: string
   readonly state: string

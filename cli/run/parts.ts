@@ -27,9 +27,8 @@ export async function openParts(options: RunOptions, clientId: string): Promise<
     return {
       log,
       sql,
-      registry: options.registry === undefined ? localRegistry() : confluentRegistry(options.registry),
-      // What a log in memory has forgotten, a state on disk must not remember.
-      state: log.durable ? rocksdbBackend(join(options.state, applicationId)) : memoryBackend(),
+      registry: openRegistry(options),
+      state: openState(options, log),
       close: async () => {
         await sql.close()
         await log.close()
@@ -41,8 +40,17 @@ export async function openParts(options: RunOptions, clientId: string): Promise<
   }
 }
 
+export function openRegistry({ registry }: RunOptions): SchemaRegistry {
+  return registry === undefined ? localRegistry() : confluentRegistry(registry)
+}
+
+/** What a log in memory has forgotten, a state on disk must not remember. */
+export function openState({ state }: RunOptions, { durable }: Log): StateBackend {
+  return durable ? rocksdbBackend(join(state, applicationId)) : memoryBackend()
+}
+
 /** The Kafka client is loaded only where it is used. */
-async function openLog({ brokers }: RunOptions, clientId: string): Promise<Log> {
+export async function openLog({ brokers }: RunOptions, clientId: string): Promise<Log> {
   if (brokers === undefined) return memoryLog()
   const { kafkaLog } = await import('../../topology/log/kafka/kafka-log.ts')
   return await kafkaLog({ brokers: brokers.split(','), clientId })

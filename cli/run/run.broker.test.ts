@@ -55,6 +55,16 @@ describe.skipIf(reason !== undefined)(`on Kafka ${reason ?? ''}`, () => {
     }
   })
 
+  test('several threads share the work, and what they did is added up', async () => {
+    const { report } = await own.run(
+      'threads',
+      ...['--brokers', broker.brokers, '--devices', '8', '--for', '20s', '--threads', '2'],
+    )
+    expect(report).toMatchObject({ finalLag: 0, deadLettered: 0 })
+    expect(report.windows).toBeGreaterThan(0)
+    expect(report.predictions).toBe(report.windows)
+  })
+
   /** Samples of each window that holds one, from the files. */
   async function expectedSamples(directory: string): Promise<Map<string, number>> {
     const windows = new Map<string, number>()

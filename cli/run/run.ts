@@ -58,6 +58,10 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
     state,
     guarantee,
     model: options.model,
+    threads:
+      options.threads > 1
+        ? { module: new URL('thread.ts', import.meta.url), data: options, threads: options.threads }
+        : undefined,
     clientId,
     partitions: PARTITIONS,
     logger,

@@ -18,7 +18,7 @@ const KEYS = 40
 /** Milliseconds between two writes of a record per key, between two looks at what is committed, and until waiting is in vain. */
 const FEED_INTERVAL = 20
 const LOOK_INTERVAL = 10
-const DEADLINE = 60_000
+const DEADLINE = 120_000
 
 const program = fileURLToPath(new URL('node.ts', import.meta.url))
 
@@ -76,10 +76,11 @@ export class CountingCluster {
   }
 
   /** The same name is the same instance: it finds its state again. */
-  run(name: string): void {
+  run(name: string, { threads = 1 } = {}): void {
     const { brokers, applicationId, sessionTimeout } = this.#options
     const words = ['--brokers', brokers, '--application-id', applicationId, '--client-id', name]
     words.push('--state', join(this.#directory, name), '--session-timeout', String(sessionTimeout))
+    words.push('--threads', String(threads))
     const { NODE_OPTIONS: _, ...env } = process.env
     const node = spawn(process.execPath, ['--import', 'tsx', program, ...words], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -99,6 +100,17 @@ export class CountingCluster {
     const [code] = await exited
     if (signal === 'SIGTERM' && code !== 0) throw new Error(`${name} ended with ${code}`)
     return performance.now() - began
+  }
+
+  /** Waits until what was started runs and every partition has committed some times more. */
+  async committing(): Promise<void> {
+    await this.#starting
+    const before = this.#commits.map(times => times.length)
+    const deadline = performance.now() + DEADLINE
+    while (this.#commits.some((times, partition) => times.length < before[partition]! + 5)) {
+      if (performance.now() > deadline) throw new Error('a partition does not commit')
+      await delay(20)
+    }
   }
 
   /**

@@ -3,10 +3,8 @@
  * `node --import tsx topology/testing/counting/node.ts --brokers … --client-id … --state …`
  */
 import { parseArgs } from 'node:util'
-import { rocksdbBackend } from '../../../state/index.ts'
-import { StreamsNode } from '../../index.ts'
-import { kafkaLog } from '../../log/kafka/kafka-log.ts'
-import { countingTopology } from './topology.ts'
+import { WorkerThreads } from '../../index.ts'
+import type { CountingThread } from './thread.ts'
 
 const text = { type: 'string', default: '' } as const
 const { values } = parseArgs({
@@ -16,22 +14,45 @@ const { values } = parseArgs({
     'client-id': text,
     state: text,
     'session-timeout': { type: 'string', default: '10000' },
+    threads: { type: 'string', default: '1' },
   },
 })
-const { 'client-id': clientId, 'application-id': applicationId } = values
-const log = await kafkaLog({ brokers: values.brokers.split(','), clientId })
-const node = new StreamsNode({
-  topology: countingTopology(applicationId),
+const { 'client-id': clientId, 'application-id': applicationId, brokers, state } = values
+const data: CountingThread = {
+  brokers,
   applicationId,
-  clientId,
-  log,
-  state: rocksdbBackend(values.state),
+  state,
   sessionTimeout: Number(values['session-timeout']),
-  onNotice: notice => console.error(`${clientId}: ${notice}`),
-})
-process.once('SIGTERM', () => void node.close())
-await node.start()
-console.log('started')
-await node.run()
-await node.close()
-await log.close()
+}
+const notice = { onNotice: (text: string): void => console.error(`${clientId}: ${text}`) }
+const threads = Number(values.threads)
+let close = async (): Promise<void> => {}
+process.once('SIGTERM', () => void close())
+
+if (threads > 1) {
+  const module = new URL('thread.ts', import.meta.url)
+  const node = new WorkerThreads({ module, data, threads, clientId, ...notice })
+  close = () => node.close()
+  await node.start()
+  console.log('started')
+  await node.run()
+  await node.close()
+  console.log(JSON.stringify(node.status()))
+} else {
+  const { default: make } = await import('./thread.ts')
+  const nothing = (): void => {}
+  const listener = {
+    ...notice,
+    onDeadLetter: nothing,
+    onDecision: nothing,
+    onRestore: nothing,
+    onRestored: nothing,
+  }
+  const { node, close: closeLog } = await make(data, { clientId, node: clientId, listener })
+  close = () => node.close()
+  await node.start()
+  console.log('started')
+  await node.run()
+  await node.close()
+  await closeLog()
+}

@@ -1,0 +1,34 @@
+/** One thread of `tickerwatch run --threads N`. */
+import pino from 'pino'
+import { activityThread } from '../../processors/activity-node.ts'
+import { avroSerdes } from '../../schemas/index.ts'
+import { systemTimers, type ThreadMaker } from '../../topology/index.ts'
+import type { RunOptions } from './options.ts'
+import { openLog, openRegistry, openState } from './parts.ts'
+
+const make: ThreadMaker<RunOptions> = async (options, { clientId, node: process, listener }) => {
+  const log = await openLog(options, clientId)
+  const { node, close } = await activityThread(
+    {
+      log,
+      avro: avroSerdes(openRegistry(options)),
+      state: openState(options, log),
+      guarantee: options.guarantee,
+      model: options.model,
+      clientId,
+      node: process,
+      logger: pino({ level: 'warn' }, pino.destination(2)),
+      timers: systemTimers,
+    },
+    listener,
+  )
+  return {
+    node,
+    close: async () => {
+      await close()
+      await log.close()
+    },
+  }
+}
+
+export default make

@@ -1,0 +1,99 @@
+/** The part of the activity job that may run several times in a process, once per thread: a model, and a node that asks it. */
+import type { BaseLogger } from 'pino'
+import type { AvroSerdes } from '../schemas/index.ts'
+import type { StateBackend } from '../state/store.ts'
+import {
+  type Graph,
+  type Log,
+  type NodeListener,
+  type ProcessingGuarantee,
+  StreamsNode,
+  type ThreadNode,
+  type Timers,
+} from '../topology/index.ts'
+import { activityTopology } from './activity-topology.ts'
+import { featureExtractor } from './features/extract.ts'
+import { featureSchema } from './features/schema.ts'
+import { ModelServing } from './models/serving.ts'
+import { releaseInForce } from './release-in-force.ts'
+import { applicationId } from './topics.ts'
+
+/** Milliseconds to wait for a release in force. */
+export const READY_WITHIN = 30_000
+
+export interface ActivityNodeOptions {
+  readonly log: Log
+  readonly avro: AvroSerdes
+  readonly state: StateBackend
+  readonly guarantee: ProcessingGuarantee
+  /** Which model's releases are followed. */
+  readonly model: string
+  /** Unique among the members of the group. */
+  readonly clientId: string
+  /** The process, where several members run in one. Default: the client id. */
+  readonly node?: string
+  readonly logger: BaseLogger
+  readonly timers: Timers
+}
+
+/** The model that is followed, and the topology that asks it. */
+export function servedTopology(options: Omit<ActivityNodeOptions, 'state' | 'guarantee'>): {
+  readonly serving: ModelServing
+  readonly topology: Graph
+} {
+  const { log, avro, model, clientId, logger, timers } = options
+  const serving = new ModelServing({
+    log,
+    avro,
+    schema: featureSchema,
+    clientId,
+    timers,
+    name: model,
+    logger,
+  })
+  const topology = activityTopology({
+    avro,
+    extractor: featureExtractor(featureSchema),
+    release: releaseInForce(serving),
+    score: async (release, features) => (await serving.get(release.version)).score(features),
+    now: timers.now,
+  })
+  return { serving, topology }
+}
+
+export function activityNode(
+  { clientId, node, log, state, guarantee, timers }: ActivityNodeOptions,
+  topology: Graph,
+  listener: NodeListener,
+): StreamsNode {
+  return new StreamsNode({
+    topology,
+    applicationId,
+    clientId,
+    node,
+    log,
+    state,
+    guarantee,
+    timers,
+    // One odd reading must not stop two hundred watches.
+    onFailure: { process: () => 'deadLetter', produce: () => 'deadLetter' },
+    ...listener,
+  })
+}
+
+/** The node of one of several threads. The topics are there, and the schemas known. */
+export async function activityThread(
+  options: ActivityNodeOptions,
+  listener: NodeListener,
+): Promise<ThreadNode> {
+  const { serving, topology } = servedTopology(options)
+  await options.avro.register()
+  serving.start()
+  try {
+    await serving.whenReady(READY_WITHIN)
+  } catch (error) {
+    await serving.close()
+    throw error
+  }
+  return { node: activityNode(options, topology, listener), close: () => serving.close() }
+}

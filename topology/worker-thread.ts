@@ -1,0 +1,74 @@
+/** What runs in a worker thread of a node: a node of its own, told what to do by `worker-threads.ts`. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { codeOf } from './errors.ts'
+import type {
+  ThreadContext,
+  ThreadFailure,
+  ThreadMaker,
+  ThreadMessage,
+  ThreadNode,
+  ThreadRequest,
+} from './worker-threads.ts'
+
+/** Milliseconds between two reports of what was done. */
+const REPORT_INTERVAL = 250
+
+const { module, data, clientId, node }: { module: string; data: unknown; clientId: string; node: string } =
+  workerData
+const port = parentPort!
+const post = (message: ThreadMessage): void => port.postMessage(message)
+
+const context: ThreadContext = {
+  clientId,
+  node,
+  listener: {
+    onNotice: text => post({ kind: 'notice', text }),
+    onDeadLetter: letter => post({ kind: 'deadLetter', letter }),
+    onDecision: (task, store, decision) => post({ kind: 'decision', task, store, decision }),
+    onRestore: event => post({ kind: 'restore', event }),
+    onRestored: (task, records) => post({ kind: 'restored', task, records }),
+  },
+}
+
+let made: ThreadNode | undefined
+let reporting: NodeJS.Timeout | undefined
+
+async function start(): Promise<void> {
+  const make: ThreadMaker<unknown> = (await import(module)).default
+  made = await make(data, context)
+  const { node } = made
+  await node.start()
+  reporting = setInterval(() => post({ kind: 'status', status: node.status() }), REPORT_INTERVAL)
+  node.run().catch(error => post({ kind: 'failed', error: failureOf(error) }))
+}
+
+async function close(): Promise<void> {
+  clearInterval(reporting)
+  try {
+    await made?.node.close()
+  } finally {
+    if (made !== undefined) post({ kind: 'status', status: made.node.status() })
+    await made?.close()
+  }
+}
+
+const calls: Record<ThreadRequest['call'], () => unknown> = {
+  start,
+  close,
+  pause: () => made?.node.pause(),
+  resume: () => made?.node.resume(),
+}
+
+port.on('message', async ({ id, call }: ThreadRequest) => {
+  try {
+    await calls[call]()
+    post({ kind: 'answer', id })
+  } catch (error) {
+    post({ kind: 'refusal', id, error: failureOf(error) })
+  }
+})
+
+function failureOf(error: unknown): ThreadFailure {
+  if (!(error instanceof Error)) return { code: undefined, message: String(error), stack: undefined }
+  return { code: codeOf(error), message: error.message, stack: error.stack }
+}
