@@ -6,10 +6,12 @@ import {
   type Log,
   long,
   memoryLog,
+  type NodeOptions,
   partitionOf,
   RecordCursor,
   StreamsNode,
   string,
+  systemTimers,
   TickerError,
   TopologyBuilder,
 } from './index.ts'
@@ -64,13 +66,10 @@ describe('a thread', () => {
     await inner.close()
   })
 
-  const start = async (
-    topology = counting(),
-    { stallTimeout }: { stallTimeout?: number } = {},
-  ): Promise<void> => {
+  const start = async (topology = counting(), options: Partial<NodeOptions> = {}): Promise<void> => {
     node = new StreamsNode({
       topology,
-      stallTimeout,
+      ...options,
       applicationId: 'app',
       log: held.log,
       state,
@@ -258,6 +257,18 @@ describe('a thread', () => {
       code: 'NODE_STALLED',
       message: 'task 0_1 has made no progress for 200 ms, although 2 records wait',
     })
+  })
+
+  it('is closed without waiting for second attempts', async () => {
+    const after = (delay: number, callback: () => void) =>
+      delay === 100 ? () => {} : systemTimers.after(delay, callback)
+    await start(counting(), { timers: { now: Date.now, after } })
+    const commit = held.hold('commit', 'app-0_0')
+    await write(0, 'a')
+    await commit.reached
+    commit.release(new TickerError('LOG_FAILED', 'the connection was cut'))
+    await expect.poll(() => notices).toHaveLength(1)
+    await node.close()
   })
 
   it('takes nothing while it is paused, keeps its tasks, and goes on when resumed', async () => {

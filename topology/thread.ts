@@ -70,11 +70,19 @@ export interface ThreadListener {
   onRestore(event: RestoreEvent): void
 }
 
+/** A task that is being restored, or waits before it is tried again. */
+interface Starting {
+  readonly token: object
+  readonly done: Promise<void>
+  /** Ends the wait. */
+  hurry: () => void
+}
+
 export class StreamThread {
   readonly #options: ThreadOptions
   readonly #running = new Map<string, Running>()
   /** Tasks being restored, by name; the token tells a task from a later one of the same name. */
-  readonly #starting = new Map<string, { readonly token: object; readonly done: Promise<void> }>()
+  readonly #starting = new Map<string, Starting>()
   /**
    * What is still under way for tasks that are gone: their last commit, the closing of their database. A task that begins
    * under the same name waits for it.
@@ -354,7 +362,7 @@ export class StreamThread {
         if (isCurrent()) this.#starting.delete(name)
         this.#consumer!.wakeup()
       })
-    this.#starting.set(name, { token, done })
+    this.#starting.set(name, { token, done, hurry: () => {} })
   }
 
   /** Waits before a task is tried again. @throws the cause, if it cannot be recovered from or came too often */
@@ -367,7 +375,15 @@ export class StreamThread {
     if (recoveryOf(cause) === 'stop' || attempt > ATTEMPTS) throw cause
     listener.onNotice(`task ${name} is tried again: ${messageOf(cause)}`)
     if (!isPoison) {
-      await new Promise<void>(resolve => timers.after(Math.min(5000, 50 * 2 ** attempt), resolve))
+      await new Promise<void>(resolve => {
+        const cancel = timers.after(Math.min(5000, 50 * 2 ** attempt), resolve)
+        const starting = this.#starting.get(name)
+        if (starting === undefined) return
+        starting.hurry = () => {
+          cancel()
+          resolve()
+        }
+      })
     }
   }
 
@@ -425,8 +441,9 @@ export class StreamThread {
 
   /** Gives up a task that is being restored. */
   #abandon(name: string): void {
-    const { done } = this.#starting.get(name)!
+    const { done, hurry } = this.#starting.get(name)!
     this.#starting.delete(name)
+    hurry()
     this.#endsWith(name, done)
   }
 
