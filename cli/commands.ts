@@ -23,6 +23,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./dead-letters.ts'),
   },
   {
+    name: 'topics',
+    summary: 'list the topics on Kafka, and how far an application has read them',
+    load: () => import('./topics.ts'),
+  },
+  {
     name: 'reset',
     summary: 'make an application begin anew',
     load: () => import('./reset.ts'),

@@ -112,6 +112,19 @@ describe.skipIf(reason !== undefined)(`reset on kafka ${reason ?? ''}`, () => {
     await node.close()
     expect(await counts()).toEqual([1, 2, 3, 4])
 
+    const showTopics = (...words: string[]) =>
+      tickerwatch('topics', '--brokers', broker.brokers, '--application-id', application, ...words)
+    const listed = JSON.parse((await showTopics('--json')).stdout.join('\n'))
+    expect(listed).toContainEqual({
+      topic: 'in',
+      config: expect.objectContaining({}),
+      partitions: [{ partition: 0, start: 0, end: 4, position: 4 }],
+    })
+    const lines = (await showTopics()).stdout
+    expect(lines[0]).toMatch(/^TOPIC +PARTITIONS +OFFSETS +LAG +CONFIG$/)
+    expect(lines).toContainEqual(expect.stringMatching(/^in +1 +4 +0( |$)/))
+    expect(lines).toContainEqual(expect.stringMatching(/^out +1 +\d+ +-( |$)/))
+
     const { code, stdout } = await command()
     expect([code, ...stdout.map(line => line.replace(/(?<=\S) +/g, ' '))]).toEqual([
       0,
@@ -132,8 +145,8 @@ describe.skipIf(reason !== undefined)(`reset on kafka ${reason ?? ''}`, () => {
       stateDirectory: join(state, application),
     })
     expect(existsSync(join(state, application))).toBe(false)
-    const topics = await log.admin.listTopics()
-    expect(topics.filter(topic => topic.startsWith('counting-'))).toEqual(['counting-dead-letters'])
+    const left = await log.admin.listTopics()
+    expect(left.filter(topic => topic.startsWith('counting-'))).toEqual(['counting-dead-letters'])
 
     await (await start()).close()
     expect(await counts()).toEqual([1, 2, 3, 4, 1, 2, 3])
