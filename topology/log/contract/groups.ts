@@ -132,6 +132,56 @@ export function groupsContract(kit: Kit): void {
       expect(performance.now() - began).toBeGreaterThan(25)
     })
 
+    test('members tell each other what they like, and are told by the leader; who has news asks for another division', async () => {
+      const [group, topic] = [unique('group'), await newTopic(2)]
+      const words = new Map<string, string>()
+      const joined = async (name: string): Promise<Member> => {
+        const assignments: Assignment[] = []
+        const consumer = opened(
+          await kit.log.consumer({
+            group,
+            clientId: unique(name),
+            topics: [topic],
+            assignor: sticky,
+            metadata: () => words.get(name) ?? '',
+            tell: (members, shares, topics) => {
+              const said = members
+                .map(({ metadata }) => metadata)
+                .sort()
+                .join(' ')
+              return new Map(
+                members.map(({ memberId, metadata }) => [
+                  memberId,
+                  `${metadata} of ${said}: ${shares.get(memberId)?.length} of ${topics.get(topic)}`,
+                ]),
+              )
+            },
+            onAssigned: assignment => {
+              assignments.push(assignment)
+            },
+          }),
+        )
+        return { consumer, assignments, walk: new Walk(), partitions: () => [] }
+      }
+      words.set('a', 'red').set('b', 'blue')
+      const members = [await joined('a'), await joined('b')]
+      const told = (): (string | undefined)[] =>
+        members.map(({ assignments }) => assignments.at(-1)?.metadata)
+      const hear = (...wanted: string[]): Promise<void> =>
+        until(
+          wanted.join(', '),
+          () => wanted.every((text, i) => told()[i] === text),
+          () => pollAll(...members),
+        )
+      await hear('red of blue red: 1 of 2', 'blue of blue red: 1 of 2')
+      words.set('b', 'green')
+      members[1]!.consumer.rejoin()
+      await hear('red of green red: 1 of 2', 'green of green red: 1 of 2')
+      words.set('a', 'white')
+      members[0]!.consumer.rejoin()
+      await hear('white of green white: 1 of 2', 'green of green white: 1 of 2')
+    })
+
     test('two members share; when one leaves the other has all, and is told what each had', async () => {
       const topic = await newTopic(4)
       const group = unique('group')
