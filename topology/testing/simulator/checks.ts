@@ -55,6 +55,27 @@ function compare(actual: readonly LoggedRecord[], expected: readonly string[][])
   return missing.length === 0 ? undefined : `lacks ${missing.length} records, first ${missing[0]}`
 }
 
+/** Where tables hold updates back: what each key ends as is what was recomputed, and nothing comes that is of no key. */
+export function checkLast(
+  { log, topics }: Checked,
+  written: readonly string[],
+  expected: readonly Expected[],
+): string[] {
+  return written.flatMap(topic =>
+    range(topics.get(topic) ?? 0).flatMap(partition => {
+      const isMeant = (record: ProducerRecord): boolean =>
+        record.topic === topic && record.partition === partition
+      const should = lastOf(expected.flatMap(({ outputs }) => outputs).filter(isMeant))
+      const difference = differenceOf(lastOf(readPartition(log, topic, partition)), should)
+      return difference === undefined ? [] : [`1-3: in the end ${topic}/${partition}: ${difference}`]
+    }),
+  )
+}
+
+function lastOf(records: readonly ProducerRecord[]): ReadonlyMap<string, Buffer> {
+  return new Map(records.map(record => [readable(record.key), Buffer.from(readable(record.value))]))
+}
+
 /**
  * Under at_least_once nothing is lost: what is made of one record is there at least once. Counts end at least as high,
  * unless a process that lost its task still wrote to the changelog, which nothing fences there.

@@ -150,7 +150,7 @@ export class Cluster {
   #run(machine: Machine): void {
     const { simulation, scenario, log, ledger, topology, mutant } = this.#options
     const { random } = simulation
-    const { sessionTimeout, guarantee, commitInterval, standbyReplicas } = scenario
+    const { sessionTimeout, guarantee, commitInterval, standbyReplicas, cacheBytes } = scenario
     const process: Process = {
       name: `${machine.name}#${++machine.incarnations}`,
       alive: true,
@@ -177,6 +177,7 @@ export class Cluster {
       guarantee,
       commitInterval,
       standbyReplicas,
+      cacheBytes,
       timers,
       onNotice: text => simulation.note(`${process.name}: ${text}`),
       onRestored: (task, records) => simulation.note(`${process.name} restored ${task}: ${records} records`),

@@ -150,10 +150,8 @@ function lateText({ key, value, timestamp }: LoggedRecord): string {
 
 /** 1, 2, 3: the outputs are what the models say. */
 export function checkModels(log: MemoryLog, parts: readonly OperatorName[], partitions: number): string[] {
-  const inputs = Array.from({ length: partitions }, (_, partition) =>
-    taken(readPartition(log, 'in', partition), parts.includes('faulty')),
-  )
-  const found = parts.flatMap(part => {
+  const inputs = inputsOf(log, parts, partitions)
+  return parts.flatMap(part => {
     const expected = inputs.map(input => models[part]?.(input) ?? {})
     return Object.keys(expected[0] ?? {}).flatMap(topic => {
       const actual = inputs.map((_, partition) => readPartition(log, topic, partition).map(texts[topic]!))
@@ -169,13 +167,25 @@ export function checkModels(log: MemoryLog, parts: readonly OperatorName[], part
       return [`1-3: ${topic} is not what the model says: the ${where + 1}. is ${difference}`]
     })
   })
+}
+
+/** 1: what the groups end as is what their rows, or their readings, add up to. */
+export function checkGroups(log: MemoryLog, parts: readonly OperatorName[], partitions: number): string[] {
+  const inputs = inputsOf(log, parts, partitions)
+  const found: string[] = []
   if (parts.includes('tableGroups'))
-    found.push(...checkGroups(log, 'tableGroups-out', partitions, latest(inputs)))
+    found.push(...checkSums(log, 'tableGroups-out', partitions, latest(inputs)))
   if (parts.includes('regroup')) {
     const values = inputs.flat().flatMap(({ value }) => (value === null ? [] : [value]))
-    found.push(...checkGroups(log, 'regroup-out', partitions, values))
+    found.push(...checkSums(log, 'regroup-out', partitions, values))
   }
   return found
+}
+
+function inputsOf(log: MemoryLog, parts: readonly OperatorName[], partitions: number): Taken[][] {
+  return Array.from({ length: partitions }, (_, partition) =>
+    taken(readPartition(log, 'in', partition), parts.includes('faulty')),
+  )
 }
 
 /**
@@ -214,12 +224,7 @@ function latest(inputs: readonly (readonly Taken[])[]): Reading[] {
 }
 
 /** The last sum of each group is that of its values. */
-function checkGroups(
-  log: MemoryLog,
-  topic: string,
-  partitions: number,
-  values: readonly Reading[],
-): string[] {
+function checkSums(log: MemoryLog, topic: string, partitions: number, values: readonly Reading[]): string[] {
   const sums = new Map<string, string>()
   for (let partition = 0; partition < partitions; partition++) {
     for (const { key, value } of readPartition(log, topic, partition)) {

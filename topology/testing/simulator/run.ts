@@ -7,6 +7,7 @@ import { changelogTopic, deadLetterTopic, type Plan, partitionCounts, plan } fro
 import {
   type Checked,
   checkDisk,
+  checkLast,
   checkNothingLost,
   checkOutputs,
   checkStores,
@@ -14,7 +15,7 @@ import {
 } from './checks.ts'
 import { APPLICATION, Cluster, type Mutant } from './cluster.ts'
 import { Ledger } from './ledger.ts'
-import { checkModels } from './models.ts'
+import { checkGroups, checkModels } from './models.ts'
 import { Network } from './network.ts'
 import { recompute } from './recomputation.ts'
 import { HEADER, type InputRecord } from './records.ts'
@@ -51,7 +52,7 @@ export async function simulate(
     after: (milliseconds, run) => simulation.after(milliseconds, run),
     limits: { transactionTimeout: scenario.transactionTimeout },
   })
-  const { guarantee, parts, partitions, faults, duration } = scenario
+  const { guarantee, parts, partitions, faults, duration, cacheBytes } = scenario
   const ledger = new Ledger(simulation, log, { applicationId: APPLICATION, guarantee })
   const planOf = (graph: Graph): Plan => plan(graph, APPLICATION)
   const topology = (surroundings: Partial<Parameters<typeof topologyOf>[1]>): Graph =>
@@ -133,14 +134,19 @@ export async function simulate(
       deadLetterTopic(APPLICATION),
       ...[...counts.keys()].filter(topic => !external.has(topic)),
     ]
-    const found =
-      guarantee === 'exactly_once'
-        ? [
-            ...checkOutputs(checked, written, expected),
-            ...checkModels(log, parts, partitions),
-            ...checkStores(checked, expected),
-          ]
-        : checkNothingLost(checked, written, expected, { counted: hasOneProcess(scenario) })
+    const tables = outputTopics(parts).filter(topic => topic.endsWith('-out'))
+    const found: string[] = []
+    if (guarantee !== 'exactly_once')
+      found.push(...checkNothingLost(checked, written, expected, { counted: hasOneProcess(scenario) }))
+    else if (cacheBytes > 0)
+      found.push(...checkLast(checked, tables, expected), ...checkGroups(log, parts, partitions))
+    else
+      found.push(
+        ...checkOutputs(checked, written, expected),
+        ...checkModels(log, parts, partitions),
+        ...checkGroups(log, parts, partitions),
+      )
+    if (guarantee === 'exactly_once') found.push(...checkStores(checked, expected))
     found.push(...checkTransactions(checked))
     for (const { machine, disk } of cluster.disks) found.push(...checkDisk(checked, machine, disk.contents))
     for (const violation of found) ledger.violated(violation)
