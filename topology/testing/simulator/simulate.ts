@@ -7,6 +7,7 @@ import { simulate } from './run.ts'
 import { type Reduction, reduced, scenarioOf } from './scenario.ts'
 import { shrink } from './shrink.ts'
 import { type OperatorName, operators } from './topologies.ts'
+import { Watchdog } from './watchdog.ts'
 
 const { values } = parseArgs({
   options: {
@@ -41,20 +42,26 @@ const given = reductionGiven()
 const failed: Failure[] = []
 const faults: Record<string, number> = {}
 let steps = 0
+const watchdog = await Watchdog.start()
 for (let seed = from; seed < from + seeds; seed++) {
+  watchdog.begins(seed)
   const scenario = reduced(scenarioOf(seed), given)
   const outcome = await simulate(scenario, { traceLines: values.trace ? Number.POSITIVE_INFINITY : 0 })
   steps += outcome.steps
   for (const [kind, count] of Object.entries(outcome.faults)) faults[kind] = (faults[kind] ?? 0) + count
   if (values.trace) console.log(outcome.trace.join('\n'))
   if (outcome.violations.length === 0) continue
-  const small = await shrink(scenario, async smaller => (await simulate(smaller)).violations)
+  const small = await shrink(scenario, async smaller => {
+    watchdog.begins(seed)
+    return (await simulate(smaller)).violations
+  })
   const { trace } = await simulate(reduced(scenario, small), { traceLines: TRACE_LINES })
   const command = commandOf(seed, small)
   failed.push({ seed, violations: outcome.violations, command })
   console.log(`seed ${seed} failed:\n  ${outcome.violations.join('\n  ')}`)
   console.log(`the end of a small one:\n${trace.slice(-TRACE_LINES).join('\n')}\nagain: ${command}\n`)
 }
+await watchdog.close()
 const seconds = Math.round((performance.now() - begun) / 100) / 10
 if (values.json) console.log(JSON.stringify({ seeds, failed, faults, steps, seconds }))
 else {
