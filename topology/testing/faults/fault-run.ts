@@ -112,10 +112,13 @@ export class FaultRun {
     return found
   }
 
-  async restartBroker(how: 'stop' | 'kill'): Promise<void> {
+  /** Answers with when it was gone: until then transactions may still be committed. */
+  async restartBroker(how: 'stop' | 'kill'): Promise<number> {
     const port = Number(this.brokers.split(':')[1])
     await this.#broker[how]()
+    const gone = Date.now()
     this.#broker = await startBroker({ dataDir: join(this.#directory, 'kafka'), port })
+    return gone
   }
 
   /** Ends the feed, waits until all it wrote has been processed, and stops the nodes. Answers with how long each took. */

@@ -176,8 +176,7 @@ const brokerRestart: Fault = {
   name: 'the broker is restarted',
   counts: ['brokerRestarts'],
   async strike(run) {
-    const since = Date.now()
-    await run.restartBroker('stop')
+    const since = await run.restartBroker('stop')
     return [{ sort: 'broker restart', milliseconds: await run.recovered(since) }]
   },
 }
@@ -186,8 +185,7 @@ const brokerKill: Fault = {
   name: 'kill -9 of the broker, and restart',
   counts: ['brokerRestarts'],
   async strike(run) {
-    const since = Date.now()
-    await run.restartBroker('kill')
+    const since = await run.restartBroker('kill')
     return [{ sort: 'broker kill', milliseconds: await run.recovered(since) }]
   },
 }

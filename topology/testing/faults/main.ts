@@ -21,7 +21,7 @@ if (!(minutes >= 0) || !Number.isSafeInteger(seed)) {
   process.exit(2)
 }
 // What was started ends with this process.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 const begin = Date.now()
 const say = (text: string): void => {
   if (!values.json) console.error(`${((Date.now() - begin) / 1000).toFixed(1).padStart(7)} s  ${text}`)
