@@ -60,6 +60,8 @@ export class FailPoints {
   log(log: Log, onCommitted: (positions: readonly CommittedOffset[]) => void): Log {
     return {
       ...log,
+      // The verifier wants to see all that was between the stages.
+      admin: around(log.admin, { deleteRecords: async () => {} }),
       producer: async options => this.#producer(await log.producer(options), onCommitted),
       reader: async options => this.#reader(await log.reader(options)),
     }
@@ -127,7 +129,7 @@ export class FailPoints {
 }
 
 /** The object, with some of its methods replaced. */
-function around<T extends object>(inner: T, methods: Partial<T>): T {
+function around<T extends object>(inner: T, methods: Partial<T> & Record<string, unknown>): T {
   return new Proxy(inner, {
     get(target, name) {
       const own = Reflect.get(methods, name)
