@@ -29,10 +29,12 @@ export interface FaultRunOptions {
   /** For so long the rounds of all faults are repeated; the first is always completed. */
   readonly minutes: number
   readonly seed: number
+  /** Only the faults whose name contains it. */
+  readonly only?: string
   readonly say: (text: string) => void
 }
 
-export async function runFaults({ minutes, seed, say }: FaultRunOptions): Promise<FaultReport> {
+export async function runFaults({ minutes, seed, only = '', say }: FaultRunOptions): Promise<FaultReport> {
   const begin = Date.now()
   const counts: Record<Count, number> = {
     kills: 0,
@@ -51,7 +53,7 @@ export async function runFaults({ minutes, seed, say }: FaultRunOptions): Promis
     const random = new Random(seed)
     const isOver = (): boolean => Date.now() - begin >= minutes * 60_000
     for (let round = 0; stuck === undefined && (round === 0 || !isOver()); round++) {
-      for (const fault of random.shuffled(faults)) {
+      for (const fault of random.shuffled(faults.filter(({ name }) => name.includes(only)))) {
         if (round > 0 && isOver()) break
         const any = random.pick(run.nodes)
         const pause = random.below(800)
