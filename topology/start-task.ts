@@ -54,9 +54,7 @@ export async function startTask(task: Task, options: StartOptions): Promise<Runn
     await producer.init()
     checkWanted()
     // Only now: the positions and the changelog stand still, since a predecessor is fenced.
-    const topics = task.inputs.map(tp => tp.topic)
-    const ofAll = await log.admin.committed(applicationId, topics)
-    const committed = ofAll.filter(each => each.partition === task.id.partition)
+    const committed = await log.admin.stablePositions(applicationId, task.inputs)
     checkWanted()
     const { onNotice, onRestore } = listener
     const where = { log, state, applicationId, clientId, timers }

@@ -78,8 +78,16 @@ export interface Admin {
   members(group: string): Promise<readonly { readonly memberId: string; readonly clientId: string }[]>
   /** Deletes the records before these positions, for every reader. */
   deleteRecords(before: readonly CommittedOffset[]): Promise<void>
-  /** The group's committed positions; a partition without one is absent. */
+  /**
+   * The group's committed positions; a partition without one is absent. For looking at: a transaction that is about to replace
+   * one may be over for its writer already.
+   */
   committed(group: string, topics: readonly string[]): Promise<readonly CommittedOffset[]>
+  /**
+   * The same for some partitions, for who goes on from there: waits for transactions that are about to replace a position.
+   * @throws TickerError LOG_FAILED when one does not end within half a minute
+   */
+  stablePositions(group: string, partitions: readonly TopicPartition[]): Promise<readonly CommittedOffset[]>
   /** Commits positions in the name of a group without members. @throws TickerError LOG_FAILED while it has members */
   setPositions(group: string, positions: readonly CommittedOffset[]): Promise<void>
   /** Forgets the group's positions. @throws TickerError LOG_FAILED while it has members */

@@ -143,6 +143,22 @@ export function transactionsContract(kit: Kit, runs: number): void {
       expect(await kit.log.admin.committed(group, [topic])).toEqual([])
     })
 
+    test('who goes on from a position gets that of the last transaction, however soon after it', async () => {
+      const topic = await newTopic(2)
+      const group = unique('group')
+      const tp = { topic, partition: 0 }
+      const stable = () => kit.log.admin.stablePositions(group, [tp])
+      expect(await stable()).toEqual([])
+      const producer = await newProducer(unique('id'))
+      for (let position = 1; position <= 20; position++) {
+        producer.begin()
+        await sendValues(producer, topic, `${position}`)
+        await producer.sendOffsets(group, [{ ...tp, position }])
+        await producer.commit()
+        expect(await stable()).toEqual([{ ...tp, position }])
+      }
+    })
+
     test('positions become visible with the commit, and not without it', async () => {
       const topic = await newTopic(2)
       const group = unique('group')

@@ -11,8 +11,9 @@ import { offsetFetchRequest } from './protocol/offset-fetch.ts'
 const TIMEOUT = 30_000
 /** Between two looks at whether the brokers have heard of a change. */
 const INTERVAL = 20
-/** Milliseconds that an open transaction is waited for. */
-const STABLE_TIMEOUT = 1_000
+/** Milliseconds that an open transaction is waited for: for who only looks, and for who goes on from a position. */
+const GLANCE = 1_000
+const STABLE_PATIENCE = 30_000
 const UNKNOWN_TOPIC = 3
 const LEADER_NOT_AVAILABLE = 5
 /** A replication factor. */
@@ -162,25 +163,45 @@ export class KafkaAdmin implements Admin {
     }
   }
 
-  /**
-   * A position that an open transaction is about to replace is asked for again until the transaction has ended. If that
-   * takes long it is given as it is: what counts is what is committed.
-   */
+  /** A transaction that takes long is not waited for. */
   async committed(group: string, topics: readonly string[]): Promise<readonly CommittedOffset[]> {
-    const wanted = await this.#partitionsOf(topics)
-    const deadline = Date.now() + STABLE_TIMEOUT
+    const { found, unstable } = await this.#positions(group, await this.#partitionsOf(topics), GLANCE)
+    if (unstable.length === 0) return found
+    return [...found, ...(await this.#fetchPositions(group, unstable, { stable: false })).committed]
+  }
+
+  async stablePositions(group: string, partitions: readonly TopicPartition[]) {
+    const { found, unstable } = await this.#positions(group, partitions, STABLE_PATIENCE)
+    if (unstable.length === 0) return found
+    // The old positions would do again what a transaction has done whose end the partitions have not been told of.
+    const names = unstable.map(({ topic, partition }) => `${topic}/${partition}`).join(', ')
+    const seconds = STABLE_PATIENCE / 1000
+    throw new TickerError(
+      'LOG_FAILED',
+      `a transaction that moves the positions of group ${group} in ${names} has not ended for ${seconds} s: find it with kafka-transactions.sh find-hanging`,
+    )
+  }
+
+  /** Asks again for what is unstable, for so many milliseconds. */
+  async #positions(group: string, partitions: readonly TopicPartition[], patience: number) {
+    const deadline = Date.now() + patience
     const found: CommittedOffset[] = []
-    for (let unsettled: readonly TopicPartition[] = wanted; unsettled.length > 0; ) {
-      const stable = Date.now() < deadline
-      const answer = await this.#cluster.retrying(`cannot read the positions of group ${group}`, async () => {
-        const coordinator = await this.#cluster.groupCoordinator(group)
-        return await this.#cluster.send(coordinator, offsetFetchRequest(group, unsettled, { stable }))
-      })
+    let unstable = partitions
+    while (unstable.length > 0) {
+      const answer = await this.#fetchPositions(group, unstable, { stable: true })
       found.push(...answer.committed)
-      unsettled = answer.unstable
-      if (unsettled.length > 0) await delay(INTERVAL)
+      unstable = answer.unstable
+      if (Date.now() >= deadline) break
+      if (unstable.length > 0) await delay(INTERVAL)
     }
-    return found
+    return { found, unstable }
+  }
+
+  async #fetchPositions(group: string, partitions: readonly TopicPartition[], how: { stable: boolean }) {
+    return await this.#cluster.retrying(`cannot read the positions of group ${group}`, async () => {
+      const coordinator = await this.#cluster.groupCoordinator(group)
+      return await this.#cluster.send(coordinator, offsetFetchRequest(group, partitions, how))
+    })
   }
 
   async deleteGroup(group: string): Promise<void> {

@@ -6,7 +6,7 @@ import { Fetcher } from './fetcher.ts'
 import { Membership } from './membership.ts'
 
 export interface KafkaConsumerOptions extends ConsumerOptions {
-  readonly admin: Pick<Admin, 'committed'>
+  readonly admin: Pick<Admin, 'stablePositions'>
   /** Connections of its own, for fetches and joins; they carry the consumer's client id. */
   readonly own: Cluster
   /** Connections for short requests, not closed here. */
@@ -24,7 +24,7 @@ export class KafkaConsumer implements Consumer {
     this.#group = options.group
     this.#fetcher = new Fetcher({
       cluster: own,
-      lookUp: partitions => admin.committed(options.group, [...new Set(partitions.map(each => each.topic))]),
+      lookUp: partitions => admin.stablePositions(options.group, partitions),
     })
     this.#membership = new Membership({
       ...options,

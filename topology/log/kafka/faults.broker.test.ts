@@ -138,6 +138,21 @@ describe.skipIf(reason !== undefined)(`kafka, when things fail ${reason ?? ''}`,
     await log.admin.deleteGroup('never-was')
   })
 
+  test('who goes on from a position waits for the transaction that is about to replace it; who looks does not', async () => {
+    await log.admin.createTopics([{ topic: 'replaced', partitions: 1 }])
+    const tp = { topic: 'replaced', partition: 0 }
+    const producer = await log.producer({ clientId: 'replacing', transactionalId: 'replacing' })
+    await producer.init()
+    producer.begin()
+    await producer.send([{ ...tp, key: null, value: Buffer.from('a'), timestamp: 1 }])
+    await producer.sendOffsets('replacing', [{ ...tp, position: 1 }])
+    const waiting = log.admin.stablePositions('replacing', [tp])
+    expect(await log.admin.committed('replacing', ['replaced'])).toEqual([])
+    await producer.commit()
+    expect(await waiting).toEqual([{ ...tp, position: 1 }])
+    await producer.close()
+  })
+
   test('an assignor that leaves a partition out ends the consumer with the reason', async () => {
     await log.admin.createTopics([{ topic: 'left-out', partitions: 2 }])
     const consumer = await log.consumer({

@@ -127,6 +127,12 @@ function adminOf(broker: Broker): Admin {
     async committed(group, topics) {
       return broker.findGroup(group)?.committed(topics) ?? []
     },
+    async stablePositions(group, partitions) {
+      return partitions.flatMap(tp => {
+        const position = broker.findGroup(group)?.position(tp)
+        return position === undefined ? [] : [{ topic: tp.topic, partition: tp.partition, position }]
+      })
+    },
     async deleteGroup(group) {
       broker.deleteGroup(group)
     },

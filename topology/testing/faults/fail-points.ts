@@ -129,7 +129,7 @@ export class FailPoints {
 }
 
 /** The object, with some of its methods replaced. */
-function around<T extends object>(inner: T, methods: Partial<T> & Record<string, unknown>): T {
+function around<T extends object>(inner: T, methods: Partial<T>): T {
   return new Proxy(inner, {
     get(target, name) {
       const own = Reflect.get(methods, name)

@@ -3,10 +3,10 @@
  * the next ones when the broker has acknowledged the last, and reports how many it has. SIGTERM ends it.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ProducerRecord, partitionOf } from '../../index.ts'
+import { type Log, type Producer, type ProducerRecord, partitionOf, TickerError } from '../../index.ts'
 import { kafkaLog } from '../../log/kafka/kafka-log.ts'
 import { feedStart, tell } from './messages.ts'
-import { type Numbered, PARTITIONS, topicsOf } from './pipeline.ts'
+import { PARTITIONS, topicsOf, type Numbered as Value } from './pipeline.ts'
 import { Random } from './random.ts'
 
 const KEYS = 40
@@ -34,14 +34,33 @@ function lateness(): number {
   return kind < 0.98 ? random.below(4_000) : random.below(40_000)
 }
 
-function nextRecord(): ProducerRecord {
+interface Numbered extends ProducerRecord {
+  readonly number: number
+}
+
+function nextRecord(): Numbered {
   const key = Buffer.from(`key-${random.below(KEYS)}`)
   const partition = partitionOf(key, PARTITIONS)
   const number = written[partition]!
   written[partition] = number + 1
-  const value: Numbered = { partition, number, group: `group-${random.below(GROUPS)}` }
+  const value: Value = { partition, number, group: `group-${random.below(GROUPS)}` }
   const timestamp = BEGIN + count++ * STEP - lateness()
-  return { topic, partition, key, value: Buffer.from(JSON.stringify(value)), timestamp }
+  return { topic, partition, number, key, value: Buffer.from(JSON.stringify(value)), timestamp }
+}
+
+/** Where the broker was away for so long that the producer gave up, writes those of the records that it has not stored. */
+async function write(log: Log, producer: Producer, records: readonly Numbered[]): Promise<void> {
+  for (let left = records; left.length > 0; ) {
+    try {
+      await producer.send(left)
+      return
+    } catch (error) {
+      if (!(error instanceof TickerError) || error.code !== 'LOG_UNREACHABLE') throw error
+    }
+    // Nobody else writes here, so a partition's end is the number of its next record.
+    const ends = new Map((await log.admin.offsets(topic)).map(({ partition, end }) => [partition, end]))
+    left = left.filter(({ partition, number }) => number >= (ends.get(partition) ?? 0))
+  }
 }
 
 try {
@@ -51,7 +70,7 @@ try {
   let due = performance.now()
   while (!stopping) {
     // One after the other: what is acknowledged is a beginning of what was written.
-    await producer.send(Array.from({ length: Math.ceil((rate * INTERVAL) / 1000) }, nextRecord))
+    await write(log, producer, Array.from({ length: Math.ceil((rate * INTERVAL) / 1000) }, nextRecord))
     tell({ kind: 'acknowledged', counts: written })
     // While the broker was away nothing was due.
     due = Math.max(due + INTERVAL, performance.now() - INTERVAL)

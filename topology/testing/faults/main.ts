@@ -20,7 +20,9 @@ const { values } = parseArgs({
 })
 const [minutes, seed] = [Number(values.minutes), Number(values.seed)]
 if (!faults.some(({ name }) => name.includes(values.only))) {
-  console.error(`no fault is called so; there are:\n${[...new Set(faults.map(each => each.name))].join('\n')}`)
+  console.error(
+    `no fault is called so; there are:\n${[...new Set(faults.map(each => each.name))].join('\n')}`,
+  )
   process.exit(2)
 }
 if (!(minutes >= 0) || !Number.isSafeInteger(seed)) {

@@ -54,6 +54,8 @@ export function simulatedLog(options: LogPortOptions): Log {
         call('committed', () => admin.setPositions(group, positions), logFailure),
       committed: (group, topics) => call('committed', () => admin.committed(group, topics), logFailure),
       deleteRecords: before => call('createTopics', () => admin.deleteRecords(before), logFailure),
+      stablePositions: (group, partitions) =>
+        call('committed', () => admin.stablePositions(group, partitions), logFailure),
       deleteGroup: group => call('committed', () => admin.deleteGroup(group), logFailure),
     },
     consumer: consumerOptions => simulatedConsumer(consumerOptions, options),

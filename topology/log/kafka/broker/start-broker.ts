@@ -220,6 +220,9 @@ function serverProperties(of: { dataDir: string; port: number; controllerPort: n
     // One member alone need not wait for others, and dead ones are noticed soon.
     'group.initial.rebalance.delay.ms': 0,
     'group.min.session.timeout.ms': 1000,
+    // A broker that is about to go has no other to hand its partitions to. It would give up their leadership all the same,
+    // and then take transactions for completed whose end it has not written to these partitions.
+    'controlled.shutdown.enable': false,
     // After a kill a broker waits for its old registration to expire.
     'broker.session.timeout.ms': 3000,
     'broker.heartbeat.interval.ms': 500,
