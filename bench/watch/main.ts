@@ -4,8 +4,16 @@
  */
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { stopSignal } from '../../cli/stop-signal.ts'
+import { type NodeOptions, WorkerThreads } from '../../topology/index.ts'
 import { event } from './event.ts'
 import watchNode, { type WatchOptions } from './node.ts'
+
+/** Makes the node in each of several threads. */
+const watchModule = new URL('./node.ts', import.meta.url)
+
+interface ProcessOptions extends WatchOptions {
+  readonly threads: number
+}
 
 export async function main(words: readonly string[]): Promise<void> {
   event('MAIN')
@@ -20,13 +28,19 @@ export async function main(words: readonly string[]): Promise<void> {
         .default('exactly_once'),
     )
     .option('--threads <number>', 'stream threads', parseThreads, 1)
-  await run(command.parse([...words], { from: 'user' }).opts<WatchOptions>())
+  await run(command.parse([...words], { from: 'user' }).opts<ProcessOptions>())
 }
 
-async function run(options: WatchOptions): Promise<void> {
+async function run({ threads, ...options }: ProcessOptions): Promise<void> {
   const stop = stopSignal()
-  const context = { clientId: options.applicationId, listener: { onNotice: console.error } }
-  const { node, close } = await watchNode(options, context)
+  const clientId = options.applicationId
+  const { node, close } =
+    threads === 1
+      ? await watchNode(options, { clientId, listener })
+      : {
+          node: new WorkerThreads({ module: watchModule, data: options, threads, clientId, ...listener }),
+          close() {},
+        }
   try {
     await node.start()
     const stopped = new Promise<void>(resolve => {
@@ -40,7 +54,17 @@ async function run(options: WatchOptions): Promise<void> {
   }
 }
 
+const listener = {
+  onNotice: console.error,
+  onRestore(restore) {
+    const changelog = `${restore.topic}-${restore.partition}`
+    if (restore.type === 'start') event('RESTORE_START', changelog, restore.end - restore.start)
+    if (restore.type === 'end') event('RESTORE_END', changelog, restore.records)
+  },
+} satisfies Pick<NodeOptions, 'onNotice' | 'onRestore'>
+
 function parseThreads(text: string): number {
-  if (text === '1') return 1
-  throw new InvalidArgumentError('One thread is all there is so far.')
+  const threads = Number(text)
+  if (Number.isInteger(threads) && threads >= 1 && threads <= 64) return threads
+  throw new InvalidArgumentError('A whole number from 1 to 64.')
 }

@@ -1,6 +1,11 @@
 /** A node that runs the workload: in the main thread, or in each of several. */
 import { rocksdbBackend } from '../../state/index.ts'
-import { type ProcessingGuarantee, StreamsNode } from '../../topology/index.ts'
+import {
+  type NodeOptions,
+  type ProcessingGuarantee,
+  StreamsNode,
+  type ThreadNode,
+} from '../../topology/index.ts'
 import { kafkaLog } from '../../topology/log/kafka/kafka-log.ts'
 import { event } from './event.ts'
 import { onnxScorer } from './scorer.ts'
@@ -14,16 +19,10 @@ export interface WatchOptions {
   readonly guarantee: ProcessingGuarantee
 }
 
-/** What is to be closed with it comes after the node. */
-export interface WatchNode {
-  readonly node: StreamsNode
-  close(): Promise<void>
-}
-
 export default async function watchNode(
   options: WatchOptions,
-  context: { readonly clientId: string; readonly listener: { onNotice(text: string): void } },
-): Promise<WatchNode> {
+  context: { readonly clientId: string; readonly listener: Pick<NodeOptions, 'onNotice' | 'onRestore'> },
+): Promise<ThreadNode> {
   const { clientId, listener } = context
   const { applicationId, guarantee } = options
   const score = await onnxScorer(options.model)
@@ -36,11 +35,6 @@ export default async function watchNode(
     state: rocksdbBackend(options.stateDir),
     guarantee,
     ...listener,
-    onRestore: restore => {
-      const changelog = `${restore.topic}-${restore.partition}`
-      if (restore.type === 'start') event('RESTORE_START', changelog, restore.end - restore.start)
-      if (restore.type === 'end') event('RESTORE_END', changelog, restore.records)
-    },
   })
   return { node, close: () => log.close() }
 }
