@@ -149,9 +149,11 @@ async function attempt(
   }
   await task.drain()
   while (decisions.length > 0) await decide()
-  // One that has done nothing commits nothing.
-  if (records.length === 0 && taken.size === 0 && !task.dirty)
-    return { task: taskName(id), outputs: [], changes: new Map() }
+  // One without input may have begun (and kept when its punctuations are due), or never have come to it.
+  const hasCommitted = part.stores.some(
+    store => readPartition(log, changelogTopic(applicationId, store), partition).length > 0,
+  )
+  if (records.length === 0 && !hasCommitted) return { task: taskName(id), outputs, changes }
   collect()
   return { task: taskName(id), outputs, changes }
 }
