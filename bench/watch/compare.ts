@@ -189,7 +189,7 @@ function median(values: readonly number[]): number {
 
 /** The median, and between what the values lie. */
 function spread(values: readonly number[]): string {
-  return `${median(values)} (${Math.min(...values)} to ${Math.max(...values)})`
+  return `${Number(median(values).toPrecision(6))} (${Math.min(...values)} to ${Math.max(...values)})`
 }
 
 function run(program: string, words: readonly string[], cwd?: string, env?: NodeJS.ProcessEnv): string {
