@@ -55,7 +55,9 @@ export function joinByForeignKey<K, V, L, W, R>(
     name: `${name}-join`,
     inputs: [through(lookup, `${name}-response-repartition`, primaryKey, answered), left.from],
     keepsLeft,
+    subscribing: subscribing.node,
     value,
+    keyOf,
     joiner,
   })
   return builder.add({

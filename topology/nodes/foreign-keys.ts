@@ -30,6 +30,10 @@ export interface ForeignKeyJoinNode extends NodeBase {
   readonly kind: 'foreignKeyJoin'
   readonly keepsLeft: boolean
   readonly value: Serde<unknown>
+  /** The node that subscribes, which is of the same sub-topology. */
+  readonly subscribing: string
+  /** As there. */
+  keyOf(value: unknown, key: unknown): unknown
   joiner(left: unknown, right: unknown): unknown
 }
 

@@ -49,7 +49,11 @@ export function buildTable(node: TableNode | AggregateNode | ForeignKeyNode, con
       return foreignKeyLookup(node, { store, right: viewOf(node, 1, context), out })
     }
     case 'foreignKeyJoin':
-      return foreignKeyJoin(node, { left: viewOf(node, 1, context), out })
+      return foreignKeyJoin(node, {
+        left: viewOf(node, 1, context),
+        subscriptions: context.port(node.subscribing),
+        out,
+      })
     case 'suppress': {
       const buffer = suppressionBuffer(node)
       context.stores.push(buffer)

@@ -91,6 +91,21 @@ async function run(inputs: readonly Input[], keepsLeft: boolean, restartAfter: n
 
 describe('foreign-key join', () => {
   it.each([
+    ['came back without a reference before the answer to its deletion', [null, '-']],
+    ['was deleted before the answer to the loss of its reference', ['-', null]],
+    ['came back with another reference before the answer to its deletion', [null, 'b1']],
+  ])('takes a result away when the row %s', async (_, values) => {
+    const inputs: Input[] = [
+      { topic: 'left', key: 'k', value: 'a1' },
+      { topic: 'right', key: 'a', value: 'x' },
+      // So that the two that follow are processed before the answer to the first of them, on another partition, is.
+      { topic: 'right', key: 'a', value: 'x' },
+      ...values.map(value => ({ topic: 'left' as const, key: 'k', value })),
+    ]
+    expect(await run(inputs, false, 0)).toMatchObject({ joined: {} })
+  })
+
+  it.each([
     ['inner', false],
     ['left', true],
   ])(

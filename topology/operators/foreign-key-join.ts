@@ -8,7 +8,7 @@ import type {
 } from '../nodes/foreign-keys.ts'
 import type { StreamRecord } from '../record.ts'
 import { type Answer, answerOf, digestOf, type Instruction, subscriptionOf } from '../subscription.ts'
-import type { Operator, OutputPort } from './operator.ts'
+import type { Downstream, Operator, OutputPort } from './operator.ts'
 
 /** Tells the right side what a left row refers to now, and that it no longer refers to what it did. */
 export function foreignKeySubscribe(node: ForeignKeySubscribeNode, out: OutputPort): Operator {
@@ -132,25 +132,50 @@ export function foreignKeyLookup(
 }
 
 /**
- * Joins an answer with the left row that asked for it, unless the row has changed meanwhile: then another answer is under
- * way. The left table is an input only so that its contents are here.
+ * Joins an answer with the left row that asked for it. If the row has changed meanwhile, another answer is under way, and
+ * this one is passed over; but a row that had no reference right before asks for an answer only if there is something to
+ * join. Step by step, in an inner join: row `a1` has a result; it is deleted, and the answer to that is under way; it comes
+ * back as `b1`, for which no answer comes, since there is no `b`; then the answer to the deletion meets a row that did not
+ * ask for it. Passed over, it would leave the result of `a1` for ever, as it does in Kafka Streams. So where an answer
+ * without a right row meets another row than the one that asked, there is no result if that row refers to nothing or is
+ * gone; else it asks once more.
+ *
+ * The left table is an input only so that its contents are here.
  */
 export function foreignKeyJoin(
   node: ForeignKeyJoinNode,
-  options: { left: TableView; out: OutputPort },
+  options: { left: TableView; subscriptions: Downstream; out: OutputPort },
 ): readonly [answers: Operator, left: Operator] {
-  const { left, out } = options
+  const { left, subscriptions, out } = options
+
+  const forward = (record: StreamRecord, key: unknown, to: Downstream, result: unknown): void => {
+    const { key: primaryKey, value } = record
+    record.key = key
+    record.value = result
+    to.forward(record)
+    record.key = primaryKey
+    record.value = value
+  }
+
   const answers: Operator = {
     process(record) {
-      const { value } = record
-      const { digest, value: right } = answerOf(value)
-      const row = left.get(record.key)
+      const { key } = record
+      const { digest, value: right } = answerOf(record.value)
+      const row = left.get(key)
       const current = row === undefined ? null : digestOf(node.value.serialize(row.value))
-      if (digest === null ? current !== null : current === null || !current.equals(digest)) return
-      const isJoined = row !== undefined && (right !== null || node.keepsLeft)
-      record.value = isJoined ? (node.joiner(row.value, right) ?? null) : null
-      out.forward(record)
-      record.value = value
+      if (digest === null ? current === null : current?.equals(digest)) {
+        const isJoined = row !== undefined && (right !== null || node.keepsLeft)
+        forward(record, key, out, isJoined ? (node.joiner(row.value, right) ?? null) : null)
+      } else if (right === null && !node.keepsLeft) {
+        const foreignKey = row === undefined ? null : (node.keyOf(row.value, key) ?? null)
+        if (foreignKey === null) forward(record, key, out, null)
+        else
+          forward(record, foreignKey, subscriptions, {
+            instruction: 'answer',
+            digest: current,
+            primaryKey: key,
+          })
+      }
     },
   }
   return [answers, { process() {} }]
