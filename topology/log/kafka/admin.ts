@@ -178,7 +178,7 @@ export class KafkaAdmin implements Admin {
     const seconds = STABLE_PATIENCE / 1000
     throw new TickerError(
       'LOG_FAILED',
-      `a transaction that moves the positions of group ${group} in ${names} has not ended for ${seconds} s: find it with kafka-transactions.sh find-hanging`,
+      `a transaction that moves the positions of group ${group} in ${names} has not ended for ${seconds} s: find it with kafka-transactions.sh find-hanging; if there is none, restart the group’s coordinator`,
     )
   }
 
