@@ -9,6 +9,14 @@ const table = {
   SQL_FAILED: 'See the message; the database refused the statement.',
   SERVICE_PORT_IN_USE: 'Give another --port, or stop what listens there.',
   SERVICE_FAILED: 'See the message; the console could not be served.',
+  STORE_KEY_UNKNOWN: 'The store has no value of this key; GET /api/stores lists the stores.',
+  STORE_KEY_UNREADABLE: 'Write keys that are no text as JSON, and bytes in base64.',
+  STORE_OWNER_UNKNOWN: 'Ask again: the group is dividing its work.',
+  STORE_RESTORING:
+    'Ask again, or with ?standby=true: the task begins at another node, or restores its state.',
+  STORE_OWNER_UNREACHABLE:
+    'See that the node runs with one thread, and that the others reach what it is told to --advertise; or ask with ?standby=true.',
+  STORE_QUERIES_UNAVAILABLE: 'Run the node with --threads 1, and more such nodes instead of threads.',
   RECORDINGS_NONE: 'Name a directory that holds recordings in the CASAS smartwatch format (.csv or .csv.gz).',
   RECORDINGS_TOO_MANY: 'Divide the recordings among several directories and stream one after the other.',
   RECORDING_FOREIGN: 'Convert the file to the CASAS smartwatch format, or remove it from the directory.',

@@ -8,13 +8,14 @@ import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { BaseLogger } from 'pino'
 import type { DeadLetterDesk } from '../processors/dead-letter-desk.ts'
 import { ApplicationError } from '../processors/errors.ts'
-import { systemTimers, TickerError, type Timers } from '../topology/index.ts'
+import { type Queries, systemTimers, TickerError, type Timers } from '../topology/index.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { eventStream } from './event-stream.ts'
 import { metrics } from './metrics.ts'
 import { type PublishRelease, releaseRoutes } from './release-routes.ts'
 import { Sampler } from './sampler.ts'
 import type { StatusSource } from './status.ts'
+import { LONGEST_KEY, storeRoutes } from './store-routes.ts'
 
 export interface ServiceOptions {
   /** 0: any free one. */
@@ -24,6 +25,8 @@ export interface ServiceOptions {
   readonly source: StatusSource
   readonly publish: PublishRelease
   readonly deadLetters: DeadLetterDesk
+  /** Of the node; absent where its tasks run in worker threads. */
+  readonly queries?: Queries | undefined
   /** What a writing request must bear. */
   readonly token: string
   readonly logger: Pick<BaseLogger, 'error'>
@@ -53,14 +56,19 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 /** The server without its socket. */
 export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'>): Promise<FastifyInstance> {
-  const { source, publish, deadLetters, token, logger, timers = systemTimers } = options
+  const { source, publish, deadLetters, queries, token, logger, timers = systemTimers } = options
   const sampler = new Sampler({
     source,
     timers,
     memoryBytes: () => process.memoryUsage.rss(),
     onError: error => logger.error(error, 'the state of the node cannot be read'),
   })
-  const server = Fastify({ logger: false, bodyLimit: 64 * 1024, forceCloseConnections: true })
+  const server = Fastify({
+    logger: false,
+    bodyLimit: 64 * 1024,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: LONGEST_KEY },
+  })
   server.addHook('onClose', async () => sampler.close())
   server.addHook('onRequest', async (_request, reply) => void reply.headers(securityHeaders))
   server.setNotFoundHandler((request, reply) => {
@@ -86,6 +94,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
   eventStream(server, sampler)
   releaseRoutes(server, { source, publish, token })
   deadLetterRoutes(server, { desk: deadLetters, token })
+  storeRoutes(server, { queries, timers })
 
   // Listed at the start: nothing but these files is ever served.
   await server.register(fastifyStatic, {

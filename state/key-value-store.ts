@@ -82,6 +82,11 @@ export class KeyValueStore<K, V> {
     return startingWith(this.#entries.clone(), byteString(prefix))
   }
 
+  /** The name of the keys' coder. */
+  get keyCoder(): string {
+    return this.#key.name
+  }
+
   /** The key's bytes: what its partition is chosen by. */
   keyBytes(key: K): Buffer {
     return this.#key.serialize(key)

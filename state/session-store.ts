@@ -93,6 +93,11 @@ export class SessionStore<K, V> {
     return this.#entries.raiseClock(name, time)
   }
 
+  /** The name of the keys' coder. */
+  get keyCoder(): string {
+    return this.#key.name
+  }
+
   /** The key's bytes: what its partition is chosen by. */
   keyBytes(key: K): Buffer {
     return this.#key.serialize(key)

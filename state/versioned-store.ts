@@ -81,6 +81,11 @@ export class VersionedStore<K, V> {
     return { value: version.content.value, timestamp: version.time }
   }
 
+  /** The name of the keys' coder. */
+  get keyCoder(): string {
+    return this.#key.name
+  }
+
   /** The key's bytes: what its partition is chosen by. */
   keyBytes(key: K): Buffer {
     return this.#key.serialize(key)

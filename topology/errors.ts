@@ -122,6 +122,7 @@ const table = {
   QUERY_STORE_UNKNOWN: 'Name a store that the topology declares.',
   QUERY_STORE_KIND:
     'Ask by key or range of a key-value store, by key and time of a window, session or versioned store.',
+  QUERY_KEY_INVALID: 'Give a key that the serde of the store can write.',
   QUERY_ELSEWHERE: 'Ask a node that has the task (metadata says which), or allow a standby to answer.',
   QUERY_LIMIT_INVALID: 'A limit is a whole number from 1 to 10,000.',
   NODE_STALLED: 'No progress within the watchdog time; the node ends so that a supervisor restarts it.',

@@ -73,7 +73,16 @@ export type {
   TableContents,
   ValueProcessorContext,
 } from './processor.ts'
-export type { Answer, KeyOwner, Queries, QueryOptions, RangeOptions, TimeRange } from './queries.ts'
+export type {
+  Answer,
+  KeyOwner,
+  Queries,
+  QueryOptions,
+  RangeOptions,
+  StoreDescription,
+  StoreKind,
+  TimeRange,
+} from './queries.ts'
 export type { RecordPosition, StreamRecord } from './record.ts'
 export type { Decision, RecordedInput } from './recorded.ts'
 export {

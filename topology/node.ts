@@ -180,6 +180,7 @@ export class StreamsNode {
     const thread = this.#thread
     this.#queries = new Queries({
       plan: this.plan,
+      node: this.#options.node ?? this.#options.clientId ?? applicationId,
       partitions,
       timers: this.#timers,
       onNotice: text => this.#options.onNotice?.(text),

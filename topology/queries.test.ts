@@ -113,6 +113,8 @@ suite('queries', () => {
     await expect(query.windows('counts', 'k1', { from: 0, to: 1 }, { standby: true })).rejects.toMatchObject({
       code: 'QUERY_STORE_KIND',
     })
+    expect(() => query.ownerOf('counts', 42)).toThrow(expect.objectContaining({ code: 'QUERY_KEY_INVALID' }))
+    await expect(query.range('counts', { from: 42 })).rejects.toMatchObject({ code: 'QUERY_KEY_INVALID' })
     await expect(query.range('counts', {}, { limit: 0 })).rejects.toMatchObject({
       code: 'QUERY_LIMIT_INVALID',
     })

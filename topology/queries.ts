@@ -16,6 +16,7 @@ import type {
 } from '../state/index.ts'
 import { KeyValueStore, SessionStore, VersionedStore, WindowStore } from '../state/index.ts'
 import { codeOf, TickerError } from './errors.ts'
+import { messageOf } from './failure-policy.ts'
 import type { CommittedOffset } from './log/log.ts'
 import type { TaskStateStore } from './operators/context.ts'
 import { partitionOf } from './partitioner.ts'
@@ -67,8 +68,21 @@ export interface KeyOwner {
   readonly standbys: readonly NodeTasks[]
 }
 
+/** A store of the topology. */
+export interface StoreDescription {
+  readonly name: string
+  /** Undefined where it is the engine's own: it cannot be queried. */
+  readonly kind: StoreKind | undefined
+  /** The name of the keys' serde. */
+  readonly keys: string | undefined
+}
+
+export type StoreKind = 'key-value' | 'window' | 'session' | 'versioned'
+
 export interface QueriesOptions {
   readonly plan: Plan
+  /** This one, as the placement names it. */
+  readonly node: string
   /** Of every topic. */
   readonly partitions: ReadonlyMap<string, number>
   readonly timers: Timers
@@ -98,15 +112,37 @@ export class Queries {
   readonly #options: QueriesOptions
   /** A store of each name, empty: for its kind, and how its keys are written. */
   readonly #empty = new Map<string, AnyStore>()
+  #descriptions: readonly StoreDescription[] | undefined
 
   constructor(options: QueriesOptions) {
     this.#options = options
   }
 
-  /** By the default partitioner, which is what repartition topics and Kafka's producers use. @throws TickerError QUERY_STORE_UNKNOWN */
+  /** The name of this node, as owners are named. */
+  get node(): string {
+    return this.#options.node
+  }
+
+  /** Of all nodes: what the topology keeps. */
+  stores(): readonly StoreDescription[] {
+    this.#descriptions ??= this.#options.plan.subTopologies.flatMap(part => {
+      const made = this.#options.storesOf({ subTopology: part.id, partition: 0 })
+      return part.stores.map(name => {
+        const store = made.find(each => each.name === name)
+        if (store === undefined || !isQueryable(store)) return { name, kind: undefined, keys: undefined }
+        return { name, kind: kindOf(store), keys: store.keyCoder }
+      })
+    })
+    return this.#descriptions
+  }
+
+  /**
+   * By the default partitioner, which is what repartition topics and Kafka's producers use.
+   * @throws TickerError QUERY_STORE_UNKNOWN, QUERY_STORE_KIND, QUERY_KEY_INVALID
+   */
   ownerOf(store: string, key: unknown): KeyOwner {
     const part = this.#partOf(store)
-    const bytes = this.#emptyStore(store).keyBytes(key)
+    const bytes = this.#keyBytes(store, key)
     const partition = partitionOf(bytes, taskCount(part, this.#options.partitions))
     return this.#ownerOf({ subTopology: part.id, partition })
   }
@@ -144,6 +180,7 @@ export class Queries {
     options: RangeOptions = {},
   ): Promise<readonly Answer<readonly KeyValueEntry<unknown, unknown>[]>[]> {
     const limit = limitOf(options)
+    for (const end of [range.from, range.to]) if (end !== undefined) this.#keyBytes(store, end)
     return await this.#ofAll(options, {
       store,
       needs: found => (found instanceof KeyValueStore ? found.persisted(range) : []),
@@ -256,6 +293,17 @@ export class Queries {
     return found
   }
 
+  /** @throws TickerError QUERY_KEY_INVALID */
+  #keyBytes(name: string, key: unknown): Buffer {
+    const store = this.#emptyStore(name)
+    try {
+      return store.keyBytes(key)
+    } catch (cause) {
+      const text = `the store ${name} has no such keys (${store.keyCoder}): ${messageOf(cause)}`
+      throw new TickerError('QUERY_KEY_INVALID', text, { cause })
+    }
+  }
+
   #emptyStore(name: string): AnyStore {
     const { id } = this.#partOf(name)
     const store =
@@ -268,14 +316,23 @@ export class Queries {
 /** @throws TickerError QUERY_STORE_KIND */
 function known(name: string, stores: readonly TaskStateStore[]): AnyStore {
   const store = stores.find(each => each.name === name)
-  if (
+  if (store !== undefined && isQueryable(store)) return store
+  throw wrongKind(name, 'cannot be queried')
+}
+
+function isQueryable(store: TaskStateStore): store is AnyStore & TaskStateStore {
+  return (
     store instanceof KeyValueStore ||
     store instanceof WindowStore ||
     store instanceof SessionStore ||
     store instanceof VersionedStore
   )
-    return store
-  throw wrongKind(name, 'cannot be queried')
+}
+
+function kindOf(store: AnyStore): StoreKind {
+  if (store instanceof KeyValueStore) return 'key-value'
+  if (store instanceof WindowStore) return 'window'
+  return store instanceof SessionStore ? 'session' : 'versioned'
 }
 
 function wrongKind(store: string, what: string): TickerError {
