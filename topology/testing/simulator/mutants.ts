@@ -224,14 +224,6 @@ export const mutants: readonly Wrong[] = [
     violates: /^1-3:/,
   },
   {
-    name: 'does not ask the group before it initialises a producer anew',
-    mutant: consuming(
-      options => options,
-      () => ({ heartbeat: async () => {} }),
-    ),
-    violates: /^7:/,
-  },
-  {
     name: 'does not hear of new assignments',
     mutant: consuming(
       options => {
