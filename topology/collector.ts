@@ -45,9 +45,11 @@ export class RecordCollector implements Collector {
     value: Buffer | null,
     timestamp: number,
     headers: Headers,
+    partitionKey = key,
   ): void {
     const partitions = this.#partitions.get(topic) ?? 1
-    const partition = key === null ? this.#taskPartition % partitions : partitionOf(key, partitions)
+    const partition =
+      partitionKey === null ? this.#taskPartition % partitions : partitionOf(partitionKey, partitions)
     const record = { topic, partition, key, value, timestamp, headers }
     const size = (key?.length ?? 0) + (value?.length ?? 0)
     if (size + headersSize(headers) + BATCH_OVERHEAD > this.#smallestLimit) this.#checkSize(record)

@@ -12,6 +12,8 @@ export interface Serde<T> {
    * the engine waits for it and calls again.
    */
   deserialize(bytes: Buffer): T
+  /** The part of a key's bytes by which it is partitioned, where it is written; all of them if absent. */
+  partitionKey?(bytes: Buffer): Buffer
 }
 
 /** The promise that what `deserialize` threw may carry: call again after it. */

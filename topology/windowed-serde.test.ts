@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { long, string, TopologyBuilder } from './index.ts'
+import { long, partitionOf, RecordCursor, string, TopologyBuilder } from './index.ts'
 import { TopologyTestDriver } from './testing/test-driver.ts'
 import { windowedSerde } from './windowed-serde.ts'
 import { session, sliding, tumbling, unlimited } from './windows.ts'
@@ -57,5 +57,46 @@ it('goes with the table: it can be written, repartitioned and regrouped without 
     { key: { key: 'a', start: 0, end: 10 }, value: 2 },
     { key: { key: 'a', start: 10, end: 20 }, value: 1 },
   ])
+  await driver.close()
+})
+
+it.each([
+  ['time windows', tumbling({ size: 10, grace: 0 })],
+  ['sessions', session({ gap: 5, grace: 0 })],
+])('keeps all windows of a key in the partition of the key: %s', async (_, windows) => {
+  const builder = new TopologyBuilder()
+  builder
+    .stream('in', { key: string, value: long })
+    .groupByKey()
+    .window('counts', windows)
+    .count()
+    .toStream()
+    .repartition('again')
+    .to('windows')
+  const partitions = 5
+  const driver = await TopologyTestDriver.start(builder.build(), { partitions })
+  const keys = ['a', 'b', 'c', 'd']
+  for (let timestamp = 0; timestamp < 200; timestamp += 20)
+    for (const key of keys) await driver.pipe('in', { key, value: 1, timestamp })
+  await driver.commit()
+  const reader = await driver.log.reader({ clientId: 'test' })
+  const serde = windowedSerde(string, windows)
+  const found = new Map<string, Set<number>>()
+  for (const topic of ['windows', 'test-again-repartition']) {
+    for (let partition = 0; partition < partitions; partition++) {
+      reader.seek({ topic, partition }, 0)
+      for (const batch of await reader.poll(0)) {
+        const cursor = new RecordCursor()
+        cursor.reset(batch, 0)
+        while (cursor.next()) {
+          const { key } = serde.deserialize(cursor.key!)
+          found.set(key, (found.get(key) ?? new Set()).add(batch.partition))
+        }
+      }
+    }
+  }
+  expect([...found].sort()).toEqual(
+    keys.map(key => [key, new Set([partitionOf(Buffer.from(key), partitions)])]),
+  )
   await driver.close()
 })

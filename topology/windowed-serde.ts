@@ -1,4 +1,8 @@
-/** How windowed keys become bytes: as Kafka's windowed serdes write them (KIP-393), numbers as 8 bytes big-endian. */
+/**
+ * How windowed keys become bytes: as Kafka's windowed serdes write them (KIP-393), numbers as 8 bytes big-endian. All windows
+ * of a key are written to one partition, that of the key itself, where the table of windows has them too (Kafka Streams'
+ * WindowedStreamPartitioner).
+ */
 import type { Serde } from './serde.ts'
 import { lengthOf, type Windowed, type Windows } from './windows.ts'
 
@@ -16,6 +20,7 @@ export function timeWindowedSerde<K>(key: Serde<K>, size: number): Serde<Windowe
       const [inner, start] = splitTimes(bytes, 1)
       return { key: key.deserialize(inner), start: start!, end: start! + size }
     },
+    partitionKey: bytes => splitTimes(bytes, 1)[0],
   }
 }
 
@@ -28,6 +33,7 @@ export function sessionWindowedSerde<K>(key: Serde<K>): Serde<Windowed<K>> {
       const [inner, end, start] = splitTimes(bytes, 2)
       return { key: key.deserialize(inner), start: start!, end: end! }
     },
+    partitionKey: bytes => splitTimes(bytes, 2)[0],
   }
 }
 

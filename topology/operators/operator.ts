@@ -88,5 +88,13 @@ export class OutputPort implements Downstream {
 
 /** Where sinks put records; they are sent at the next commit. */
 export interface Collector {
-  collect(topic: string, key: Buffer | null, value: Buffer | null, timestamp: number, headers: Headers): void
+  /** @param partitionKey by which the partition is chosen, if not by the key */
+  collect(
+    topic: string,
+    key: Buffer | null,
+    value: Buffer | null,
+    timestamp: number,
+    headers: Headers,
+    partitionKey?: Buffer | null,
+  ): void
 }

@@ -13,7 +13,8 @@ export function sink(node: SinkNode, collector: Collector): Operator {
       }
       const key = record.key === null ? null : node.key.serialize(record.key)
       const value = record.value === null ? null : node.value.serialize(record.value)
-      collector.collect(topic, key, value, record.timestamp, record.headers)
+      const partitionKey = key === null ? null : (node.key.partitionKey?.(key) ?? key)
+      collector.collect(topic, key, value, record.timestamp, record.headers, partitionKey)
     },
   }
 }
@@ -29,7 +30,8 @@ export function repartition(
       if (record.key === null && !keepsNullKeys) return
       const key = record.key === null ? null : node.key.serialize(record.key)
       const value = record.value === null ? null : node.value.serialize(record.value)
-      collector.collect(topic, key, value, record.timestamp, record.headers)
+      const partitionKey = key === null ? null : (node.key.partitionKey?.(key) ?? key)
+      collector.collect(topic, key, value, record.timestamp, record.headers, partitionKey)
     },
   }
 }
