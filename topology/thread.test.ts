@@ -190,7 +190,7 @@ describe('a thread', () => {
   it('stops to begin a task that is taken away meanwhile, wherever it is by then', async () => {
     for (const [call, of] of [
       ['init', 'app-0_0'],
-      ['committed', 'app'],
+      ['stablePositions', 'app'],
     ] as const) {
       const beginning = held.hold(call, of)
       const started = start()
@@ -200,8 +200,8 @@ describe('a thread', () => {
       beginning.release()
       await expect.poll(() => node.status().tasks.map(task => task.name)).toEqual(['0_1'])
       await expect.poll(() => node.settling).toBe(false)
-      expect(held.calls.filter(each => each.endsWith('0_0') || each === `committed app`)).toEqual(
-        call === 'init' ? ['committed app'] : [],
+      expect(held.calls.filter(each => each.endsWith('0_0') || each === 'stablePositions app')).toEqual(
+        call === 'init' ? ['stablePositions app'] : [],
       )
       assign(0, 1)
       await started

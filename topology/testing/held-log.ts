@@ -1,7 +1,7 @@
 /** A log whose calls can be held back, to look at what goes on meanwhile: races without a broker and without luck. */
 import type { ConsumerOptions, Log, Producer } from '../log/log.ts'
 
-type Call = 'init' | 'send' | 'sendOffsets' | 'commit' | 'heartbeat' | 'committed'
+type Call = 'init' | 'send' | 'sendOffsets' | 'commit' | 'heartbeat' | 'stablePositions'
 
 /** A kind of call that waits before it is made. */
 interface Hold {
@@ -20,7 +20,7 @@ export interface Held {
 
 export class HeldLog {
   readonly log: Log
-  /** Calls made, in order, as `CALL OF`: of a transactional id, a client id (heartbeat) or a group (committed). */
+  /** Calls made, in order, as `CALL OF`: of a transactional id, a client id (heartbeat) or a group (stablePositions). */
   readonly calls: string[] = []
   /** Of the consumers opened: to tell them of assignments that nobody made. */
   readonly consumers: ConsumerOptions[] = []
@@ -32,8 +32,8 @@ export class HeldLog {
       ...inner,
       admin: {
         ...inner.admin,
-        committed: (group, topics) =>
-          this.#made('committed', group, () => inner.admin.committed(group, topics)),
+        stablePositions: (group, partitions) =>
+          this.#made('stablePositions', group, () => inner.admin.stablePositions(group, partitions)),
       },
       consumer: async options => {
         this.consumers.push(options)
