@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import { defaultStateDirectory } from './node-file.ts'
 import type { RunOptions } from './run/options.ts'
-import { between, duration, whole } from './values.ts'
+import { between, duration, hostAndPort, whole } from './values.ts'
 
 export function define(command: Command): void {
   command
@@ -21,6 +21,22 @@ export function define(command: Command): void {
       'worker threads that share the work; more than one with --brokers',
       between(1, 64),
       1,
+    )
+    .option(
+      '--standby-replicas <n>',
+      'copies of each task’s state that other nodes keep up to date, to take it over fast',
+      between(0, 10),
+      0,
+    )
+    .option(
+      '--replication-factor <n>',
+      'of topics that do not exist yet (default: the cluster’s)',
+      between(1, 100),
+    )
+    .option(
+      '--advertise <host:port>',
+      'where other nodes reach this one’s stores (default: where the console listens)',
+      hostAndPort,
     )
     .addOption(
       new Option('--guarantee <guarantee>', 'exactly once costs a transaction per task and commit')
@@ -42,13 +58,24 @@ export function define(command: Command): void {
     })
 }
 
-function checkTogether(
-  command: Command,
-  { recordings, speed, timezone, brokers, threads }: RunOptions,
-): void {
-  // Threads have no memory in common, and so no log in memory.
-  if (brokers === undefined && threads > 1) {
-    command.error("option '--threads' belongs to --brokers", { exitCode: 2 })
+function checkTogether(command: Command, options: RunOptions): void {
+  const { recordings, speed, timezone, brokers, threads } = options
+  const { standbyReplicas, replicationFactor, advertise } = options
+  // Threads have no memory in common, and so no log in memory; other nodes have even less.
+  const shared = {
+    '--threads': threads > 1,
+    '--standby-replicas': standbyReplicas > 0,
+    '--replication-factor': replicationFactor !== undefined,
+    '--advertise': advertise !== undefined,
+  }
+  for (const [name, given] of Object.entries(shared)) {
+    if (given && brokers === undefined)
+      command.error(`option '${name}' belongs to --brokers`, { exitCode: 2 })
+  }
+  if (threads > 1 && advertise !== undefined) {
+    command.error("option '--advertise' does not go with --threads: stores of threads cannot be read", {
+      exitCode: 2,
+    })
   }
   const misplaced = speed !== undefined ? '--speed' : timezone !== undefined ? '--timezone' : undefined
   if (recordings === undefined && misplaced !== undefined) {

@@ -18,6 +18,14 @@ export function between(least: number, most: number): (text: string) => number {
   }
 }
 
+/** `host:port`; IPv6 addresses in brackets. */
+export function hostAndPort(text: string): string {
+  const [, port] = /^(?:[\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})$/.exec(text) ?? []
+  if (!(Number(port) >= 1 && Number(port) <= 65_535))
+    throw new InvalidArgumentError('Give host:port, such as node-1:8080.')
+  return text
+}
+
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** A time, as milliseconds since the epoch: in ISO 8601 (of UTC, where it names no zone), or a duration ago such as 2h. */

@@ -10,8 +10,9 @@ import {
   type NodeListener,
   type NodeStatus,
   plan,
+  type Queries,
   type Serde,
-  type StreamsNode,
+  StreamsNode,
   WorkerThreads,
   type WorkerThreadsOptions,
 } from '../topology/index.ts'
@@ -89,7 +90,7 @@ export async function startActivityJob(options: ActivityJobOptions): Promise<Act
   const predictions = avro.value(topics.predictions, Prediction)
   const publishing = { log, avro, schema: featureSchema, clientId, timers }
   const { serving, topology } = servedTopology(options)
-  await log.admin.createTopics(topicSpecs(options.partitions))
+  await log.admin.createTopics(topicSpecs(options.partitions, options.replicationFactor))
   await avro.register()
   const [first] = await shippedReleases(model)
   if (first !== undefined && (await isEmpty(log, topics.models)))
@@ -178,6 +179,12 @@ export class ActivityJob {
   /** The releases known, and the one in force. */
   get models(): ModelServing {
     return this.#running.serving
+  }
+
+  /** Reads the stores; undefined where the tasks run in worker threads. */
+  get queries(): Queries | undefined {
+    const { node } = this.#running
+    return node instanceof StreamsNode ? node.query : undefined
   }
 
   /** Verifies a release and publishes it. @throws ApplicationError MODEL_… with nothing published, TickerError */

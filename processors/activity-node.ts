@@ -26,6 +26,12 @@ export interface ActivityNodeOptions {
   readonly avro: AvroSerdes
   readonly state: StateBackend
   readonly guarantee: ProcessingGuarantee
+  /** Copies of each task's state on other nodes. Default 0. */
+  readonly standbyReplicas?: number
+  /** `host:port` where other nodes reach this one's stores. Default: nowhere. */
+  readonly endpoint?: string | undefined
+  /** Of topics that do not exist yet. Default: the cluster's. */
+  readonly replicationFactor?: number | undefined
   /** Which model's releases are followed. */
   readonly model: string
   /** Unique among the members of the group. */
@@ -62,10 +68,12 @@ export function servedTopology(options: Omit<ActivityNodeOptions, 'state' | 'gua
 }
 
 export function activityNode(
-  { clientId, node, log, state, guarantee, timers }: ActivityNodeOptions,
+  options: ActivityNodeOptions,
   topology: Graph,
   listener: NodeListener,
 ): StreamsNode {
+  const { clientId, node, log, state, guarantee, timers, standbyReplicas, endpoint, replicationFactor } =
+    options
   return new StreamsNode({
     topology,
     applicationId,
@@ -74,6 +82,9 @@ export function activityNode(
     log,
     state,
     guarantee,
+    standbyReplicas,
+    endpoint,
+    replicationFactor,
     timers,
     // One odd reading must not stop two hundred watches.
     onFailure: { process: () => 'deadLetter', produce: () => 'deadLetter' },

@@ -18,10 +18,13 @@ export const topics = {
 /** Kept for ever by time: event time may lie years back, and a broker counts a record's age by its timestamp. */
 const historical = { 'retention.ms': '-1' } as const
 
-/** @param partitions of the topics that are divided by device */
-export function topicSpecs(partitions: number): readonly TopicSpec[] {
+/**
+ * @param partitions of the topics that are divided by device
+ * @param replicationFactor the cluster's default if undefined
+ */
+export function topicSpecs(partitions: number, replicationFactor?: number): readonly TopicSpec[] {
   const divided = [topics.readings, topics.lateReadings, topics.predictions, topics.annotationRequests]
-  return [
+  const specs = [
     ...divided.map(topic => ({ topic, partitions, config: historical })),
     // Every event counts (a rollback publishes an old version again), so nothing of it is compacted or dropped.
     {
@@ -30,4 +33,5 @@ export function topicSpecs(partitions: number): readonly TopicSpec[] {
       config: { ...historical, 'retention.bytes': '-1', 'max.message.bytes': '4194304' },
     },
   ]
+  return specs.map(spec => ({ ...spec, replicationFactor }))
 }

@@ -1,4 +1,7 @@
-/** `/metrics`: Prometheus' view of the node. Lag is named as the usual exporters name it. */
+/**
+ * `/metrics`: Prometheus' view of the node. Lag is named as the usual exporters name it, what Kafka Streams measures too as
+ * that does (KIP-444, KIP-869), in Prometheus' spelling.
+ */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ServiceStatus, StatusSource } from './status.ts'
 
@@ -82,6 +85,40 @@ export function metrics(source: StatusSource): Registry {
         labels: { consumergroup: group, topic, partition },
         value: lag,
       })),
+  )
+  counter(
+    'kafka_streams_dropped_records_total',
+    'Records left out because the failure policy said so.',
+    [],
+    s => [{ value: s.skipped }],
+  )
+  gauge('tickerwatch_tasks', 'Tasks that run here.', [], s => [{ value: s.work.tasks.length }])
+  gauge(
+    'kafka_streams_state_updater_active_restoring_tasks',
+    'Tasks that restore their state before they run here.',
+    [],
+    s => [{ value: new Set(s.work.restoring.map(({ task }) => task)).size }],
+  )
+  gauge(
+    'kafka_streams_state_updater_standby_updating_tasks',
+    'Copies kept here of the state of tasks that run elsewhere.',
+    [],
+    s => [{ value: s.work.standbys.length }],
+  )
+  gauge(
+    'kafka_streams_task_restore_remaining_records_total',
+    'Records of the changelog that a store has still to read before its task runs here.',
+    ['task_id', 'store'],
+    s => s.work.restoring.map(({ task, store, left }) => ({ labels: { task_id: task, store }, value: left })),
+  )
+  gauge(
+    'tickerwatch_standby_lag',
+    'Records of the changelogs that a standby still lacks; none while that is not known.',
+    ['task_id'],
+    s =>
+      s.work.standbys.flatMap(({ task, lag }) =>
+        lag === undefined ? [] : { labels: { task_id: task }, value: lag },
+      ),
   )
   return registry
 }

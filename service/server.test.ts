@@ -118,6 +118,20 @@ test('metrics carry lag by the usual name, counts, and the process', async () =>
   source.advance(1000)
   source.swap()
   source.advance(250)
+  source.change({
+    skipped: 3,
+    work: {
+      tasks: ['0_0', '0_4', '0_5', '0_6'],
+      standbys: [
+        { task: '0_2', lag: 12 },
+        { task: '0_3', lag: undefined },
+      ],
+      restoring: [
+        { task: '0_1', store: 'motion', left: 70 },
+        { task: '0_1', store: 'release', left: 1 },
+      ],
+    },
+  })
   const text = (await server.inject('/metrics')).body
   expect(text).toMatch(
     /^kafka_consumergroup_lag\{consumergroup="activity",topic="ticker-watch-data",partition="2"\} \d+$/m,
@@ -127,6 +141,15 @@ test('metrics carry lag by the usual name, counts, and the process', async () =>
   expect(text).toMatch(/^tickerwatch_predictions_total\{version="1.0.0"\} 40$/m)
   expect(text).toMatch(/^tickerwatch_predictions_total\{version="1.1.0"\} 10$/m)
   expect(text).toMatch(/^tickerwatch_model_in_force\{name="watch",version="1.1.0"\} 1$/m)
+  expect(text).toMatch(/^tickerwatch_tasks 4$/m)
+  expect(text).toMatch(
+    /^kafka_streams_task_restore_remaining_records_total\{task_id="0_1",store="motion"\} 70$/m,
+  )
+  expect(text).toMatch(/^kafka_streams_state_updater_active_restoring_tasks 1$/m)
+  expect(text).toMatch(/^kafka_streams_state_updater_standby_updating_tasks 2$/m)
+  expect(text).toMatch(/^tickerwatch_standby_lag\{task_id="0_2"\} 12$/m)
+  expect(text).not.toMatch(/^tickerwatch_standby_lag\{task_id="0_3"\}/m)
+  expect(text).toMatch(/^kafka_streams_dropped_records_total 3$/m)
   expect(text).toMatch(/^process_resident_memory_bytes \d+/m)
   source.advance(250)
   expect((await server.inject('/metrics')).body).toMatch(/^tickerwatch_readings_total 1500$/m)

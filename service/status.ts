@@ -23,6 +23,9 @@ export interface ServiceStatus {
   readonly windowsClosed: number
   readonly late: number
   readonly deadLettered: number
+  /** Records left out, because the failure policy said so. */
+  readonly skipped: number
+  readonly work: WorkStatus
   readonly annotationRequests: number
   /** By model version; their sum is the number of predictions. */
   readonly predictions: Readonly<Record<string, number>>
@@ -40,6 +43,16 @@ export interface PartitionLag {
   readonly topic: string
   readonly partition: number
   readonly lag: number
+}
+
+/** What the node does of the application's work. */
+export interface WorkStatus {
+  /** That it runs, by name. */
+  readonly tasks: readonly string[]
+  /** Copies of the state of tasks that run elsewhere; `lag`: records each lacks, if known. */
+  readonly standbys: readonly { readonly task: string; readonly lag: number | undefined }[]
+  /** Stores of tasks that begin here, with the records they still have to read. */
+  readonly restoring: readonly { readonly task: string; readonly store: string; readonly left: number }[]
 }
 
 export interface SinkStatus {

@@ -30,9 +30,12 @@ export interface RestoreRange {
   readonly end: number
 }
 
-/** How a restore goes: Kafka Streams' StateRestoreListener as one call. A store that lacks nothing begins and ends at once. */
+/**
+ * How a restore goes: Kafka Streams' StateRestoreListener as one call. A store that lacks nothing begins and ends at once; one
+ * whose task was taken away, or failed, in the middle is suspended instead of ended.
+ */
 export interface RestoreEvent extends RestoreRange {
-  readonly type: 'start' | 'progress' | 'end'
+  readonly type: 'start' | 'progress' | 'end' | 'suspended'
   /** Read so far. */
   readonly records: number
   readonly bytes: number
@@ -69,6 +72,7 @@ interface Changelog {
   range: RestoreRange
   records: number
   bytes: number
+  /** No restore is under way. */
   done: boolean
 }
 
@@ -100,7 +104,7 @@ export class ChangelogReader {
         start: position,
         end: 0,
       }
-      return { store, topic, position, end: 0, changes: [], range, records: 0, bytes: 0, done: false }
+      return { store, topic, position, end: 0, changes: [], range, records: 0, bytes: 0, done: true }
     })
   }
 
@@ -151,6 +155,10 @@ export class ChangelogReader {
   async close(): Promise<void> {
     await this.#reader?.close()
     this.#reader = undefined
+    for (const changelog of this.#changelogs) {
+      if (!changelog.done) this.#tell('suspended', changelog)
+      changelog.done = true
+    }
   }
 
   async #open(): Promise<Reader> {
@@ -220,24 +228,25 @@ export class ChangelogReader {
       changelog.records = 0
       changelog.bytes = 0
       changelog.done = false
-      const { start, end } = changelog.range
-      const left = Math.max(0, end - start)
-      this.#options.onRestore?.({ ...changelog.range, type: 'start', records: 0, bytes: 0, left, elapsed: 0 })
+      this.#tell('start', changelog)
     }
   }
 
   #report(): void {
-    const { timers, onRestore } = this.#options
-    const now = timers.now()
+    const now = this.#options.timers.now()
     const isDue = now - this.#reportedAt >= REPORT_INTERVAL
     if (isDue) this.#reportedAt = now
     for (const changelog of this.#changelogs) {
-      const { range, records, bytes, position } = changelog
-      const left = Math.max(0, range.end - position)
-      if (changelog.done || (left > 0 && !isDue)) continue
-      changelog.done = left === 0
-      const elapsed = now - this.#startedAt
-      onRestore?.({ ...range, type: left === 0 ? 'end' : 'progress', records, bytes, left, elapsed })
+      const isOver = changelog.position >= changelog.range.end
+      if (changelog.done || (!isOver && !isDue)) continue
+      changelog.done = isOver
+      this.#tell(isOver ? 'end' : 'progress', changelog)
     }
+  }
+
+  #tell(type: RestoreEvent['type'], { range, records, bytes, position }: Changelog): void {
+    const { timers, onRestore } = this.#options
+    const left = Math.max(0, range.end - position)
+    onRestore?.({ ...range, type, records, bytes, left, elapsed: timers.now() - this.#startedAt })
   }
 }

@@ -83,6 +83,8 @@ export interface NodeStatus {
   readonly tasks: readonly { readonly name: string; readonly processed: number }[]
   /** Copies of the state of tasks that run elsewhere; `lag`: how many offsets each lacks, if that is known. */
   readonly standbys: readonly StandbyStatus[]
+  /** Stores of tasks that are about to run here; `left`: offsets of the changelog not read yet, records at most. */
+  readonly restoring: readonly Pick<RestoreEvent, 'task' | 'store' | 'left'>[]
   /** Records taken from the input. */
   readonly processed: number
   readonly deadLettered: number
@@ -100,6 +102,8 @@ export class StreamsNode {
   readonly #timers: Timers
   readonly #globals: GlobalState
   readonly #purge: RepartitionPurge
+  /** Restores under way, by changelog and partition. */
+  readonly #restoring = new Map<string, RestoreEvent>()
   #thread: StreamThread | undefined
   #queries: Queries | undefined
   #loop: Promise<void> | undefined
@@ -173,7 +177,7 @@ export class StreamsNode {
         onNotice: text => this.#options.onNotice?.(text),
         onDeadLetter: letter => this.#options.onDeadLetter?.(letter),
         onDecision: (task, store, decision) => this.#options.onDecision?.(task, store, decision),
-        onRestore: event => this.#options.onRestore?.(event),
+        onRestore: event => this.#tellRestore(event),
         onRestored: (task, records) => this.#options.onRestored?.(task, records),
       },
     })
@@ -260,6 +264,7 @@ export class StreamsNode {
     return {
       tasks: tasks.map(task => ({ name: task.name, processed: task.processed })),
       standbys: this.#thread?.placement.standbys.status ?? [],
+      restoring: [...this.#restoring.values()].map(({ task, store, left }) => ({ task, store, left })),
       processed: total(task => task.processed),
       deadLettered: total(task => task.deadLettered),
       skipped: total(task => task.skipped),
@@ -291,7 +296,7 @@ export class StreamsNode {
   async #closeParts(): Promise<void> {
     try {
       await this.#thread?.close(() => {
-        this.#final = this.status()
+        this.#final = { ...this.status(), restoring: [] }
       })
     } finally {
       await this.#purge.close()
@@ -339,6 +344,13 @@ export class StreamsNode {
       // An in-process log answers at once: without this, sockets and timers would wait until the input is empty.
       await new Promise(resolve => setImmediate(resolve))
     }
+  }
+
+  #tellRestore(event: RestoreEvent): void {
+    const changelog = `${event.topic} ${event.partition}`
+    if (event.type === 'end' || event.type === 'suspended') this.#restoring.delete(changelog)
+    else this.#restoring.set(changelog, event)
+    this.#options.onRestore?.(event)
   }
 
   #inputs(): readonly TopicPartition[] {

@@ -256,6 +256,8 @@ export class Queries {
     if (standby === undefined || standby.lag > (options.maxLag ?? Number.POSITIVE_INFINITY)) return undefined
     const { lag, positions } = standby
     const store = known(question.store, this.#options.storesOf(id))
+    // A standby does not follow the topic that such a table has for its changelog.
+    if (store.changelog !== undefined) return undefined
     try {
       for (const range of question.needs(store)) {
         for await (const entries of standby.database.scan(store.name, range))
@@ -314,7 +316,7 @@ export class Queries {
 }
 
 /** @throws TickerError QUERY_STORE_KIND */
-function known(name: string, stores: readonly TaskStateStore[]): AnyStore {
+function known(name: string, stores: readonly TaskStateStore[]): AnyStore & TaskStateStore {
   const store = stores.find(each => each.name === name)
   if (store !== undefined && isQueryable(store)) return store
   throw wrongKind(name, 'cannot be queried')

@@ -1,7 +1,7 @@
 import { expect, it, describe as suite } from 'vitest'
 import { memoryBackend, type TaskStore } from '../state/index.ts'
-import { changelogTopic } from './index.ts'
-import { countingLog, expectedCounts, inputs, run } from './testing/counting-node.ts'
+import { changelogTopic, type Log, type Reader, type RestoreEvent, StreamsNode } from './index.ts'
+import { counting, countingLog, expectedCounts, inputs, run } from './testing/counting-node.ts'
 
 suite('a restore', () => {
   it('reads no more than the changelogs beyond the local state, and tells of each store', async () => {
@@ -36,6 +36,36 @@ suite('a restore', () => {
     expect(second.counts).toEqual(expectedCounts(inputs(300)))
     expect(second.windows).toEqual(first.windows)
     expect(second.read).toBeGreaterThan(50)
+    await log.close()
+  })
+
+  it('is seen while it goes on, and said to be suspended where it is given up', async () => {
+    const log = await countingLog()
+    await run({ log, state: memoryBackend(), values: inputs(300) })
+    const events: RestoreEvent[] = []
+    const silent = async (options: Parameters<Log['reader']>[0]): Promise<Reader> => {
+      const reader = await log.reader(options)
+      reader.poll = () => new Promise(resolve => setTimeout(resolve, 5, []))
+      return reader
+    }
+    const node = new StreamsNode({
+      topology: counting(),
+      applicationId: 'app',
+      log: { ...log, reader: silent },
+      state: memoryBackend(),
+      onRestore: event => events.push(event),
+    })
+    await node.start()
+    const running = node.run()
+    await expect.poll(() => node.status().restoring.length).toBe(2)
+    const [bounds] = await log.admin.offsets(changelogTopic('app', 'counts'))
+    expect(node.status().restoring).toContainEqual({ task: '0_0', store: 'counts', left: bounds?.end })
+    expect(node.status().tasks).toEqual([])
+    await node.close()
+    await running
+    const types = events.filter(({ store }) => store === 'counts').map(({ type }) => type)
+    expect(new Set(types)).toEqual(new Set(['start', 'suspended']))
+    expect(node.status().restoring).toEqual([])
     await log.close()
   })
 

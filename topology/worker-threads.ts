@@ -81,6 +81,7 @@ export type ThreadMessage =
 const NONE: NodeStatus = {
   tasks: [],
   standbys: [],
+  restoring: [],
   processed: 0,
   deadLettered: 0,
   skipped: 0,
@@ -268,6 +269,7 @@ function summed(statuses: readonly NodeStatus[]): NodeStatus {
   return {
     tasks: statuses.flatMap(each => each.tasks),
     standbys: statuses.flatMap(each => each.standbys),
+    restoring: statuses.flatMap(each => each.restoring),
     processed: total('processed'),
     deadLettered: total('deadLettered'),
     skipped: total('skipped'),

@@ -14,6 +14,9 @@ export interface RunOptions {
   readonly brokers?: string
   readonly guarantee: ProcessingGuarantee
   readonly threads: number
+  readonly standbyReplicas: number
+  readonly replicationFactor?: number
+  readonly advertise?: string
   readonly registry?: string
   readonly sql?: string
   readonly state: string

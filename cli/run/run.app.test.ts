@@ -121,6 +121,11 @@ describe('what is wrong with a call is said in one line, with an exit code that 
   test('a flag that does not exist, or belongs to another one', async () => {
     expect(await refused('--recording', 'x')).toMatch(/unknown option '--recording'/)
     expect(await refused('--speed', 'max')).toMatch(/'--speed' belongs to --recordings/)
+    expect(await refused('--standby-replicas', '1')).toMatch(/'--standby-replicas' belongs to --brokers/)
+    expect(await refused('--brokers', 'x:1', '--advertise', 'nowhere')).toMatch(/--advertise.*host:port/)
+    expect(await refused('--brokers', 'x:1', '--advertise', 'x:1', '--threads', '2')).toMatch(
+      /'--advertise' does not go with --threads/,
+    )
   })
 
   test('a directory with a file that is no recording', async () => {

@@ -57,6 +57,9 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
     avro,
     state,
     guarantee,
+    standbyReplicas: options.standbyReplicas,
+    replicationFactor: options.replicationFactor,
+    endpoint: endpointOf(options),
     model: options.model,
     threads:
       options.threads > 1
@@ -84,6 +87,7 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
       decode: valueDecoder(avro),
       now: timers.now,
     }),
+    queries: job.queries,
     token,
     logger,
   })
@@ -166,6 +170,17 @@ function introduce(
   model      ${modelInWords(job)}
   console    ${url}
   Ctrl-C stops and prints a summary.${options.for === undefined ? '' : ` Ends by itself after ${options.for / 1000} s.`}`)
+}
+
+/**
+ * Where other nodes reach this one's stores: by default where the console listens, by the name of the machine if on all its
+ * addresses. Nowhere, if that is not known yet (any free port), or if the stores are those of worker threads.
+ */
+function endpointOf({ advertise, host, port, threads }: RunOptions): string | undefined {
+  if (advertise !== undefined) return advertise
+  if (port === 0 || threads > 1) return undefined
+  const reachable = host === '0.0.0.0' || host === '::' ? hostname() : host
+  return reachable.includes(':') ? `[${reachable}]:${port}` : `${reachable}:${port}`
 }
 
 /** The same for a node that is started again, another one for each node: by machine and state directory. */

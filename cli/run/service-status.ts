@@ -30,6 +30,12 @@ export function statusSource({ job, startedAt, guarantee, log, sql }: StatusSour
         windowsClosed: status.node.windowsClosed,
         late: passed(status, 'motion', 'late'),
         deadLettered: status.ingest.malformed + status.node.deadLettered + status.sink.deadLettered,
+        skipped: status.node.skipped,
+        work: {
+          tasks: status.node.tasks.map(({ name }) => name),
+          standbys: status.node.standbys.map(({ name, lag }) => ({ task: name, lag })),
+          restoring: status.node.restoring,
+        },
         annotationRequests: passed(status, 'annotation-request', 'out'),
         predictions: status.predictions.byVersion,
         lag: status.lag.map(each => ({ ...each, group: applicationId })),

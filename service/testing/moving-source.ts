@@ -30,6 +30,8 @@ export function movingSource(now: () => number): MovingSource {
     windowsClosed: 0,
     late: 0,
     deadLettered: 0,
+    skipped: 0,
+    work: { tasks: ['0_0', '0_1', '0_2', '0_3'], standbys: [], restoring: [] },
     annotationRequests: 0,
     predictions: {},
     lag: [0, 1, 2, 3].map(partition => ({
