@@ -19,7 +19,8 @@ const { values } = parseArgs({
   },
 })
 const [minutes, seed] = [Number(values.minutes), Number(values.seed)]
-if (!faults.some(({ name }) => name.includes(values.only))) {
+const chosen = faults.filter(({ name }) => name.includes(values.only))
+if (chosen.length === 0) {
   console.error(
     `no fault is called so; there are:\n${[...new Set(faults.map(each => each.name))].join('\n')}`,
   )
@@ -35,6 +36,6 @@ const begin = Date.now()
 const say = (text: string): void => {
   if (!values.json) console.error(`${((Date.now() - begin) / 1000).toFixed(1).padStart(7)} s  ${text}`)
 }
-const result = await runFaults({ minutes, seed, only: values.only, say })
+const result = await runFaults({ minutes, seed, faults: chosen, say })
 console.log(JSON.stringify(result))
 process.exitCode = result.passed ? 0 : 1
