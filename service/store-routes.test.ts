@@ -14,6 +14,7 @@ import {
   write,
 } from '../topology/testing/counting-node.ts'
 import { buildService } from './server.ts'
+import { askOwners } from './store-owners.ts'
 import { movingSource } from './testing/moving-source.ts'
 import { noLetters } from './testing/no-letters.ts'
 
@@ -290,6 +291,31 @@ test('an owner that says no address cannot be asked', async () => {
   const answer = await ask(`${url}/api/stores/counts/keys`)
   expect([answer.status, answer.body.code]).toEqual([502, 'STORE_OWNER_UNREACHABLE'])
   expect(answer.body.message).toContain('node b')
+})
+
+test('a standby on a third node is asked after the task, once, and only where that is asked for', async () => {
+  const [silent, standby] = [await listener(), await listener()]
+  answerWith(silent.http, (_request, response) => void response.destroy())
+  const answer = { task: '0_0', node: 'c', from: 'standby', lag: 3, positions: [], more: false, entries: [] }
+  const asked: unknown[] = []
+  answerWith(standby.http, ({ url, headers }, response) => {
+    asked.push([url, headers['x-tickerwatch-forwarded']])
+    response.end(JSON.stringify({ answers: [answer] }))
+  })
+  const place = (node: string, { endpoint }: { endpoint: string }) => ({
+    node,
+    endpoint,
+    active: [],
+    standby: [],
+  })
+  const owner = { task: '0_0', partition: 0, active: place('b', silent), standbys: [place('c', standby)] }
+  const question = { owners: [owner], node: 'a', url: '/api/stores/counts/keys', here: async () => [] }
+  await expect(askOwners({ ...question, standby: false }, systemTimers)).rejects.toMatchObject({
+    code: 'STORE_OWNER_UNREACHABLE',
+  })
+  expect(asked).toEqual([])
+  expect(await askOwners({ ...question, standby: true }, systemTimers)).toEqual([answer])
+  expect(asked).toEqual([['/api/stores/counts/keys', '1']])
 })
 
 test('worker threads cannot be asked', async () => {

@@ -1,6 +1,14 @@
 import { expect, it, describe as suite } from 'vitest'
 import { memoryBackend } from '../state/index.ts'
-import { type Log, type NodeOptions, StreamsNode } from './index.ts'
+import {
+  type Graph,
+  type Log,
+  memoryLog,
+  type NodeOptions,
+  StreamsNode,
+  string,
+  TopologyBuilder,
+} from './index.ts'
 import {
   counting,
   countingLog,
@@ -99,6 +107,36 @@ suite('queries', () => {
     const windows = await node!.query.allWindows('minutes', { from: 240_000, to: 240_000 }, { standby: true })
     expect(windows.flatMap(({ value }) => value)).toHaveLength(50)
     await Promise.all(nodes.map(each => each.close()))
+    await log.close()
+  })
+
+  it('read no standby of a table that has its source for a changelog, which none follows', async () => {
+    const log = memoryLog()
+    await log.admin.createTopics(['rows', 'sums'].map(topic => ({ topic, partitions: 2 })))
+    const serdes = { key: string, value: string }
+    const topology = (): Graph => {
+      const builder = new TopologyBuilder()
+      const rows = builder.table('rows', { ...serdes, store: 'rows' })
+      rows.toStream().groupByKey(serdes).count('sums')
+      return builder.build({ optimize: 'all' })
+    }
+    const nodes = ['a', 'b'].map(
+      clientId =>
+        new StreamsNode({
+          ...{ topology: topology(), applicationId: 'app', clientId, log, state: memoryBackend() },
+          standbyReplicas: 1,
+        }),
+    )
+    for (const node of nodes) {
+      await node.start()
+      node.run().catch(() => {})
+    }
+    const standbys = () => nodes.map(node => node.status().standbys.filter(({ lag }) => lag === 0).length)
+    await expect.poll(standbys, { timeout: 10_000 }).toEqual([1, 1])
+    const { query } = nodes[0]!
+    expect(await query.range('sums', {}, { standby: true })).toHaveLength(2)
+    expect(await query.range('rows', {}, { standby: true })).toHaveLength(1)
+    await Promise.all(nodes.map(node => node.close()))
     await log.close()
   })
 

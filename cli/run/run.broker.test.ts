@@ -1,6 +1,7 @@
 /** The product on a real Kafka: it goes on where it stopped, also where it was killed. */
 import { once } from 'node:events'
 import { rename } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openRecordings } from '../../processors/recordings/reader.ts'
@@ -16,6 +17,24 @@ import {
 import { kafkaLog } from '../../topology/log/kafka/kafka-log.ts'
 
 const reason = brokerUnavailable()
+
+/** Of what `/api/stores/STORE` answers. */
+interface StorePlaces {
+  readonly tasks?: readonly {
+    readonly active?: { readonly endpoint?: string }
+    readonly standbys: readonly { readonly endpoint?: string }[]
+  }[]
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
 const SIZE = 5000
 const ADVANCE = 2500
 
@@ -63,6 +82,46 @@ describe.skipIf(reason !== undefined)(`on Kafka ${reason ?? ''}`, () => {
     expect(report).toMatchObject({ finalLag: 0, deadLettered: 0 })
     expect(report.windows).toBeGreaterThan(0)
     expect(report.predictions).toBe(report.windows)
+  })
+
+  test('nodes keep standbys for each other, and know where the others are asked', async () => {
+    const ports = [await freePort(), await freePort()]
+    const nodes = ports.map((port, i) =>
+      own.start(
+        `standby-${i}`,
+        ...['--brokers', broker.brokers, '--devices', '8', '--standby-replicas', '1', '--port', String(port)],
+      ),
+    )
+    try {
+      const endpoints = ports.map(port => `127.0.0.1:${port}`).sort()
+      for (const port of ports) {
+        const places = async (): Promise<string[]> => {
+          const response = await fetch(`http://127.0.0.1:${port}/api/stores/motion`).catch(() => undefined)
+          const { tasks = [] }: StorePlaces = response === undefined ? {} : JSON.parse(await response.text())
+          return tasks.map(({ active, standbys }) =>
+            [active, ...standbys]
+              .map(each => each?.endpoint)
+              .sort()
+              .join(' '),
+          )
+        }
+        await expect
+          .poll(places, { timeout: 120_000, interval: 200 })
+          .toEqual(Array(4).fill(endpoints.join(' ')))
+        const metrics = async (): Promise<string> =>
+          await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+        await expect
+          .poll(metrics, { timeout: 60_000, interval: 200 })
+          .toMatch(/^tickerwatch_standby_lag\{task_id="0_\d"\} \d+$/m)
+        expect(await metrics()).toMatch(/^kafka_streams_state_updater_standby_updating_tasks 2$/m)
+      }
+    } finally {
+      for (const node of nodes) {
+        if (node.exitCode !== null) continue
+        node.kill('SIGKILL')
+        await once(node, 'exit')
+      }
+    }
   })
 
   /** Samples of each window that holds one, from the files. */
