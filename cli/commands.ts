@@ -24,7 +24,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'topics',
-    summary: 'list the topics on Kafka, and how far an application has read them',
+    summary: 'list topics on Kafka, and an application’s lag',
     load: () => import('./topics.ts'),
   },
   {
