@@ -4,6 +4,7 @@
  * changelog, because the topic itself is the table.
  */
 import { KeyValueStore } from '../state/index.ts'
+import { messageOf } from './failure-policy.ts'
 import type { Log, Reader } from './log/log.ts'
 import { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 import type { GlobalTableNode } from './nodes/joins.ts'
@@ -129,8 +130,4 @@ function timestamped(timestamp: number, value: Buffer): Buffer {
   const time = Buffer.allocUnsafe(8)
   time.writeBigInt64BE(BigInt(timestamp))
   return Buffer.concat([time, value])
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

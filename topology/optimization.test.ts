@@ -7,6 +7,7 @@ import {
   type Log,
   long,
   memoryLog,
+  type Serde,
   string,
   TopologyBuilder,
 } from './index.ts'
@@ -223,6 +224,33 @@ group('a table that has its source for a changelog', () => {
     ])
     await second.close()
     await log.close()
+  })
+
+  test('waits for what a row needs before it can be decoded', async () => {
+    let isThere = true
+    const late: Serde<number> = {
+      ...long,
+      deserialize(buffer) {
+        if (isThere) return long.deserialize(buffer)
+        const ready = Promise.resolve().then(() => {
+          isThere = true
+        })
+        throw Object.assign(new Error('the schema is not there yet'), { ready })
+      },
+    }
+    const builder = new TopologyBuilder()
+    builder.table('rows', { key: string, value: late, store: 'rows' }).toStream().to('out')
+    const driver = await TopologyTestDriver.start(builder.build({ optimize: 'all' }))
+    await driver.pipe('rows', { key: 'a', value: 1, timestamp: 1 })
+    await driver.pipe('rows', { key: 'b', value: 2, timestamp: 1 })
+    await driver.commit()
+    isThere = false
+    await driver.restart()
+    expect(driver.stores('rows').flatMap(rowsOf)).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ])
+    await driver.close()
   })
 
   test('is not made where records are not rows as they are', () => {

@@ -85,9 +85,10 @@ export async function restoreFromSource(
       for (const batch of await reader.poll(POLL_WAIT)) {
         cursor.reset(batch, position)
         while (cursor.next() && cursor.offset < last) {
-          const row = await rowOf(changelog, cursor, options)
-          if (!wanted()) return undefined
-          if (row !== undefined) rows.push(row)
+          const row = rowOf(changelog, cursor, options)
+          const made = row instanceof Promise ? await row : row
+          if (row instanceof Promise && !wanted()) return undefined
+          if (made !== undefined) rows.push(made)
           records++
         }
         position = Math.min(batch.lastOffset + 1, last)
@@ -101,18 +102,17 @@ export async function restoreFromSource(
   }
 }
 
-/** Waits for what a record needs before it can be decoded, as long as the task is wanted. */
-async function rowOf(
+/** A promise only where the record needs something before it can be decoded: it waits for that while the task is wanted. */
+function rowOf(
   changelog: SourceChangelog,
   cursor: RecordCursor,
-  { timers, wanted }: SourceRestore,
-): Promise<StoreChange | undefined> {
-  while (wanted()) {
-    try {
-      return changelog.rowOf(cursor)
-    } catch (error) {
-      await readyOf(error)?.catch(() => new Promise<void>(resolve => timers.after(RETRY, resolve)))
-    }
+  options: SourceRestore,
+): StoreChange | undefined | Promise<StoreChange | undefined> {
+  const { timers, wanted } = options
+  try {
+    return changelog.rowOf(cursor)
+  } catch (error) {
+    const ready = readyOf(error)?.catch(() => new Promise<void>(resolve => timers.after(RETRY, resolve)))
+    return Promise.resolve(ready).then(() => (wanted() ? rowOf(changelog, cursor, options) : undefined))
   }
-  return undefined
 }

@@ -27,6 +27,7 @@ export interface Advance {
 export class WindowClocks {
   readonly #node: Pick<WindowAggregateNode, 'clock' | 'key' | 'adders'>
   readonly #store: { raiseClock(name: string, time: number): number }
+  readonly #ofInputs: readonly WindowClock[]
 
   constructor(
     node: Pick<WindowAggregateNode, 'clock' | 'key' | 'adders'>,
@@ -34,13 +35,14 @@ export class WindowClocks {
   ) {
     this.#node = node
     this.#store = store
+    this.#ofInputs = node.adders.map((_, input) => ({ name: `input ${input}`, key: undefined }))
   }
 
   /** The clock that counts for a key's records from this input. */
   of(key: unknown, input: number): WindowClock {
     return this.#node.clock === 'perKey'
       ? { name: `key ${byteString(this.#node.key.serialize(key))}`, key }
-      : { name: `input ${input}`, key: undefined }
+      : this.#ofInputs[input]!
   }
 
   now(clock: WindowClock): number {
@@ -49,11 +51,7 @@ export class WindowClocks {
 
   /** Those of these keys, or of the operator's inputs, that are set. */
   *found(keys: readonly unknown[]): Generator<{ id: string; clock: WindowClock; time: number }> {
-    const { clock, adders } = this.#node
-    const clocks =
-      clock === 'perKey'
-        ? keys.map(key => this.of(key, 0))
-        : adders.map((_, input) => this.of(undefined, input))
+    const clocks = this.#node.clock === 'perKey' ? keys.map(key => this.of(key, 0)) : this.#ofInputs
     for (const each of clocks) yield { id: each.name, clock: each, time: this.now(each) }
   }
 
