@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { root } from './files.ts'
 import { findPython } from './requirements.ts'
 
@@ -53,11 +53,18 @@ export async function runVitest(project: string, extra: Record<string, string> =
 
 /** Tests that compare what two languages compute. */
 export async function runParity(): Promise<Outcome> {
-  return runVitest('parity', { PYSPARK_PYTHON: await environment() })
+  return runVitest('parity', { PYSPARK_PYTHON: await environment('spark-jobs') })
+}
+
+/** Tests against what speaks AWS's protocols. */
+export async function runAws(): Promise<Outcome> {
+  return runVitest('aws', {
+    TICKERWATCH_MOTO: join(dirname(await environment('lake/testing')), 'moto_server'),
+  })
 }
 
 export async function runPytest(): Promise<Outcome> {
-  const python = await environment()
+  const python = await environment('spark-jobs')
   return withScratch(async scratch => {
     const report = join(scratch, 'report.xml')
     const words = [
@@ -88,9 +95,9 @@ function unescaped(attribute: string): string {
   return attribute.replace(/&(lt|gt|quot|apos|amp);/g, (_, name: string) => entities[name] ?? '')
 }
 
-/** The Python of an environment that holds what spark-jobs/requirements.txt names; made once per version of it. */
-async function environment(): Promise<string> {
-  const requirements = join(root, 'spark-jobs', 'requirements.txt')
+/** The Python of an environment that holds what a folder's requirements.txt names; made once per version of it. */
+async function environment(folderOfRequirements: string): Promise<string> {
+  const requirements = join(root, folderOfRequirements, 'requirements.txt')
   const hash = createHash('sha256')
     .update(await readFile(requirements))
     .digest('hex')

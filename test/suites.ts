@@ -1,4 +1,4 @@
-import { type Outcome, runCheck, runParity, runPytest, runVitest } from './programs.ts'
+import { type Outcome, runAws, runCheck, runParity, runPytest, runVitest } from './programs.ts'
 import { chromium, git, java, maven, postgres, python, type Requirement, recordings } from './requirements.ts'
 
 export interface Suite {
@@ -26,6 +26,7 @@ export const suites: readonly Suite[] = [
   vitest('broker', java, maven),
   vitest('registry', java, maven),
   vitest('fault', java, maven),
+  { name: 'aws', needs: [python], run: runAws },
   { name: 'parity', needs: [python, recordings], run: runParity },
   { name: 'python', needs: [python, java], run: runPytest },
 ]

@@ -1,0 +1,34 @@
+/** What can go wrong with what is kept outside the log, and what to do. Programs match on `code`. */
+const table = {
+  OBJECT_STORE_URL_INVALID: 'Name a directory (file:///var/lake) or a bucket (s3://bucket/prefix).',
+  OBJECT_KEY_INVALID: 'A key is made of names separated by "/", none of them empty, "." or "..".',
+  OBJECT_EXISTS: 'It was written before, and is never overwritten: read what it holds.',
+  OBJECT_MISSING: 'List what there is; it may have been deleted, or its writer not have come so far.',
+  OBJECT_TOO_LARGE: 'Read it in parts: stream it, or ask for a range.',
+  S3_BUCKET_MISSING: 'Create the bucket, or correct its name; names are global, and buckets are not moved.',
+  S3_ACCESS_DENIED:
+    'Give these credentials s3:ListBucket on the bucket and Get, Put and Delete on its objects.',
+  S3_REGION_WRONG: 'Set AWS_REGION to the region in which the bucket is.',
+  S3_CREDENTIALS_MISSING:
+    'Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with a role.',
+  S3_CREDENTIALS_EXPIRED: 'Log in anew: temporary credentials last some hours.',
+  S3_CREDENTIALS_INVALID: 'Check the access key, its secret, and the clock of this machine.',
+  S3_UNREACHABLE: 'Check the network and AWS_ENDPOINT_URL_S3; it was tried several times.',
+  S3_FAILED: 'See the message; S3 refused the request.',
+} as const satisfies Record<string, string>
+
+export type LakeErrorCode = keyof typeof table
+
+/** `message` says what happened, in one line; `remedy` what to do. */
+export class LakeError extends Error {
+  readonly code: LakeErrorCode
+  constructor(code: LakeErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'LakeError'
+    this.code = code
+  }
+
+  get remedy(): string {
+    return table[this.code]
+  }
+}

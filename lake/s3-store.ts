@@ -1,0 +1,196 @@
+/** An object store in a bucket of S3, or of what speaks its protocol. */
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  paginateListObjectsV2,
+  S3Client,
+} from '@aws-sdk/client-s3'
+import { LakeError, type LakeErrorCode } from './errors.ts'
+import {
+  type ByteRange,
+  checkKey,
+  missing,
+  type ObjectStore,
+  type ObjectSummary,
+  READ_LIMIT,
+  tooLarge,
+} from './object-store.ts'
+
+/** Tries of one request, with growing waits between them. */
+const ATTEMPTS = 5
+/** Milliseconds. */
+const CONNECTED_WITHIN = 5_000
+const ANSWERED_WITHIN = 60_000
+
+/**
+ * A client as the environment says (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_S3 …). An endpoint of one's own is asked
+ * for buckets by path, as MinIO and others want it.
+ */
+export function s3Client(environment: NodeJS.ProcessEnv = process.env): S3Client {
+  return new S3Client({
+    maxAttempts: ATTEMPTS,
+    requestHandler: {
+      connectionTimeout: CONNECTED_WITHIN,
+      requestTimeout: ANSWERED_WITHIN,
+      throwOnRequestTimeout: true,
+    },
+    forcePathStyle: Boolean(environment.AWS_ENDPOINT_URL_S3 || environment.AWS_ENDPOINT_URL),
+  })
+}
+
+/** @param prefix of all keys, without slashes at its ends; empty for the whole bucket. `close` closes the client too. */
+export function s3Store(client: S3Client, bucket: string, prefix = ''): ObjectStore {
+  const before = prefix === '' ? '' : `${prefix}/`
+  const url = `s3://${bucket}/${before}`
+
+  function at(key: string): { Bucket: string; Key: string } {
+    checkKey(key)
+    return { Bucket: bucket, Key: `${before}${key}` }
+  }
+
+  async function read(key: string, range?: ByteRange) {
+    const Range = range && `bytes=${range.start}-${Math.max(range.start, range.end - 1)}`
+    return await told(`reading ${url}${key}`, () => client.send(new GetObjectCommand({ ...at(key), Range })))
+  }
+
+  return {
+    url,
+
+    async put(key, body, { ifAbsent = false } = {}) {
+      const command = new PutObjectCommand({ ...at(key), Body: body, ...(ifAbsent && { IfNoneMatch: '*' }) })
+      try {
+        await told(`writing ${url}${key}`, () => client.send(command))
+      } catch (error) {
+        // 409: another writer is about to finish. Either way this one did not write.
+        if (statusOf(causeOf(error)) === 412 || (ifAbsent && statusOf(causeOf(error)) === 409))
+          throw new LakeError('OBJECT_EXISTS', `${url}${key} is there already`, { cause: error })
+        throw error
+      }
+    },
+
+    async get(key, { range, limit = READ_LIMIT } = {}) {
+      if (range !== undefined && range.end <= range.start) return Buffer.alloc(0)
+      try {
+        const { Body, ContentLength = 0 } = await read(key, range)
+        if (Body === undefined) throw missing(url, key)
+        if (ContentLength > limit) {
+          await Body.transformToWebStream().cancel()
+          throw tooLarge(url, key, ContentLength, limit)
+        }
+        return await told(`reading ${url}${key}`, async () => Buffer.from(await Body.transformToByteArray()))
+      } catch (error) {
+        if (statusOf(causeOf(error)) === 416) return Buffer.alloc(0)
+        throw isMissing(causeOf(error)) ? missing(url, key, error) : error
+      }
+    },
+
+    async *stream(key) {
+      try {
+        const { Body } = await read(key)
+        if (Body === undefined) throw missing(url, key)
+        const pieces = Body.transformToWebStream()[Symbol.asyncIterator]()
+        for (;;) {
+          const piece = await told(`reading ${url}${key}`, () => pieces.next())
+          if (piece.done) return
+          yield piece.value
+        }
+      } catch (error) {
+        throw isMissing(causeOf(error)) ? missing(url, key, error) : error
+      }
+    },
+
+    async stat(key) {
+      try {
+        const found = await told(`asking for ${url}${key}`, () => client.send(new HeadObjectCommand(at(key))))
+        return { key, size: found.ContentLength ?? 0, modified: found.LastModified?.getTime() ?? 0 }
+      } catch (error) {
+        if (isMissing(causeOf(error))) return undefined
+        throw error
+      }
+    },
+
+    async *list(prefix = '') {
+      const pages = paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: `${before}${prefix}` })
+      for (;;) {
+        const page = await told(`listing ${url}${prefix}`, () => pages.next())
+        if (page.done) return
+        for (const { Key = '', Size = 0, LastModified } of page.value.Contents ?? []) {
+          const found: ObjectSummary = {
+            key: Key.slice(before.length),
+            size: Size,
+            modified: LastModified?.getTime() ?? 0,
+          }
+          yield found
+        }
+      }
+    },
+
+    async delete(key) {
+      await told(`deleting ${url}${key}`, () => client.send(new DeleteObjectCommand(at(key))))
+    },
+
+    async close() {
+      client.destroy()
+    },
+  }
+}
+
+/** What S3 answers with, by the name of its error. */
+const codes: Readonly<Record<string, LakeErrorCode>> = {
+  NoSuchBucket: 'S3_BUCKET_MISSING',
+  AccessDenied: 'S3_ACCESS_DENIED',
+  Forbidden: 'S3_ACCESS_DENIED',
+  PermanentRedirect: 'S3_REGION_WRONG',
+  AuthorizationHeaderMalformed: 'S3_REGION_WRONG',
+  IllegalLocationConstraintException: 'S3_REGION_WRONG',
+  CredentialsProviderError: 'S3_CREDENTIALS_MISSING',
+  ExpiredToken: 'S3_CREDENTIALS_EXPIRED',
+  ExpiredTokenException: 'S3_CREDENTIALS_EXPIRED',
+  TokenRefreshRequired: 'S3_CREDENTIALS_EXPIRED',
+  InvalidAccessKeyId: 'S3_CREDENTIALS_INVALID',
+  InvalidToken: 'S3_CREDENTIALS_INVALID',
+  SignatureDoesNotMatch: 'S3_CREDENTIALS_INVALID',
+  RequestTimeTooSkewed: 'S3_CREDENTIALS_INVALID',
+  TimeoutError: 'S3_UNREACHABLE',
+}
+
+/** Answers to HEAD have no body, and so no name. */
+const codesOfStatus: Readonly<Record<number, LakeErrorCode>> = {
+  301: 'S3_REGION_WRONG',
+  403: 'S3_ACCESS_DENIED',
+}
+
+/** Runs a request, and says in the project's words what went wrong. */
+async function told<T>(what: string, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request()
+  } catch (cause) {
+    if (cause instanceof LakeError) throw cause
+    const { name, message } = cause instanceof Error ? cause : new Error(String(cause))
+    // Without an answer it is the network: ECONNREFUSED, ENOTFOUND, a connection that ended.
+    const status = statusOf(cause)
+    const unnamed = status === undefined ? 'S3_UNREACHABLE' : (codesOfStatus[status] ?? 'S3_FAILED')
+    const code = codes[name] ?? unnamed
+    const detail = message && message !== name ? `${name}: ${message}` : name
+    throw new LakeError(code, `${what} failed: ${detail}`, { cause })
+  }
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof LakeError ? error.cause : error
+}
+
+/** The HTTP status of the answer; undefined where there was none. */
+function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('$metadata' in error)) return undefined
+  const metadata = error.$metadata
+  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined
+  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined
+}
+
+/** A HEAD is answered without a body, hence without a name: NotFound. A missing bucket has a name of its own elsewhere. */
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && ['NoSuchKey', 'NotFound'].includes(error.name)
+}
