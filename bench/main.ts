@@ -1,26 +1,62 @@
 /** The command line of `npm run bench`. */
-import { Command, InvalidArgumentError } from 'commander'
-import { type CompareOptions, compare } from './watch/compare.ts'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { stopSignal } from '../cli/stop-signal.ts'
+import { messageOf } from '../topology/failure-policy.ts'
+import { type Benchmark, print } from './benchmark.ts'
+import { compare, type Guarantee, guarantees } from './watch/compare.ts'
+
+const benchmarks: readonly Benchmark[] = []
 
 export async function main(words: readonly string[]): Promise<void> {
-  const program = new Command('bench').description('compares the engine with Kafka Streams')
+  const signal = stopSignal()
+  const program = new Command('bench').description(
+    'Measures the engine: beside Kafka Streams (watch), and in parts, each beside what limits it.',
+  )
   program
     .command('watch')
-    .description('the watch workload on both, in turn, every output record checked')
+    .description('the watch workload here and on Kafka Streams, in turn, every output record checked')
     .option('--runs <number>', 'of each side', positive, 3)
-    .option('--records <number>', 'of the generated input, a multiple of 200', positive, 2_000_000)
-    .option('--threads <number...>', 'stream threads', (text, before: number[] = []) => [
-      ...before,
-      positive(text),
-    ])
+    .option('--records <number>', 'of the generated input, a multiple of 200', positive, 6_000_000)
+    .option('--threads <number...>', 'stream threads (default: 1 2)', several(positive))
+    .addOption(
+      new Option('--guarantees <name...>', 'what is measured').choices(guarantees).default(guarantees),
+    )
     .option('--json', 'the last line is one object with ratios and runs', false)
-    .option('--work <directory>', 'for what is built, generated and measured', '.tickerwatch/bench')
-    .action(async ({ threads = [1], ...options }: CompareOptions) => compare({ ...options, threads }))
-  await program.parseAsync([...words], { from: 'user' })
+    .action(async ({ threads = [1, 2], ...options }: WatchWords) => compare({ ...options, threads, signal }))
+  for (const each of benchmarks) addBenchmark(program, each, signal)
+  try {
+    await program.parseAsync([...words], { from: 'user' })
+  } catch (error) {
+    if (!signal.aborted) console.error(`bench: ${messageOf(error)}`)
+    process.exitCode = signal.aborted ? 130 : 1
+  }
+}
+
+interface WatchWords {
+  readonly runs: number
+  readonly records: number
+  readonly threads?: readonly number[]
+  readonly guarantees: readonly Guarantee[]
+  readonly json: boolean
+}
+
+function addBenchmark(program: Command, { name, summary, sizes, run }: Benchmark, signal: AbortSignal): void {
+  const command = program.command(name).description(summary)
+  for (const [size, { of, what }] of Object.entries(sizes)) {
+    command.option(`--${size} <number>`, what, positive, of)
+  }
+  command.option('--json', 'the last line is one object', false)
+  command.action(async ({ json, ...chosen }: { json: boolean; [size: string]: number | boolean }) => {
+    print(name, await run(size => Number(chosen[size]), signal), json)
+  })
 }
 
 function positive(text: string): number {
   const number = Number(text)
   if (Number.isSafeInteger(number) && number > 0) return number
   throw new InvalidArgumentError('A whole number above 0.')
+}
+
+function several<T>(parse: (text: string) => T): (text: string, before?: readonly T[]) => readonly T[] {
+  return (text, before = []) => [...before, parse(text)]
 }

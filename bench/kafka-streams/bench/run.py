@@ -2,26 +2,25 @@
 
   run.py [--runs 3] [--out results.jsonl] VARIANT...      (run.py --list names the variants)
   run.py --restore [VARIANT]                              kill mid-run, wipe the state directory, restart
-  run.py --functional ...                                 outputs only count: no lock, results marked "locked": false
   run.py --command TEMPLATE ...                           another program than the Java one: its words, in which {applicationId},
                                                           {stateDir}, {bootstrap}, {model}, {guarantee} and {threads} are filled in
 
-Time runs from the first batch of input reaching the application to the moment the committed offsets cover the whole input
-(seen by polling the group's offsets every 50 ms). CPU is the process's user+system time in that span, from /proc.
+The broker is 127.0.0.1:29092, or $WATCH_BOOTSTRAP. Time runs from the first batch of input reaching the application to the
+moment the committed offsets cover the whole input (seen by polling the group's offsets every 50 ms). CPU is the process's
+user+system time in that span, from /proc.
 """
-import argparse, csv, fcntl, io, json, os, shlex, shutil, signal, statistics, struct, subprocess, sys, threading, time
+import argparse, csv, json, os, shlex, shutil, signal, struct, subprocess, sys, threading, time
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 WORK = os.environ.get("WATCH_WORK", os.path.join(ROOT, "work"))
-BOOTSTRAP = "127.0.0.1:29092"
+BOOTSTRAP = os.environ.get("WATCH_BOOTSTRAP", "127.0.0.1:29092")
 PARTITIONS = 4
 INPUT, OUTPUTS = "ticker-watch-data", ["predictions", "annotation-requests"]
 TICK = os.sysconf("SC_CLK_TCK")
-LOCK = os.environ.get("BENCH_LOCK", os.path.join(WORK, "bench.lock"))
-FUNCTIONAL = "--functional" in sys.argv
+PATIENCE = 900  # seconds for one run, on a machine that is busy
 COMMAND = None
 JVM = ["-Xms1g", "-Xmx1g", "-XX:+UseParallelGC"]
 
@@ -98,36 +97,6 @@ def busy():
 
 def peak_rss(pid):
     return next(int(l.split()[1]) for l in open(f"/proc/{pid}/status") if l.startswith("VmHWM")) // 1024
-
-
-class BenchLock:
-    """Held over several short runs, never for four minutes: let go when the next run might not fit."""
-    def __init__(self):
-        self.file, self.since, self.longest = open(LOCK, "a"), None, 40
-
-    def __enter__(self):
-        now = time.time()
-        if self.since and now + 1.3 * self.longest > self.since + 220:
-            self.release()
-            time.sleep(0.5)
-        if not self.since and not FUNCTIONAL:
-            fcntl.flock(self.file, fcntl.LOCK_EX)
-            self.since = time.time()
-        self.began = time.time()
-
-    def __exit__(self, *_):
-        self.longest = max(self.longest, time.time() - self.began)
-
-    def left(self):
-        return self.since + 230 - time.time() if self.since else 200
-
-    def release(self):
-        if self.since:
-            fcntl.flock(self.file, fcntl.LOCK_UN)
-            self.since = None
-
-
-LOCKED = BenchLock()
 
 
 class App:
@@ -237,25 +206,24 @@ def check(advance, model):
 def measure(variant, total):
     options = VARIANTS[variant]
     broker = int(open(f"{WORK}/broker.pid").read())
-    with LOCKED:
-        fresh_outputs()
-        app = App(f"watch-{variant}-{int(time.time())}", options)
-        first = app.at("FIRST_RECORD")
+    fresh_outputs()
+    app = App(f"watch-{variant}-{int(time.time())}", options)
+    first = app.at("FIRST_RECORD")
+    app.alive()
+    cpu0, broker0, busy0 = app.cpu_at["FIRST_RECORD"], cpu(broker), busy()
+    half = None
+    while True:
+        n, now = committed(app.id), time.time()
+        if half is None and n >= total // 2:
+            half = (n, now, cpu(app.p.pid))
+        if n >= total:
+            break
+        if now - first > PATIENCE:
+            app.stop(signal.SIGKILL)
+            raise SystemExit("no end in sight")
         app.alive()
-        cpu0, broker0, busy0 = app.cpu_at["FIRST_RECORD"], cpu(broker), busy()
-        half = None
-        while True:
-            n, now = committed(app.id), time.time()
-            if half is None and n >= total // 2:
-                half = (n, now, cpu(app.p.pid))
-            if n >= total:
-                break
-            if LOCKED.left() < 0 or now - first > 200:
-                app.stop(signal.SIGKILL)
-                raise SystemExit("no end in sight")
-            app.alive()
-            time.sleep(0.05)
-        end, cpu1, broker1, busy1, rss = now, cpu(app.p.pid), cpu(broker), busy(), peak_rss(app.p.pid)
+        time.sleep(0.05)
+    end, cpu1, broker1, busy1, rss = now, cpu(app.p.pid), cpu(broker), busy(), peak_rss(app.p.pid)
     app.stop()
     shutil.rmtree(app.state, ignore_errors=True)
     seconds = end - first
@@ -273,30 +241,29 @@ def measure(variant, total):
 def restore(variant, total):
     """SIGKILL at about half of the input, state directory wiped, new process with the same application id."""
     options = VARIANTS[variant]
-    with LOCKED:
-        fresh_outputs()
-        name = f"watch-restore-{variant}-{int(time.time())}"
-        app = App(name, options)
-        first = app.at("FIRST_RECORD")
-        while committed(name) < total // 2:
-            if LOCKED.left() < 0:
-                app.stop(signal.SIGKILL)
-                raise SystemExit("no end in sight")
-            app.alive()
-            time.sleep(0.02)
-        app.stop(signal.SIGKILL)
-        at_kill, killed = committed(name), time.time()
-        again = App(name, options)
-        deadline = time.time() + min(180, LOCKED.left())
-        moved = None
-        while True:
-            n, now = committed(name), time.time()
-            if moved is None and n > at_kill:
-                moved = now
-            if n >= total or now > deadline:
-                break
-            again.alive()
-            time.sleep(0.05)
+    fresh_outputs()
+    name = f"watch-restore-{variant}-{int(time.time())}"
+    app = App(name, options)
+    first = app.at("FIRST_RECORD")
+    while committed(name) < total // 2:
+        if time.time() - first > PATIENCE:
+            app.stop(signal.SIGKILL)
+            raise SystemExit("no end in sight")
+        app.alive()
+        time.sleep(0.02)
+    app.stop(signal.SIGKILL)
+    at_kill, killed = committed(name), time.time()
+    again = App(name, options)
+    deadline = time.time() + PATIENCE
+    moved = None
+    while True:
+        n, now = committed(name), time.time()
+        if moved is None and n > at_kill:
+            moved = now
+        if n >= total or now > deadline:
+            break
+        again.alive()
+        time.sleep(0.05)
     again.stop()
     shutil.rmtree(again.state, ignore_errors=True)
     starts = [e for e in again.events if e[0] == "RESTORE_START"]
@@ -318,7 +285,6 @@ if __name__ == "__main__":
     ap.add_argument("--out", default=f"{WORK}/results.jsonl")
     ap.add_argument("--list", action="store_true")
     ap.add_argument("--restore", action="store_true")
-    ap.add_argument("--functional", action="store_true")
     ap.add_argument("--command")
     args = ap.parse_args()
     COMMAND = args.command
@@ -329,7 +295,6 @@ if __name__ == "__main__":
     for run in range(args.runs):  # round robin, so that a busy spell on the machine does not hit one variant alone
         for variant in args.variants:
             r = (restore if args.restore else measure)(variant, total)
-            r["locked"] = not FUNCTIONAL
             print(json.dumps(r), flush=True)
             with open(args.out, "a") as f:
                 f.write(json.dumps(r) + "\n")
