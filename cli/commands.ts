@@ -18,6 +18,11 @@ export const commands: readonly CommandEntry[] = [
   },
   { name: 'models', summary: 'publish, list and show model releases', load: () => import('./models.ts') },
   {
+    name: 'evaluate',
+    summary: 'measure a model release on labelled recordings',
+    load: () => import('./evaluate.ts'),
+  },
+  {
     name: 'dead-letters',
     summary: 'list, show and replay records that were given up',
     load: () => import('./dead-letters.ts'),

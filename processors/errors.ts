@@ -32,6 +32,8 @@ const table = {
   ROW_STAMP_INVALID: 'Write stamps as YYYY-MM-DD HH:MM:SS.ffffff.',
   ROW_STAMP_ABSURD:
     'Stamps lie after 2000 and not in the future: check the clock of the watch, and --timezone.',
+  RECORDINGS_UNLABELLED:
+    'Evaluate on recordings whose rows carry labels, and with a release that has these as classes.',
   TIME_ZONE_UNKNOWN: 'Name a zone of the IANA time zone database, such as America/Los_Angeles.',
   SPEED_INVALID: 'Give a speed as a positive number (1 is real time), or "max".',
   PROFILE_INVALID: 'Make the generator profile anew with spark-jobs/descriptive_statistics.py.',
@@ -48,6 +50,7 @@ const table = {
   MODEL_INTERFACE_WRONG: 'Export with the input features and the outputs label and probabilities.',
   MODEL_ANSWER_WRONG: 'The model does not compute what it did in training: export it again.',
   MODEL_VERSION_TAKEN: 'Another model was released under this version: give this one a new version.',
+  MODEL_CLASS_UNKNOWN: 'Name classes of the release with --classes.',
   MODEL_UNKNOWN: 'Publish the release on the topic of models.',
   MODEL_CLOSED: 'This is a defect of the caller: report it.',
   MODEL_NONE_IN_FORCE: 'Promote a release: tickerwatch models publish FILE --promote.',

@@ -17,3 +17,16 @@ export async function shippedReleases(name: string): Promise<readonly Unpublishe
     throw new ApplicationError('MODEL_NOT_SHIPPED', `no release of ${name} comes with this version`)
   return own.sort((a, b) => a.version.localeCompare(b.version, 'en', { numeric: true }))
 }
+
+/** One release by its version, or the newest. @throws ApplicationError MODEL_NOT_SHIPPED */
+export async function shippedRelease(name: string, version?: string): Promise<UnpublishedRelease> {
+  const releases = await shippedReleases(name)
+  const found =
+    version === undefined ? releases.at(-1) : releases.find(release => release.version === version)
+  if (found !== undefined) return found
+  const shipped = releases.map(release => release.version).join(', ')
+  throw new ApplicationError(
+    'MODEL_NOT_SHIPPED',
+    `${name}@${version} does not come with this version, but ${shipped}`,
+  )
+}
