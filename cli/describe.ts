@@ -8,6 +8,7 @@ export function define(command: Command): void {
 async function printTopology({ mermaid: drawn }: { mermaid?: boolean }): Promise<void> {
   const { activityTopology } = await import('../processors/activity-topology.ts')
   const { featureExtractor } = await import('../processors/features/extract.ts')
+  const { defaultPolicy } = await import('../processors/routing/routing.ts')
   const { featureSchema } = await import('../processors/features/schema.ts')
   const { avroSerdes, localRegistry } = await import('../schemas/index.ts')
   const { describe, mermaid } = await import('../topology/index.ts')
@@ -28,6 +29,8 @@ async function printTopology({ mermaid: drawn }: { mermaid?: boolean }): Promise
     },
     score: never,
     now: Date.now,
+    routing: defaultPolicy,
+    partitions: 1,
   })
   process.stdout.write(drawn ? mermaid(graph) : describe(graph))
 }

@@ -15,6 +15,12 @@ export function define(command: Command): void {
     .option('--publish-after <duration>', 'publish the second shipped release after so long', duration)
     .option('--report <file>', 'write a report in JSON at the end')
     .option('--model <name>', 'the model whose releases are followed', 'watch')
+    .option(
+      '--annotations-per-hour <n>',
+      'how many unsure windows of an hour people are asked about',
+      whole,
+      240,
+    )
     .option('--brokers <list>', 'Kafka, as host:port,… (default: a log in this process)')
     .option(
       '--threads <n>',

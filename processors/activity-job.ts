@@ -89,8 +89,8 @@ export async function startActivityJob(options: ActivityJobOptions): Promise<Act
   const readings = avro.value(topics.readings, SensorReading)
   const predictions = avro.value(topics.predictions, Prediction)
   const publishing = { log, avro, schema: featureSchema, clientId, timers }
-  const { serving, topology } = servedTopology(options)
   await log.admin.createTopics(topicSpecs(options.partitions, options.replicationFactor))
+  const { serving, topology } = await servedTopology(options)
   await avro.register()
   const [first] = await shippedReleases(model)
   if (first !== undefined && (await isEmpty(log, topics.models)))

@@ -16,7 +16,8 @@ import { featureExtractor } from './features/extract.ts'
 import { featureSchema } from './features/schema.ts'
 import { ModelServing } from './models/serving.ts'
 import { releaseInForce } from './release-in-force.ts'
-import { applicationId } from './topics.ts'
+import type { RoutingPolicy } from './routing/routing.ts'
+import { applicationId, topics } from './topics.ts'
 
 /** Milliseconds to wait for a release in force. */
 export const READY_WITHIN = 30_000
@@ -34,6 +35,7 @@ export interface ActivityNodeOptions {
   readonly replicationFactor?: number | undefined
   /** Which model's releases are followed. */
   readonly model: string
+  readonly routing: RoutingPolicy
   /** Unique among the members of the group. */
   readonly clientId: string
   /** The process, where several members run in one. Default: the client id. */
@@ -42,12 +44,13 @@ export interface ActivityNodeOptions {
   readonly timers: Timers
 }
 
-/** The model that is followed, and the topology that asks it. */
-export function servedTopology(options: Omit<ActivityNodeOptions, 'state' | 'guarantee'>): {
+/** The model that is followed, and the topology that asks it. The topics are there. */
+export async function servedTopology(options: Omit<ActivityNodeOptions, 'state' | 'guarantee'>): Promise<{
   readonly serving: ModelServing
   readonly topology: Graph
-} {
-  const { log, avro, model, clientId, logger, timers } = options
+}> {
+  const { log, avro, model, routing, clientId, logger, timers } = options
+  const { partitions = 1 } = (await log.admin.describeTopic(topics.readings)) ?? {}
   const serving = new ModelServing({
     log,
     avro,
@@ -63,6 +66,8 @@ export function servedTopology(options: Omit<ActivityNodeOptions, 'state' | 'gua
     release: releaseInForce(serving),
     score: async (release, features) => (await serving.get(release.version)).score(features),
     now: timers.now,
+    routing,
+    partitions,
   })
   return { serving, topology }
 }
@@ -92,12 +97,12 @@ export function activityNode(
   })
 }
 
-/** The node of one of several threads. The topics are there, and the schemas known. */
+/** The node of one of several threads. The topics are there. */
 export async function activityThread(
   options: ActivityNodeOptions,
   listener: NodeListener,
 ): Promise<ThreadNode> {
-  const { serving, topology } = servedTopology(options)
+  const { serving, topology } = await servedTopology(options)
   await options.avro.register()
   serving.start()
   try {

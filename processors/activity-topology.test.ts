@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   AnnotationRequest,
@@ -9,14 +10,18 @@ import {
 } from '../schemas/index.ts'
 import { deadLetterHeaders, deadLetterTopic, type RecordedInput, string } from '../topology/index.ts'
 import { bytes } from '../topology/serde.ts'
+import { disturbances, play } from '../topology/testing/play.ts'
 import { TopologyTestDriver } from '../topology/testing/test-driver.ts'
 import { activityTopology, type ReleaseId } from './activity-topology.ts'
 import { featureExtractor } from './features/extract.ts'
 import { featureSchema } from './features/schema.ts'
 import type { Score } from './models/classifier.ts'
+import { defaultPolicy, type RoutingPolicy } from './routing/routing.ts'
 import { topics } from './topics.ts'
 
 const START = Date.UTC(2026, 0, 1)
+/** Nothing at random. */
+const byBudget: RoutingPolicy = { ...defaultPolicy, randomShare: 0 }
 
 function reading(at: number, changes: Partial<Reading> = {}): Reading {
   return {
@@ -46,7 +51,13 @@ function reading(at: number, changes: Partial<Reading> = {}): Reading {
 }
 
 /** The pipeline with a stand-in for the model: sure of windows with many samples. */
-async function pipeline(options: { commitEvery?: number } = {}) {
+async function pipeline({
+  routing = byBudget,
+  ...options
+}: {
+  commitEvery?: number
+  routing?: RoutingPolicy
+} = {}) {
   let inForce: ReleaseId = { name: 'watch', version: '1.0.0' }
   const release: RecordedInput<ReleaseId> = {
     name: 'release',
@@ -71,6 +82,8 @@ async function pipeline(options: { commitEvery?: number } = {}) {
     release,
     score,
     now: () => START + 3_600_000,
+    routing,
+    partitions: 1,
   })
   await avro.register()
   const driver = await TopologyTestDriver.start(graph, options)
@@ -79,6 +92,7 @@ async function pipeline(options: { commitEvery?: number } = {}) {
     value: avro.value(topic, type),
   })
   return {
+    graph,
     driver,
     widths,
     readings: value(topics.readings, SensorReading),
@@ -91,6 +105,10 @@ async function pipeline(options: { commitEvery?: number } = {}) {
       (await driver.read(topics.predictions, value(topics.predictions, Prediction))).flatMap(
         each => each.value ?? [],
       ),
+    outputs: {
+      [topics.predictions]: value(topics.predictions, Prediction),
+      [topics.annotationRequests]: value(topics.annotationRequests, AnnotationRequest),
+    },
     requests: async () =>
       (
         await driver.read(topics.annotationRequests, value(topics.annotationRequests, AnnotationRequest))
@@ -129,6 +147,40 @@ describe('the activity topology', () => {
     expect(requests).toHaveLength(predictions.length)
     expect(requests[0]?.features).toHaveLength(featureSchema.features.length)
     expect([...job.widths]).toEqual([featureSchema.features.length])
+    expect(requests[0]).toMatchObject({ arm: 'unsure', windowStart: START - 2500 })
+    // The window began before the first sample.
+    expect(requests[0]?.sampleTimes.slice(0, 2)).toEqual([2500, 2600])
+    expect(requests[1]?.signals.pitch?.slice(0, 2)).toEqual([0, Math.sin(1 / 3)].map(Math.fround))
+    expect(Object.keys(requests[1]?.signals ?? {})).toEqual(featureSchema.fields)
+    expect(requests[1]?.signals.roll).toHaveLength(50)
+    await job.driver.close()
+  })
+
+  it('routes each window alike whatever commits and restarts there are, within the budget', async () => {
+    const job = await pipeline({ routing: { requestsPerHour: 5, randomShare: 0.3, seed: 7 } })
+    const hour = 3_600_000
+    const devices = ['w1', 'w2', 'w3']
+    const inputs = [0, 2500, 5000, 7500, 10_000, 12_500, hour, hour + 2500, hour + 5000].flatMap(at =>
+      devices.map(deviceId => {
+        const value = reading(at, { deviceId })
+        return { topic: topics.readings, key: deviceId, value, timestamp: value.stamp }
+      }),
+    )
+    const expected = await play(job.graph, inputs, job.outputs)
+    const routes = expected[topics.predictions].map(({ value }) => value?.route)
+    expect(new Set(routes)).toEqual(new Set(['unsure', 'unsureOverBudget', 'randomArm']))
+    const asked = expected[topics.annotationRequests].flatMap(({ value }) => value ?? [])
+    const unsure = asked.filter(({ arm }) => arm === 'unsure')
+    expect(
+      unsure.filter(({ windowStart }) => windowStart >= START && windowStart < START + hour),
+    ).toHaveLength(5)
+    expect(asked).toHaveLength(routes.filter(route => route !== 'unsureOverBudget').length)
+    await fc.assert(
+      fc.asyncProperty(disturbances(inputs.length), async disturbance => {
+        expect(await play(job.graph, inputs, job.outputs, disturbance)).toEqual(expected)
+      }),
+      { numRuns: 15 },
+    )
     await job.driver.close()
   })
 

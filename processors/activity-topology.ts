@@ -7,6 +7,7 @@ import { type Graph, hopping, type RecordedInput, string, TopologyBuilder } from
 import type { FeatureExtractor } from './features/extract.ts'
 import type { Score } from './models/classifier.ts'
 import { faultOf } from './readings.ts'
+import { type Route, type RoutingPolicy, requestCounts, router } from './routing/routing.ts'
 import { topics } from './topics.ts'
 
 /** The release a task scores with. */
@@ -24,6 +25,9 @@ export interface ActivityOptions {
   readonly score: (release: ReleaseId, features: readonly Float32Array[]) => Promise<readonly Score[]>
   /** Milliseconds since the epoch: a reading may not come from the future. */
   readonly now: () => number
+  readonly routing: RoutingPolicy
+  /** Of the readings' topic: the routing's budget is divided among them. */
+  readonly partitions: number
 }
 
 /** Readings' fields that are motion; the feature schema says which of them it reads. */
@@ -39,8 +43,25 @@ const motionFields = [
   'userAccelerationZ',
 ] as const
 
-export function activityTopology({ avro, extractor, release, score, now }: ActivityOptions): Graph {
+/** A window on its way from the model to the topics. */
+interface RoutedWindow extends Omit<Score, 'route'> {
+  readonly deviceId: string
+  readonly windowStart: number
+  readonly windowEnd: number
+  readonly samples: number
+  readonly features: Float32Array
+  /** Milliseconds since the epoch, as the columns of `signals` are ordered. */
+  readonly sampleTimes: Float64Array
+  readonly signals: readonly Float32Array[]
+  readonly release: ReleaseId
+  readonly route: Route
+}
+
+export function activityTopology(options: ActivityOptions): Graph {
+  const { avro, extractor, release, score, now, routing, partitions } = options
   const { schema } = extractor
+  const fields = motionFields.filter(field => schema.fields.includes(field))
+  const routeOf = router(routing, partitions)
   const activity = new TopologyBuilder()
   const windows = activity
     .stream(topics.readings, {
@@ -57,12 +78,7 @@ export function activityTopology({ avro, extractor, release, score, now }: Activ
         clock: 'perKey',
       },
     )
-    .collect(
-      motionFields.filter(field => schema.fields.includes(field)),
-      {
-        endsKey: reading => reading === null,
-      },
-    )
+    .collect(fields, { endsKey: reading => reading === null })
 
   const scored = windows
     .mapWindows('features', (samples, window) => ({
@@ -71,6 +87,9 @@ export function activityTopology({ avro, extractor, release, score, now }: Activ
       windowEnd: window.end,
       samples: samples.count,
       features: extractor.features(samples),
+      // Copied, because the columns are the next window's when the scores are there.
+      sampleTimes: Float64Array.from(samples.timestamps.subarray(0, samples.count)),
+      signals: fields.map(field => Float32Array.from(samples.column(field).subarray(0, samples.count))),
     }))
     .mapBatch(
       'score',
@@ -84,9 +103,24 @@ export function activityTopology({ avro, extractor, release, score, now }: Activ
       { recorded: release },
     )
 
-  scored
+  const counts = activity.store('annotation-budget', requestCounts)
+  const routed = scored.processValues<RoutedWindow, { counts: typeof counts }>('route', {
+    stores: { counts },
+    processor:
+      ({ forward, stores }) =>
+      ({ value }) =>
+        forward({ value: { ...value, route: routeOf(value, stores.counts) } }),
+  })
+
+  routed
     .mapValues(
-      ({ features: _, release: { name, version }, ...window }): Prediction => ({
+      ({
+        features: _,
+        sampleTimes: __,
+        signals: ___,
+        release: { name, version },
+        ...window
+      }): Prediction => ({
         ...window,
         modelName: name,
         modelVersion: version,
@@ -96,15 +130,29 @@ export function activityTopology({ avro, extractor, release, score, now }: Activ
     )
     .to(topics.predictions, { value: avro.value(topics.predictions, Prediction) })
 
-  scored
-    .split('confidence', { sure: window => window.route === 'sure', unsure: () => true })
-    .unsure.mapValues(
-      ({ confidence: _, route: __, release: { name, version }, features, ...window }): AnnotationRequest => ({
+  routed
+    .split('confidence', {
+      asked: ({ route }) => route === 'unsure' || route === 'randomArm',
+      settled: () => true,
+    })
+    .asked.mapValues(
+      ({
+        confidence: _,
+        route,
+        release: { name, version },
+        features,
+        sampleTimes,
+        signals,
+        ...window
+      }): AnnotationRequest => ({
         ...window,
         features: [...features],
         modelName: name,
         modelVersion: version,
         featureSchemaHash: schema.hash,
+        arm: route === 'randomArm' ? 'random' : 'unsure',
+        sampleTimes: Array.from(sampleTimes, time => time - window.windowStart),
+        signals: Object.fromEntries(fields.map((field, i) => [field, [...signals[i]!]])),
       }),
       { name: 'annotation-request' },
     )

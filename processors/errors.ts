@@ -37,6 +37,8 @@ const table = {
   TIME_ZONE_UNKNOWN: 'Name a zone of the IANA time zone database, such as America/Los_Angeles.',
   SPEED_INVALID: 'Give a speed as a positive number (1 is real time), or "max".',
   PROFILE_INVALID: 'Make the generator profile anew with spark-jobs/descriptive_statistics.py.',
+  ROUTING_INVALID:
+    'Ask for at least one annotation per hour and partition (or for 0), and for a random share from 0 to 1.',
   MODEL_NOT_SHIPPED:
     'Name a shipped model with --model, such as watch, or publish a release of this one first.',
   MODEL_FILE_UNREADABLE: 'Check the path; a release file is the JSON that training writes.',

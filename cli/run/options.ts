@@ -11,6 +11,7 @@ export interface RunOptions {
   readonly publishAfter?: number
   readonly report?: string
   readonly model: string
+  readonly annotationsPerHour: number
   readonly brokers?: string
   readonly guarantee: ProcessingGuarantee
   readonly threads: number

@@ -8,6 +8,7 @@ import { type ActivityJob, startActivityJob } from '../../processors/activity-jo
 import { deadLetterDesk, valueDecoder } from '../../processors/dead-letter-desk.ts'
 import { parseRelease } from '../../processors/models/release.ts'
 import { shippedReleases } from '../../processors/models/shipped.ts'
+import { defaultPolicy } from '../../processors/routing/routing.ts'
 import { applicationId } from '../../processors/topics.ts'
 import { avroSerdes } from '../../schemas/index.ts'
 import { startService } from '../../service/server.ts'
@@ -61,6 +62,7 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
     replicationFactor: options.replicationFactor,
     endpoint: endpointOf(options),
     model: options.model,
+    routing: { ...defaultPolicy, requestsPerHour: options.annotationsPerHour },
     threads:
       options.threads > 1
         ? { module: new URL('thread.ts', import.meta.url), data: options, threads: options.threads }

@@ -1,6 +1,7 @@
 /** One thread of `tickerwatch run --threads N`. */
 import pino from 'pino'
 import { activityThread } from '../../processors/activity-node.ts'
+import { defaultPolicy } from '../../processors/routing/routing.ts'
 import { avroSerdes } from '../../schemas/index.ts'
 import { systemTimers, type ThreadMaker } from '../../topology/index.ts'
 import type { RunOptions } from './options.ts'
@@ -17,6 +18,7 @@ const make: ThreadMaker<RunOptions> = async (options, { clientId, node: process,
       standbyReplicas: options.standbyReplicas,
       replicationFactor: options.replicationFactor,
       model: options.model,
+      routing: { ...defaultPolicy, requestsPerHour: options.annotationsPerHour },
       clientId,
       node: process,
       logger: pino({ level: 'warn' }, pino.destination(2)),

@@ -24,7 +24,7 @@ export interface Score {
   readonly margin: number
   /** Calibrated, in the order of the release's labels. */
   readonly probabilities: readonly number[]
-  /** Whether confidence and margin reach what the release asks for. */
+  /** Whether confidence and margin reach what the release asks for; `routing/` decides what follows from it. */
   readonly route: 'sure' | 'unsure'
 }
 

@@ -21,7 +21,7 @@ export interface Prediction {
   readonly margin: number
   /** Calibrated, in the order of the release's labels. */
   readonly probabilities: readonly number[]
-  /** unsure: a person is asked as well. */
+  /** A person is asked about unsure windows, as far as the hour's budget goes, and about a random share of all, however sure the model is of them. */
   readonly route: Route
   /** The release that scored it. */
   readonly modelName: string
@@ -31,12 +31,12 @@ export interface Prediction {
   readonly featureSchemaHash: string
 }
 
-export type Route = 'sure' | 'unsure'
+export type Route = 'sure' | 'unsure' | 'unsureOverBudget' | 'randomArm'
 
 export const Prediction: AvroType<Prediction> = {
   name: 'tickerwatch.Prediction',
-  schema: {"type":"record","name":"Prediction","namespace":"tickerwatch","doc":"What the classifier says of one closed window of one device. Every non-empty window has exactly one.","fields":[{"name":"deviceId","type":"string","doc":"The watch; also the record's key."},{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Inclusive, event time."},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Exclusive, event time."},{"name":"samples","type":"int","doc":"How many readings the window holds."},{"name":"label","type":"string","doc":"The class with the greatest probability."},{"name":"confidence","type":"double","doc":"That class's calibrated probability."},{"name":"margin","type":"double","doc":"Its distance to the second greatest probability."},{"name":"probabilities","type":{"type":"array","items":"float"},"doc":"Calibrated, in the order of the release's labels."},{"name":"route","type":{"type":"enum","name":"Route","symbols":["sure","unsure"]},"doc":"unsure: a person is asked as well."},{"name":"modelName","type":"string","doc":"The release that scored it."},{"name":"modelVersion","type":"string","doc":"The release that scored it."},{"name":"featureSchemaHash","type":"string","doc":"The definition of the features it was given."}]},
-  fingerprint: '27f64a0ab65a63c7',
+  schema: {"type":"record","name":"Prediction","namespace":"tickerwatch","doc":"What the classifier says of one closed window of one device. Every non-empty window has exactly one.","fields":[{"name":"deviceId","type":"string","doc":"The watch; also the record's key."},{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Inclusive, event time."},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Exclusive, event time."},{"name":"samples","type":"int","doc":"How many readings the window holds."},{"name":"label","type":"string","doc":"The class with the greatest probability."},{"name":"confidence","type":"double","doc":"That class's calibrated probability."},{"name":"margin","type":"double","doc":"Its distance to the second greatest probability."},{"name":"probabilities","type":{"type":"array","items":"float"},"doc":"Calibrated, in the order of the release's labels."},{"name":"route","type":{"type":"enum","name":"Route","symbols":["sure","unsure","unsureOverBudget","randomArm"]},"doc":"A person is asked about unsure windows, as far as the hour's budget goes, and about a random share of all, however sure the model is of them."},{"name":"modelName","type":"string","doc":"The release that scored it."},{"name":"modelVersion","type":"string","doc":"The release that scored it."},{"name":"featureSchemaHash","type":"string","doc":"The definition of the features it was given."}]},
+  fingerprint: 'd919db215bd02e67',
   encode(value, headroom = 0) {
     output.begin(headroom)
     writePrediction(value, 'Prediction')
@@ -58,7 +58,7 @@ function readArray$1(): number[] {
   return array
 }
 
-const symbols$2: readonly Route[] = ['sure', 'unsure']
+const symbols$2: readonly Route[] = ['sure', 'unsure', 'unsureOverBudget', 'randomArm']
 
 function readPrediction(): Prediction {
   let $deviceId: string
@@ -110,7 +110,7 @@ function writeArray$1(value: readonly number[], field: string): void {
   output.index(0)
 }
 
-const writtenSymbols$2 = ['sure', 'unsure']
+const writtenSymbols$2 = ['sure', 'unsure', 'unsureOverBudget', 'randomArm']
 
 function writePrediction(value: Prediction, field: string): void {
   output.record(value, field)

@@ -7,6 +7,9 @@ export function showPredictions(predictions) {
   showList(byId('last-predictions'), predictions, keyOf, row)
 }
 
+/** How a window was routed; another word is shown as it is. */
+const routes = { unsureOverBudget: 'unsure, not asked', randomArm: 'random check' }
+
 const keyOf = ({ deviceId, windowStart, modelVersion }) => `${deviceId} ${windowStart} ${modelVersion}`
 
 function row(prediction) {
@@ -21,7 +24,7 @@ function row(prediction) {
     element('td', { class: 'number' }, format.fineShare(confidence)),
     element('td', {}, bars(prediction)),
     element('td', { class: 'number' }, format.decimal(margin)),
-    element('td', {}, element('span', { class: `chip ${route}` }, route)),
+    element('td', {}, element('span', { class: `chip ${route}` }, routes[route] ?? route)),
     element('td', { class: 'device', title: deviceId }, deviceId),
     element('td', { class: 'version' }, modelVersion),
   )

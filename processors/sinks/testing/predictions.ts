@@ -15,7 +15,7 @@ export function prediction(n: number): Prediction {
     confidence: 0.75,
     margin: 0.5,
     probabilities: [0.75, 0.25, Math.fround(0.1)],
-    route: n % 5 === 0 ? 'unsure' : 'sure',
+    route: (['unsure', 'sure', 'sure', 'unsureOverBudget', 'randomArm'] as const)[n % 5]!,
     modelName: 'watch',
     modelVersion: '1.0.0',
     featureSchemaHash: 'abc',
