@@ -23,6 +23,7 @@ import { publishRelease } from '../models/publish.ts'
 import { releaseKey, type UnpublishedRelease } from '../models/release.ts'
 import type { RecordingEvent } from '../recordings/event.ts'
 import type { Recordings } from '../recordings/reader.ts'
+import type { RoutingPolicy } from '../routing/routing.ts'
 import { applicationId, topicSpecs, topics } from '../topics.ts'
 import { type Metrics, Tally } from './tally.ts'
 import { mixed, WindowLabels } from './window-labels.ts'
@@ -30,6 +31,8 @@ import { mixed, WindowLabels } from './window-labels.ts'
 /** Milliseconds a poll waits for more, and between two looks at the lag. */
 const WAIT = 50
 const clientId = 'evaluation'
+/** Routes say what the release is unsure of, and nothing else. */
+const byThresholds: RoutingPolicy = { requestsPerHour: Number.POSITIVE_INFINITY, randomShare: 0, seed: 1 }
 const partition = { topic: topics.predictions, partition: 0 }
 
 export interface EvaluationOptions {
@@ -83,10 +86,10 @@ export async function evaluate(options: EvaluationOptions): Promise<Evaluation> 
   const scorer = new Scorer(release, options.classes)
   const log = memoryLog()
   const avro = avroSerdes(localRegistry())
-  const shared = { log, avro, clientId, timers, logger, model: release.name }
-  const { serving, topology } = servedTopology(shared)
+  const shared = { log, avro, clientId, timers, logger, model: release.name, routing: byThresholds }
+  await log.admin.createTopics(topicSpecs(1))
+  const { serving, topology } = await servedTopology(shared)
   try {
-    await log.admin.createTopics(topicSpecs(1))
     await avro.register()
     await publishRelease(release, 'promoted', { ...shared, schema: featureSchema })
     serving.start()
