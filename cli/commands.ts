@@ -16,7 +16,11 @@ export const commands: readonly CommandEntry[] = [
     summary: 'run the classifier: readings in, predictions out',
     load: () => import('./run.ts'),
   },
-  { name: 'models', summary: 'publish, list and show model releases', load: () => import('./models.ts') },
+  {
+    name: 'models',
+    summary: 'publish, sign, promote, shadow, roll back model releases',
+    load: () => import('./models.ts'),
+  },
   {
     name: 'evaluate',
     summary: 'measure a model release on labelled recordings',

@@ -11,6 +11,7 @@ import { applicationId, topics } from '../processors/topics.ts'
 import { avroSerdes, localRegistry, SensorReading } from '../schemas/index.ts'
 import { startService } from '../service/server.ts'
 import { movingSource } from '../service/testing/moving-source.ts'
+import { noReleases } from '../service/testing/no-releases.ts'
 import { memoryBackend } from '../state/index.ts'
 import { tickerwatch } from '../test/tickerwatch.ts'
 import { type Log, long, RecordCursor, StreamsNode, string, TopologyBuilder } from '../topology/index.ts'
@@ -220,7 +221,7 @@ describe.skipIf(reason !== undefined)(`dead letters on kafka ${reason ?? ''}`, (
     const service = await startService({
       port: 0,
       source: movingSource(Date.now),
-      publish: () => Promise.reject(new Error('not in this test')),
+      releases: noReleases,
       deadLetters: deadLetterDesk({ log, applicationId, clientId: 'node', decode, now: Date.now }),
       token,
       logger: { error: () => {} },

@@ -8,6 +8,7 @@ const table = {
   RELEASE_UNKNOWN: 'tickerwatch models list shows those there are.',
   LETTER_UNKNOWN: 'tickerwatch dead-letters list shows those there are.',
   FILE_UNREADABLE: 'Check the path and its permissions.',
+  FILE_UNWRITABLE: 'Name a file that is not there yet, in a directory that can be written.',
 } as const
 
 export type CliErrorCode = keyof typeof table

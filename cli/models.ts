@@ -1,144 +1,181 @@
-/** `tickerwatch models`: publish, list and show model releases, through the running node or on the topic itself. */
-import { randomUUID } from 'node:crypto'
+/** `tickerwatch models`: releases published, signed, promoted, put into shadow, rolled back; through the node or on Kafka. */
 import { type Command, InvalidArgumentError } from 'commander'
-import { z } from 'zod'
-import type { UnpublishedRelease } from '../processors/models/release.ts'
-import type { ModelsStatus } from '../service/status.ts'
+import type { ReleaseChange, ReleaseId } from '../processors/models/release-desk.ts'
 import { CliError } from './errors.ts'
-import { askNode } from './node-client.ts'
+import { type DeskOptions, type ListedReleases, type ListingDesk, withDesk } from './models/desk.ts'
 import { defaultStateDirectory } from './node-file.ts'
 import { columns, printJson } from './table.ts'
 
-const published = z.object({ name: z.string(), version: z.string(), status: z.string() })
-
-const known = z.object({
-  name: z.string(),
-  version: z.string(),
-  status: z.enum(['candidate', 'promoted', 'retired']),
-  publishedAt: z.number(),
-  metrics: z.record(z.string(), z.number()),
-})
-
-const models = z.object({
-  inForce: z.object({ name: z.string(), version: z.string() }).optional(),
-  known: z.array(known),
-}) satisfies z.ZodType<Pick<ModelsStatus, 'inForce' | 'known'>>
-
-interface NodeOptions {
-  readonly state: string
+interface CommonOptions extends DeskOptions {
+  readonly model: string
   readonly json?: boolean
 }
 
-interface PublishOptions extends NodeOptions {
-  readonly promote?: boolean
-  readonly brokers?: string
-  readonly registry?: string
-}
-
 export function define(command: Command): void {
+  const plain = (signature: string, summary: string) =>
+    command.command(signature).description(summary).option('--json', 'print JSON')
   const subcommand = (signature: string, summary: string) =>
-    command
-      .command(signature)
-      .description(summary)
+    plain(signature, summary)
       .option('--state <dir>', 'state directory of the running node', defaultStateDirectory)
-      .option('--json', 'print JSON')
+      .option('--brokers <list>', 'on Kafka itself, as host:port,…; needs no running node')
+      .option('--registry <url>', 'the schema registry that goes with --brokers')
+      .option('--trusted-keys <files...>', 'with --brokers, take only releases that one of them signed', [])
+  const model = ['--model <name>', 'whose releases, with --brokers', 'watch'] as const
+  const why = ['--reason <text>', 'why, for those who come later; kept with the event', reasonText] as const
 
-  subcommand('publish <file>', 'Publish a release file; as a candidate, unless it is promoted.')
-    .option('--promote', 'put it into force in every node')
-    .option('--brokers <list>', 'publish to the topic on Kafka, as host:port,…; needs no running node')
-    .option('--registry <url>', 'the schema registry that goes with --brokers')
-    .action(publish)
-  subcommand('list', 'List the releases, the newest first.').action(list)
+  subcommand('list', 'List the releases, the newest first.')
+    .option(...model)
+    .action(list)
   subcommand('show', 'Show one release.').argument('<name@version>', 'the release', releaseId).action(show)
+  subcommand('publish', 'Publish a release file; as a candidate, unless it is promoted.')
+    .argument('<file>', 'the release file')
+    .option('--promote', 'put it into force in every node')
+    .option(...why)
+    .action(publish)
+  subcommand('promote', 'Put a release into force that was published before.')
+    .argument('<name@version>', 'the release', releaseId)
+    .requiredOption(...why)
+    .action((id: ReleaseId, options: CommonOptions & { reason: string }, self: Command) =>
+      change(options, self, id.name, desk => desk.promote(id, options.reason)),
+    )
+  subcommand('shadow', 'Let a release score beside the one in force, unseen by the sink.')
+    .argument('[name@version]', 'the release', releaseId)
+    .option('--end', 'let none score beside it any more')
+    .option(...model)
+    .option(...why)
+    .action(shadow)
+  subcommand('rollback', 'Go back to the release that was in force before, and retire the newest.')
+    .argument('[name@version]', 'the release to go back to (default: the one promoted before)', releaseId)
+    .option(...model)
+    .requiredOption(...why)
+    .action((id: ReleaseId | undefined, options: CommonOptions & { reason: string }, self: Command) =>
+      change(options, self, id?.name ?? options.model, desk =>
+        desk.rollback({ version: id?.version, reason: options.reason }),
+      ),
+    )
+  subcommand('switches', 'List which partition was scored by which release, from which reading on.')
+    .option(...model)
+    .action(switches)
+  plain('keygen', 'Make a pair of keys for signing releases: FILE and FILE.pub.')
+    .argument('<file>', 'where the private key goes')
+    .action(async (file: string, options) => (await import('./models/keys.ts')).keygen(file, options))
+  plain('sign', 'Sign a release file.')
+    .argument('<file>', 'the release file')
+    .requiredOption('--key <file>', 'the private key')
+    .option('--out <file>', 'where the signed file goes (default: in place)')
+    .action(async (file: string, options) => (await import('./models/keys.ts')).sign(file, options))
 }
 
-async function publish(file: string, options: PublishOptions, command: Command): Promise<void> {
-  const { brokers, registry, json } = options
-  if (brokers === undefined && registry !== undefined) {
-    command.error("option '--registry' belongs to --brokers", { exitCode: 2 })
-  }
+async function publish(
+  file: string,
+  options: CommonOptions & { promote?: boolean; reason?: string },
+  self: Command,
+): Promise<void> {
   const { readRelease } = await import('../processors/models/release.ts')
+  const { promote = false, reason } = options
+  checkTogether(options, self)
   const release = await readRelease(file)
-  const { name, version, status } = brokers
-    ? await publishToTopic(release, options, brokers, registry)
-    : await publishThroughNode(release, options)
-  if (json) printJson({ name, version, status })
-  else console.log(`published ${name}@${version} as ${status}`)
+  await change(options, self, release.name, desk => desk.publish(release, { promote, reason }))
 }
 
-async function publishThroughNode(release: UnpublishedRelease, { state, promote = false }: PublishOptions) {
-  const body = JSON.stringify({ ...release, onnx: release.onnx.toString('base64') })
-  return published.parse(
-    await askNode(state, { method: 'POST', path: `/api/models?promote=${promote}`, body }),
+async function shadow(
+  id: ReleaseId | undefined,
+  options: CommonOptions & { end?: boolean; reason?: string },
+  self: Command,
+): Promise<void> {
+  if ((id === undefined) !== (options.end === true)) self.error('give a release, or --end', { exitCode: 2 })
+  await change(options, self, id?.name ?? options.model, desk =>
+    id === undefined ? desk.endShadow(options.reason) : desk.shadow(id, options.reason),
   )
 }
 
-async function publishToTopic(
-  release: UnpublishedRelease,
-  { promote }: PublishOptions,
-  brokers: string,
-  registry: string | undefined,
-) {
-  const { publishRelease } = await import('../processors/models/publish.ts')
-  const { featureSchema } = await import('../processors/features/schema.ts')
-  const { avroSerdes, confluentRegistry, localRegistry } = await import('../schemas/index.ts')
-  const { systemTimers } = await import('../topology/index.ts')
-  const { kafkaLog } = await import('../topology/log/kafka/kafka-log.ts')
-  const clientId = `tickerwatch-models-${randomUUID()}`
-  const log = await kafkaLog({ brokers: brokers.split(','), clientId })
-  try {
-    const avro = avroSerdes(registry === undefined ? localRegistry() : confluentRegistry(registry))
-    const status = promote ? 'promoted' : 'candidate'
-    return await publishRelease(release, status, {
-      log,
-      avro,
-      schema: featureSchema,
-      clientId,
-      timers: systemTimers,
-    })
-  } finally {
-    await log.close()
-  }
+async function change(
+  options: CommonOptions,
+  self: Command,
+  model: string,
+  make: (desk: ListingDesk) => Promise<ReleaseChange>,
+): Promise<void> {
+  checkTogether(options, self)
+  const { name, version, status, reason } = await withDesk(options, model, make)
+  if (options.json) printJson({ name, version, status, reason })
+  else console.log(`published ${name}@${version} as ${status}`)
 }
 
-async function list({ state, json }: NodeOptions): Promise<void> {
-  const { known, inForce } = await askModels(state)
-  if (json) return printJson({ inForce, known })
-  const rows = known.map(release => [
+async function list(options: CommonOptions, self: Command): Promise<void> {
+  checkTogether(options, self)
+  const listed = await withDesk(options, options.model, desk => desk.list())
+  if (options.json) return printJson(listed)
+  const rows = listed.known.map(release => [
     idOf(release),
-    inForce && idOf(inForce) === idOf(release) ? 'in force' : release.status,
+    statusOf(release, listed),
+    release.trust,
     new Date(release.publishedAt).toISOString(),
     inWords(headline(release.metrics)),
+    release.reason ?? '',
   ])
-  for (const line of columns([['RELEASE', 'STATUS', 'PUBLISHED', 'ON UNSEEN PEOPLE'], ...rows]))
-    console.log(line)
+  const heading = ['RELEASE', 'STATUS', 'TRUST', 'PUBLISHED', 'ON UNSEEN PEOPLE', 'REASON']
+  for (const line of columns([heading, ...rows])) console.log(line)
+  for (const { name, version, code, reason } of listed.refused)
+    console.log(`refused ${name}@${version}: ${code}: ${reason}`)
+  for (const warning of listed.warnings) console.error(`note: ${warning}`)
 }
 
-async function show(wanted: string, { state, json }: NodeOptions): Promise<void> {
-  const { known } = await askModels(state)
-  const release = known.find(other => idOf(other) === wanted)
-  if (!release) throw new CliError('RELEASE_UNKNOWN', `the node knows no release ${wanted}`)
-  if (json) return printJson(release)
-  const { publishedAt, metrics, ...plain } = release
+async function show(wanted: ReleaseId, options: CommonOptions, self: Command): Promise<void> {
+  checkTogether(options, self)
+  const listed = await withDesk(options, wanted.name, desk => desk.list())
+  const release = listed.known.find(other => idOf(other) === idOf(wanted))
+  if (!release) throw new CliError('RELEASE_UNKNOWN', `the node knows no release ${idOf(wanted)}`)
+  if (options.json) return printJson(release)
+  const { publishedAt, metrics, status: _, reason, ...plain } = release
   const rows = Object.entries({
     ...plain,
+    status: statusOf(release, listed),
+    reason: reason ?? 'none given',
     published: new Date(publishedAt).toISOString(),
     metrics: inWords(metrics),
-  })
+  }).map(([field, value]) => [field, typeof value === 'string' ? value : JSON.stringify(value)])
   for (const line of columns(rows)) console.log(line)
 }
 
-async function askModels(state: string): Promise<z.infer<typeof models>> {
-  return models.parse(await askNode(state, { method: 'GET', path: '/api/models' }))
+async function switches(options: CommonOptions, self: Command): Promise<void> {
+  checkTogether(options, self)
+  const found = await withDesk(options, options.model, desk => desk.switches())
+  if (options.json) return printJson(found)
+  const rows = found.map(({ partition, version, offset, at }) => [
+    String(partition),
+    String(offset),
+    version,
+    new Date(at).toISOString(),
+  ])
+  for (const line of columns([['PARTITION', 'FROM READING', 'VERSION', 'COMMITTED'], ...rows]))
+    console.log(line)
 }
 
-function idOf({ name, version }: { name: string; version: string }): string {
+function checkTogether({ brokers, registry, trustedKeys }: CommonOptions, command: Command): void {
+  if (brokers !== undefined) return
+  if (registry !== undefined) command.error("option '--registry' belongs to --brokers", { exitCode: 2 })
+  if (trustedKeys.length > 0) command.error("option '--trusted-keys' belongs to --brokers", { exitCode: 2 })
+}
+
+function statusOf(release: ReleaseId & { readonly status: string }, { inForce }: ListedReleases): string {
+  return inForce && idOf(inForce) === idOf(release) ? 'in force' : release.status
+}
+
+function idOf({ name, version }: ReleaseId): string {
   return `${name}@${version}`
 }
 
-function releaseId(text: string): string {
-  if (!/^[^@\s]+@[^@\s]+$/.test(text)) throw new InvalidArgumentError('Give it as NAME@VERSION.')
-  return text
+function releaseId(text: string): ReleaseId {
+  const [, name, version] = /^([^@\s]+)@([^@\s]+)$/.exec(text) ?? []
+  if (name === undefined || version === undefined) throw new InvalidArgumentError('Give it as NAME@VERSION.')
+  return { name, version }
+}
+
+function reasonText(text: string): string {
+  const reason = text.trim()
+  if (reason.length === 0 || reason.length > 500)
+    throw new InvalidArgumentError('Say it in 1 to 500 characters.')
+  return reason
 }
 
 /** Those that compare releases; `show` has all. */

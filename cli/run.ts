@@ -21,6 +21,11 @@ export function define(command: Command): void {
       whole,
       240,
     )
+    .option(
+      '--trusted-keys <files...>',
+      'Ed25519 public keys in PEM: only releases that one of them signed are taken (default: all)',
+      [],
+    )
     .option('--brokers <list>', 'Kafka, as host:port,… (default: a log in this process)')
     .option(
       '--threads <n>',

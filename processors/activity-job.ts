@@ -2,7 +2,7 @@
  * The activity job: all of one node put together. Topics are made, the release in force is loaded, the topology runs,
  * predictions go into SQL; `status` tells what it does, `finish` ends it with nothing left half done.
  */
-import { type ModelRelease, Prediction, SensorReading } from '../schemas/index.ts'
+import { Prediction, SensorReading } from '../schemas/index.ts'
 import {
   type Graph,
   type Log,
@@ -22,7 +22,7 @@ import { rowDeadLetter } from './dead-letters.ts'
 import { featureSchema } from './features/schema.ts'
 import { type IngestCounts, ingest } from './ingest.ts'
 import { publishRelease } from './models/publish.ts'
-import type { UnpublishedRelease } from './models/release.ts'
+import { type ReleaseDesk, releaseDesk } from './models/release-desk.ts'
 import type { ModelServing } from './models/serving.ts'
 import { shippedReleases } from './models/shipped.ts'
 import { type PredictionCounts, PredictionMonitor } from './prediction-monitor.ts'
@@ -85,16 +85,16 @@ interface Running {
 
 /** Makes the topics, registers the schemas, loads the release in force, and begins to process. */
 export async function startActivityJob(options: ActivityJobOptions): Promise<ActivityJob> {
-  const { log, avro, model, clientId, timers } = options
+  const { log, avro, model, trusted, clientId, timers } = options
   const readings = avro.value(topics.readings, SensorReading)
   const predictions = avro.value(topics.predictions, Prediction)
-  const publishing = { log, avro, schema: featureSchema, clientId, timers }
+  const publishing = { log, avro, schema: featureSchema, trusted, clientId, timers }
   await log.admin.createTopics(topicSpecs(options.partitions, options.replicationFactor))
   const { serving, topology } = await servedTopology(options)
   await avro.register()
   const [first] = await shippedReleases(model)
   if (first !== undefined && (await isEmpty(log, topics.models)))
-    await publishRelease(first, 'promoted', publishing)
+    await publishRelease({ release: first, status: 'promoted', reason: 'the first one shipped' }, publishing)
   serving.start()
   try {
     await serving.whenReady(READY_WITHIN)
@@ -187,10 +187,21 @@ export class ActivityJob {
     return node instanceof StreamsNode ? node.query : undefined
   }
 
-  /** Verifies a release and publishes it. @throws ApplicationError MODEL_… with nothing published, TickerError */
-  async publish(release: UnpublishedRelease, status: 'candidate' | 'promoted'): Promise<ModelRelease> {
-    const { log, avro, clientId, timers } = this.#options
-    return await publishRelease(release, status, { log, avro, schema: featureSchema, clientId, timers })
+  /** Publishes, promotes, rolls back. */
+  get releases(): ReleaseDesk {
+    const { log, avro, model, trusted, clientId, timers } = this.#options
+    const { history } = this.#running.serving
+    return releaseDesk({
+      log,
+      avro,
+      schema: featureSchema,
+      trusted,
+      clientId,
+      timers,
+      name: model,
+      history,
+      applicationId,
+    })
   }
 
   /** Why it should be started again, in one line; undefined while it makes progress. */

@@ -15,6 +15,7 @@ import { activityTopology } from './activity-topology.ts'
 import { featureExtractor } from './features/extract.ts'
 import { featureSchema } from './features/schema.ts'
 import { ModelServing } from './models/serving.ts'
+import type { TrustedSources } from './models/signature.ts'
 import { releaseInForce } from './release-in-force.ts'
 import type { RoutingPolicy } from './routing/routing.ts'
 import { applicationId, topics } from './topics.ts'
@@ -36,6 +37,8 @@ export interface ActivityNodeOptions {
   /** Which model's releases are followed. */
   readonly model: string
   readonly routing: RoutingPolicy
+  /** Whose releases are taken. */
+  readonly trusted: TrustedSources
   /** Unique among the members of the group. */
   readonly clientId: string
   /** The process, where several members run in one. Default: the client id. */
@@ -49,7 +52,7 @@ export async function servedTopology(options: Omit<ActivityNodeOptions, 'state' 
   readonly serving: ModelServing
   readonly topology: Graph
 }> {
-  const { log, avro, model, routing, clientId, logger, timers } = options
+  const { log, avro, model, routing, trusted, clientId, logger, timers } = options
   const { partitions = 1 } = (await log.admin.describeTopic(topics.readings)) ?? {}
   const serving = new ModelServing({
     log,
@@ -58,6 +61,7 @@ export async function servedTopology(options: Omit<ActivityNodeOptions, 'state' 
     clientId,
     timers,
     name: model,
+    trusted,
     logger,
   })
   const topology = activityTopology({

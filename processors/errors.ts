@@ -45,6 +45,19 @@ const table = {
   MODEL_FILE_INVALID: 'A release file is the JSON that training writes: make it anew.',
   MODEL_BYTES_MISSING: 'Publish the release with its ONNX bytes.',
   MODEL_TOO_LARGE: 'Train a smaller model: fewer or shallower trees.',
+  MODEL_TOO_LARGE_FOR_TOPIC:
+    'Put the model where every node reaches it, and name the place as "location" in the release file instead of "onnx".',
+  MODEL_LOCATION_UNSUPPORTED: 'Name the place of the model by a file: URL.',
+  MODEL_LOCATION_EMPTY:
+    'Put the model where the release says it is, for every node; then publish the release again.',
+  MODEL_UNSIGNED: 'Sign the release file: tickerwatch models sign FILE --key KEY.',
+  MODEL_SIGNATURE_WRONG:
+    'Sign the release file with a key that the nodes trust, or add its public key with --trusted-keys.',
+  MODEL_KEY_INVALID: 'Make a pair of keys with tickerwatch models keygen.',
+  MODEL_TOO_SLOW: 'Train a smaller model: fewer or shallower trees.',
+  MODEL_IN_FORCE: 'Put another release into shadow; tickerwatch models list shows those there are.',
+  MODEL_NO_SHADOW: 'Put one into shadow first: tickerwatch models shadow NAME@VERSION.',
+  MODEL_NO_EARLIER: 'Name the version to go back to: tickerwatch models promote NAME@VERSION.',
   MODEL_DAMAGED: 'The bytes are not those that were released: publish the release file again.',
   MODEL_FEATURES_FOREIGN:
     'Train a model on the features of this version, or run the version it was trained for.',
@@ -59,6 +72,11 @@ const table = {
 } as const satisfies Record<string, string>
 
 export type ApplicationErrorCode = keyof typeof table
+
+/** Of errors that come from another thread or process. */
+export function isApplicationErrorCode(code: string | undefined): code is ApplicationErrorCode {
+  return code !== undefined && Object.hasOwn(table, code)
+}
 
 /** `message` says what happened, in one line; `remedy` what to do. */
 export class ApplicationError extends Error {

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type Service, startService } from './server.ts'
 import { type MovingSource, movingSource } from './testing/moving-source.ts'
 import { noLetters } from './testing/no-letters.ts'
+import { noReleases } from './testing/no-releases.ts'
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 const executablePath = process.env.CHROMIUM ?? places.find(existsSync)
@@ -48,7 +49,7 @@ describe.skipIf(reason !== undefined)(
         port,
         source,
         token: 'secret',
-        publish: () => Promise.reject(new Error('not in this test')),
+        releases: noReleases,
         deadLetters: noLetters,
         logger: { error: () => {} },
       })

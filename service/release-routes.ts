@@ -1,48 +1,83 @@
-/** `/api/models`: what is known of releases, and publishing one. */
+/** `/api/models`: what is known of releases, and what is done with them. */
 import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
 import { ApplicationError } from '../processors/errors.ts'
-import { TickerError } from '../topology/index.ts'
+import { FILE_LIMIT, parseRelease } from '../processors/models/release.ts'
+import type { ReleaseChange, ReleaseDesk } from '../processors/models/release-desk.ts'
 import { requireToken } from './bearer-token.ts'
 import type { StatusSource } from './status.ts'
 
-/** Of a release file: models up to 1 MB, in base64. */
-const maximumBytes = 2 * 1024 * 1024
-
-/**
- * Publishes a release file's content, after verifying it.
- * @throws ApplicationError when the release is not acceptable; anything else means that it could not be published
- */
-export type PublishRelease = (
-  release: unknown,
-  options: { readonly promote: boolean },
-) => Promise<{ readonly name: string; readonly version: string; readonly status: string }>
-
 export interface ReleaseRoutesOptions {
   readonly source: StatusSource
-  readonly publish: PublishRelease
+  readonly desk: ReleaseDesk
   readonly token: string
 }
 
-export function releaseRoutes(
-  server: FastifyInstance,
-  { source, publish, token }: ReleaseRoutesOptions,
-): void {
-  server.get('/api/models', async () => source.status().models)
+const reason = z.string().trim().min(1).max(500)
+const id = { name: z.string().max(100), version: z.string().max(100) }
+const publishing = z.object({
+  promote: z.enum(['true', 'false']).default('false'),
+  reason: reason.optional(),
+})
+const promotion = z.strictObject({ ...id, reason })
+const shadowing = z.union([
+  z.strictObject({ ...id, reason: reason.optional() }),
+  z.strictObject({ end: z.literal(true), reason: reason.optional() }),
+])
+const goingBack = z.strictObject({ version: id.version.optional(), reason })
 
-  server.post<{ Querystring: { promote?: string } }>(
-    '/api/models',
-    { bodyLimit: maximumBytes, onRequest: requireToken(token) },
-    async (request, reply) => {
-      try {
-        const published = await publish(request.body, { promote: request.query.promote === 'true' })
-        return reply.code(201).send(published)
-      } catch (error) {
-        if (error instanceof ApplicationError)
-          return reply.code(422).send({ code: error.code, message: error.message })
-        if (error instanceof TickerError)
-          return reply.code(503).send({ code: error.code, message: error.message })
-        throw error
-      }
-    },
+export function releaseRoutes(server: FastifyInstance, { source, desk, token }: ReleaseRoutesOptions): void {
+  const guarded = { onRequest: requireToken(token) }
+  /** What is asked for is looked at first; what cannot be done answers 422, with nothing changed. */
+  const route = <A>(
+    path: string,
+    asked: z.ZodType<A>,
+    change: (asked: A) => Promise<ReleaseChange>,
+  ): void => {
+    server.post(path, guarded, async (request, reply) => {
+      const { data, error } = asked.safeParse(request.body)
+      if (error !== undefined) return reply.code(400).send(badRequest(error))
+      return await answered(reply, () => change(data))
+    })
+  }
+
+  server.get('/api/models', async () => source.status().models)
+  server.get('/api/models/switches', async () => await desk.switches())
+  server.post('/api/models', { ...guarded, bodyLimit: FILE_LIMIT }, async (request, reply) => {
+    const { data, error } = publishing.safeParse(request.query)
+    if (error !== undefined) return reply.code(400).send(badRequest(error))
+    const { promote, reason } = data
+    return await answered(
+      reply,
+      async () =>
+        await desk.publish(parseRelease(JSON.stringify(request.body), 'the request'), {
+          promote: promote === 'true',
+          reason,
+        }),
+    )
+  })
+  route('/api/models/promote', promotion, ({ reason, ...release }) => desk.promote(release, reason))
+  route('/api/models/shadow', shadowing, asked =>
+    'end' in asked ? desk.endShadow(asked.reason) : desk.shadow(asked, asked.reason),
   )
+  route('/api/models/rollback', goingBack, asked => desk.rollback(asked))
+}
+
+interface Reply {
+  code(status: number): Reply
+  send(body: object): Reply
+}
+
+async function answered(reply: Reply, change: () => Promise<ReleaseChange>): Promise<Reply> {
+  try {
+    return reply.code(201).send(await change())
+  } catch (error) {
+    // What is wrong with the log is told by the server.
+    if (!(error instanceof ApplicationError)) throw error
+    return reply.code(422).send({ code: error.code, message: error.message })
+  }
+}
+
+function badRequest({ issues: [first] }: z.ZodError): object {
+  return { code: 'BAD_REQUEST', message: `${first?.path.join('.') || 'the request'}: ${first?.message}` }
 }

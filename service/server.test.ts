@@ -1,10 +1,9 @@
 import { afterEach, expect, test } from 'vitest'
-import { ApplicationError } from '../processors/errors.ts'
-import { TickerError, type Timers } from '../topology/index.ts'
-import type { PublishRelease } from './release-routes.ts'
+import type { Timers } from '../topology/index.ts'
 import { buildService, type ServiceOptions, startService } from './server.ts'
 import { type MovingSource, movingSource } from './testing/moving-source.ts'
 import { noLetters } from './testing/no-letters.ts'
+import { noReleases } from './testing/no-releases.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -35,10 +34,6 @@ function manualTimers(): Timers & { pass(milliseconds: number): void } {
   }
 }
 
-const refuseAll: PublishRelease = async () => {
-  throw new Error('not in this test')
-}
-
 async function service(options: Partial<ServiceOptions> = {}) {
   const timers = manualTimers()
   const source: MovingSource = movingSource(timers.now)
@@ -46,7 +41,7 @@ async function service(options: Partial<ServiceOptions> = {}) {
   const server = await buildService({
     source,
     timers,
-    publish: refuseAll,
+    releases: noReleases,
     deadLetters: noLetters,
     token: 'secret',
     logger: { error: (error: unknown) => void errors.push(error) },
@@ -155,46 +150,6 @@ test('metrics carry lag by the usual name, counts, and the process', async () =>
   expect((await server.inject('/metrics')).body).toMatch(/^tickerwatch_readings_total 1500$/m)
 })
 
-test('publishing needs the token, and a bad release is answered with its error', async () => {
-  const seen: unknown[] = []
-  const { server } = await service({
-    publish: async (release, { promote }) => {
-      seen.push([release, promote])
-      if (JSON.stringify(release).includes('bad'))
-        throw new ApplicationError('SQL_FAILED', 'takes 40 features instead of 46')
-      if (JSON.stringify(release).includes('down'))
-        throw new TickerError('LOG_UNREACHABLE', 'no broker answers')
-      return { name: 'watch', version: '1.1.0', status: promote ? 'promoted' : 'candidate' }
-    },
-  })
-  const post = (url: string, payload: object | string, authorization?: string) =>
-    server.inject({
-      method: 'POST',
-      url,
-      payload,
-      headers: { 'content-type': 'application/json', ...(authorization !== undefined && { authorization }) },
-    })
-
-  for (const authorization of [undefined, 'Bearer wrong', 'secret']) {
-    expect(await post('/api/models', {}, authorization)).toMatchObject({ statusCode: 401 })
-  }
-  expect(seen).toEqual([])
-  const published = await post('/api/models?promote=true', { name: 'watch' }, 'Bearer secret')
-  expect([published.statusCode, published.json().status]).toEqual([201, 'promoted'])
-  expect((await post('/api/models', { name: 'watch' }, 'Bearer secret')).json().status).toBe('candidate')
-  const refused = await post('/api/models', { name: 'bad' }, 'Bearer secret')
-  expect([refused.statusCode, refused.json()]).toEqual([
-    422,
-    { code: 'SQL_FAILED', message: 'takes 40 features instead of 46' },
-  ])
-  expect((await post('/api/models', { name: 'down' }, 'Bearer secret')).statusCode).toBe(503)
-  expect((await post('/api/models', '{"cut', 'Bearer secret')).statusCode).toBe(400)
-  expect((await post('/api/models', { onnx: 'x'.repeat(3 << 20) }, 'Bearer secret')).statusCode).toBe(413)
-  expect((await server.inject('/api/models')).json()).toMatchObject({
-    inForce: { name: 'watch', version: '1.0.0' },
-  })
-})
-
 test('the page and its files come from here, with headers that keep everything else out', async () => {
   const { server } = await service()
   for (const url of [
@@ -222,7 +177,7 @@ test('events follow the node, for a bounded number of pages', async () => {
   const { url, close } = await startService({
     port: 0,
     source,
-    publish: refuseAll,
+    releases: noReleases,
     deadLetters: noLetters,
     token: 't',
     logger: { error: () => {} },
@@ -271,7 +226,7 @@ test('dead letters need the token, and questions that make sense', async () => {
 test('a port in use is named in one line', async () => {
   const options = {
     source: movingSource(Date.now),
-    publish: refuseAll,
+    releases: noReleases,
     deadLetters: noLetters,
     token: 't',
     logger: { error: () => {} },

@@ -8,11 +8,12 @@ import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { BaseLogger } from 'pino'
 import type { DeadLetterDesk } from '../processors/dead-letter-desk.ts'
 import { ApplicationError } from '../processors/errors.ts'
+import type { ReleaseDesk } from '../processors/models/release-desk.ts'
 import { type Queries, systemTimers, TickerError, type Timers } from '../topology/index.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { eventStream } from './event-stream.ts'
 import { metrics } from './metrics.ts'
-import { type PublishRelease, releaseRoutes } from './release-routes.ts'
+import { releaseRoutes } from './release-routes.ts'
 import { Sampler } from './sampler.ts'
 import type { StatusSource } from './status.ts'
 import { LONGEST_KEY, storeRoutes } from './store-routes.ts'
@@ -23,7 +24,7 @@ export interface ServiceOptions {
   /** Default 127.0.0.1: nobody else's business, unless told. */
   readonly host?: string
   readonly source: StatusSource
-  readonly publish: PublishRelease
+  readonly releases: ReleaseDesk
   readonly deadLetters: DeadLetterDesk
   /** Of the node; absent where its tasks run in worker threads. */
   readonly queries?: Queries | undefined
@@ -56,7 +57,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 /** The server without its socket. */
 export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'>): Promise<FastifyInstance> {
-  const { source, publish, deadLetters, queries, token, logger, timers = systemTimers } = options
+  const { source, releases, deadLetters, queries, token, logger, timers = systemTimers } = options
   const sampler = new Sampler({
     source,
     timers,
@@ -92,7 +93,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
     return exposition.metrics()
   })
   eventStream(server, sampler)
-  releaseRoutes(server, { source, publish, token })
+  releaseRoutes(server, { source, desk: releases, token })
   deadLetterRoutes(server, { desk: deadLetters, token })
   storeRoutes(server, { queries, timers })
 

@@ -66,20 +66,40 @@ export interface SinkStatus {
 
 export interface ModelsStatus {
   readonly inForce?: { readonly name: string; readonly version: string }
+  /** What scores beside it. */
+  readonly shadow?: { readonly name: string; readonly version: string }
   /** Every release seen on the topic, the newest first. */
   readonly known: readonly KnownRelease[]
+  /** What became of releases, and why; in order, the last ones. */
+  readonly events: readonly ReleaseEvent[]
   readonly refused: readonly RefusedRelease[]
+  /** All that were ever refused. */
+  readonly refusals: number
+  /** What an operator should know, in one line each. */
+  readonly warnings: readonly string[]
   /** When another version took over, in order. */
   readonly swaps: readonly { readonly version: string; readonly at: number }[]
 }
 
+export type ReleaseStatus = 'candidate' | 'promoted' | 'retired' | 'shadow'
+
 export interface KnownRelease {
   readonly name: string
   readonly version: string
-  readonly status: 'candidate' | 'promoted' | 'retired'
+  readonly status: ReleaseStatus
+  /** Who vouches for it: a key that is trusted, the package itself, or nobody. */
+  readonly trust: 'signed' | 'shipped' | 'unverified'
+  readonly reason: string | null
   readonly publishedAt: number
   /** Measured on people it was not trained on: accuracy, macroF1, calibrationError … */
   readonly metrics: Readonly<Record<string, number>>
+}
+
+export interface ReleaseEvent {
+  readonly version: string
+  readonly status: ReleaseStatus
+  readonly reason: string | null
+  readonly at: number
 }
 
 export interface RefusedRelease {

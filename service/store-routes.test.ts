@@ -17,6 +17,7 @@ import { buildService } from './server.ts'
 import { askOwners } from './store-owners.ts'
 import { movingSource } from './testing/moving-source.ts'
 import { noLetters } from './testing/no-letters.ts'
+import { noReleases } from './testing/no-releases.ts'
 
 const PARTITIONS = 3
 const values = inputs(600)
@@ -59,9 +60,7 @@ async function serve(
 ): Promise<void> {
   const service = await buildService({
     source: movingSource(Date.now),
-    publish: async () => {
-      throw new Error('not in this test')
-    },
+    releases: noReleases,
     deadLetters: noLetters,
     queries: node?.query,
     token: 'secret',

@@ -26,6 +26,7 @@ export {
   type StoredLetter,
 } from './dead-letter-queue.ts'
 export { type DeadLetter, deadLetterHeaders, deadLetterRecord } from './dead-letters.ts'
+export { type DecisionLogOptions, decisionsOf, type LoggedDecision } from './decision-log.ts'
 export { describe, mermaid } from './describe.ts'
 export { type Duration, milliseconds } from './duration.ts'
 export { type ErrorCode, type Recovery, recovery, remedy, TickerError } from './errors.ts'

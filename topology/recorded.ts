@@ -61,12 +61,14 @@ export class DecisionStore<T> {
   /** Changes when the bytes change. */
   readonly layout: string
   readonly #input: RecordedInput<T>
+  #offer: () => T
   #current: { value: T; bytes: Buffer } | undefined
   #count = 0
   #changes: StoreChange[] = []
 
   constructor(input: RecordedInput<T>) {
     this.#input = input
+    this.#offer = () => input.offer()
     this.layout = `decisions-1:${input.value.name}`
   }
 
@@ -82,11 +84,13 @@ export class DecisionStore<T> {
 
   load(key: Buffer, value: Buffer): void {
     this.#count = key.readUInt32BE() + 1
-    const stored: unknown = JSON.parse(value.toString('utf8'))
-    const text =
-      typeof stored === 'object' && stored !== null && 'value' in stored ? String(stored.value) : ''
-    const bytes = Buffer.from(text, 'base64')
+    const { bytes } = decodeDecision(value)
     this.#current = { value: this.#input.value.deserialize(bytes), bytes }
+  }
+
+  /** From now on decides for what it is told here instead of what is offered: a replay follows the record. */
+  follow(offer: () => T): void {
+    this.#offer = offer
   }
 
   /** After loading: makes the value found ready. */
@@ -99,7 +103,7 @@ export class DecisionStore<T> {
    * under way, with the positions of the next records; answers with the decision taken.
    */
   async decide(from: readonly CommittedOffset[]): Promise<Decision<T> | undefined> {
-    const value = this.#input.offer()
+    const value = this.#offer()
     const bytes = this.#input.value.serialize(value)
     if (this.#current?.bytes.equals(bytes)) return undefined
     await this.#input.prepare(value)
@@ -119,4 +123,13 @@ export class DecisionStore<T> {
     this.#changes = []
     return changes
   }
+}
+
+/** A decision's value in the changelog. */
+export function decodeDecision(value: Buffer): {
+  readonly bytes: Buffer
+  readonly from: readonly CommittedOffset[]
+} {
+  const stored: { from?: readonly CommittedOffset[]; value?: string } = JSON.parse(value.toString('utf8'))
+  return { bytes: Buffer.from(String(stored.value ?? ''), 'base64'), from: stored.from ?? [] }
 }

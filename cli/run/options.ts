@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly report?: string
   readonly model: string
   readonly annotationsPerHour: number
+  /** Files of public keys. */
+  readonly trustedKeys: readonly string[]
   readonly brokers?: string
   readonly guarantee: ProcessingGuarantee
   readonly threads: number

@@ -6,8 +6,8 @@ import { resolve } from 'node:path'
 import pino from 'pino'
 import { type ActivityJob, startActivityJob } from '../../processors/activity-job.ts'
 import { deadLetterDesk, valueDecoder } from '../../processors/dead-letter-desk.ts'
-import { parseRelease } from '../../processors/models/release.ts'
 import { shippedReleases } from '../../processors/models/shipped.ts'
+import { trustedSources } from '../../processors/models/trusted-sources.ts'
 import { defaultPolicy } from '../../processors/routing/routing.ts'
 import { applicationId } from '../../processors/topics.ts'
 import { avroSerdes } from '../../schemas/index.ts'
@@ -63,6 +63,7 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
     endpoint: endpointOf(options),
     model: options.model,
     routing: { ...defaultPolicy, requestsPerHour: options.annotationsPerHour },
+    trusted: await trustedSources(options.trustedKeys),
     threads:
       options.threads > 1
         ? { module: new URL('thread.ts', import.meta.url), data: options, threads: options.threads }
@@ -80,8 +81,7 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
     port: options.port,
     host: options.host,
     source: statusSource({ job, startedAt, guarantee, log: log.description, sql: sql.description }),
-    publish: (body, { promote }) =>
-      job.publish(parseRelease(JSON.stringify(body), 'the request'), promote ? 'promoted' : 'candidate'),
+    releases: job.releases,
     deadLetters: deadLetterDesk({
       log,
       applicationId,
@@ -139,7 +139,11 @@ async function untilOver(
 /** The second release shipped, promoted. */
 async function publishSecond(model: string, job: ActivityJob): Promise<void> {
   const [, second] = await shippedReleases(model)
-  if (second !== undefined) await job.publish(second, 'promoted')
+  if (second !== undefined)
+    await job.releases.publish(second, {
+      promote: true,
+      reason: 'the second one shipped, by --publish-after',
+    })
 }
 
 function modelInWords({ models }: ActivityJob): string {

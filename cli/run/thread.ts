@@ -1,6 +1,7 @@
 /** One thread of `tickerwatch run --threads N`. */
 import pino from 'pino'
 import { activityThread } from '../../processors/activity-node.ts'
+import { trustedSources } from '../../processors/models/trusted-sources.ts'
 import { defaultPolicy } from '../../processors/routing/routing.ts'
 import { avroSerdes } from '../../schemas/index.ts'
 import { systemTimers, type ThreadMaker } from '../../topology/index.ts'
@@ -19,6 +20,7 @@ const make: ThreadMaker<RunOptions> = async (options, { clientId, node: process,
       replicationFactor: options.replicationFactor,
       model: options.model,
       routing: { ...defaultPolicy, requestsPerHour: options.annotationsPerHour },
+      trusted: await trustedSources(options.trustedKeys),
       clientId,
       node: process,
       logger: pino({ level: 'warn' }, pino.destination(2)),

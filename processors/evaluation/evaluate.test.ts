@@ -63,7 +63,7 @@ async function run(classes?: readonly string[], signal = new AbortController().s
 /** The windows of one label, cut, turned into features and scored without the stream. */
 async function direct() {
   const classifier = await loadClassifier(
-    { ...release, status: 'candidate', publishedAt: 0, location: null, signature: null },
+    { ...release, status: 'candidate', publishedAt: 0, reason: null },
     featureSchema,
   )
   const extractor = featureExtractor(featureSchema)

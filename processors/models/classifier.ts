@@ -1,18 +1,15 @@
 /** A model ready to score: loaded, and verified in all that its release says of it. */
-import { createHash } from 'node:crypto'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { ModelRelease } from '../../schemas/index.ts'
-import { ApplicationError, type ApplicationErrorCode } from '../errors.ts'
+import { ApplicationError } from '../errors.ts'
 import type { FeatureSchema } from '../features/schema.ts'
+import { refusalOf } from './model-bytes.ts'
+import { loadOnnx, type OnnxModel } from './onnx-model.ts'
+import { BATCH, probeMismatch } from './probe.ts'
 import { releaseKey } from './release.ts'
+import { loadOnThread } from './scoring-thread.ts'
 
-/** Bytes. Loading is done on this thread and blocks it; a model of this size takes about 30 ms. */
-const SIZE_LIMIT = 1_000_000
-/** Rows scored in one call; larger batches are divided. */
-const BATCH = 64
-/** Batch sizes that must give the same bits. */
-const PROBED_BATCHES = [1, 7, BATCH]
-const PROBE_TOLERANCE = 1e-4
+/** Bytes of a model that is loaded and scored on the calling thread, which loading blocks for some 30 ms. */
+const OWN_THREAD_LIMIT = 1_000_000
 
 /** What a model says of one window. */
 export interface Score {
@@ -39,60 +36,42 @@ export interface Classifier {
   close(): Promise<void>
 }
 
+export interface LoadOptions {
+  /** Always in a thread of its own, however small: for scoring that nothing waits for. */
+  readonly apart?: boolean
+}
+
 /**
+ * A model of more than 1 MB is loaded and scored in a thread of its own.
  * @param schema of the features that this node computes
  * @throws ApplicationError MODEL_…, with the reason why the release must not serve
  */
 export async function loadClassifier(
   release: ModelRelease,
   schema: Pick<FeatureSchema, 'hash' | 'features'>,
+  { apart = release.size > OWN_THREAD_LIMIT }: LoadOptions = {},
 ): Promise<Classifier> {
-  const refuse = (code: ApplicationErrorCode, reason: string, cause?: unknown): never => {
-    throw new ApplicationError(code, `the release ${releaseKey(release)} is refused: ${reason}`, { cause })
-  }
-  const onnx = release.onnx ?? refuse('MODEL_BYTES_MISSING', 'it holds no model')
-  if (onnx.length > SIZE_LIMIT)
-    refuse('MODEL_TOO_LARGE', `the model has ${onnx.length} bytes, at most ${SIZE_LIMIT} are served`)
-  if (onnx.length !== release.size)
-    refuse('MODEL_DAMAGED', `the model has ${onnx.length} bytes, not ${release.size}`)
-  const sha256 = createHash('sha256').update(onnx).digest('hex')
-  if (sha256 !== release.sha256)
-    refuse('MODEL_DAMAGED', `the sha256 of the model is ${sha256}, not ${release.sha256}`)
+  const refuse = refusalOf(release)
   if (release.featureSchemaHash !== schema.hash) {
-    refuse(
+    throw refuse(
       'MODEL_FEATURES_FOREIGN',
       `it was trained on the features ${release.featureSchemaHash}, this node computes ${schema.hash}`,
     )
   }
-
-  let session: InferenceSession
+  const width = schema.features.length
+  const shape = { width, classes: release.labels.length }
+  const model = apart ? await loadOnThread(release, shape) : await loadOnnx(release, shape)
   try {
-    // One thread: results do not depend on how work is divided, and the nodes' threads are not crowded.
-    session = await InferenceSession.create(onnx, {
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      logSeverityLevel: 3,
-    })
-  } catch (cause) {
-    return refuse(
-      'MODEL_UNLOADABLE',
-      cause instanceof Error ? cause.message.split('\n')[0]! : String(cause),
-      cause,
-    )
-  }
-  try {
-    const mismatch = interfaceMismatch(session, schema.features.length, release.labels.length)
-    if (mismatch !== undefined) refuse('MODEL_INTERFACE_WRONG', mismatch)
-    const wrong = await probeMismatch(session, release, schema.features.length)
-    if (wrong !== undefined) refuse('MODEL_ANSWER_WRONG', wrong)
+    const wrong = await probeMismatch(model, release, width)
+    if (wrong !== undefined) throw refuse('MODEL_ANSWER_WRONG', wrong)
   } catch (error) {
-    await session.release()
+    await model.close()
     throw error
   }
-  return classifier(release, session, schema.features.length)
+  return classifier(release, model, width)
 }
 
-function classifier(release: ModelRelease, session: InferenceSession, width: number): Classifier {
+function classifier(release: ModelRelease, model: OnnxModel, width: number): Classifier {
   // The runtime rejects a run under way when its session is released, so the last one out turns off the light.
   let running = 0
   let idle = (): void => {}
@@ -108,7 +87,7 @@ function classifier(release: ModelRelease, session: InferenceSession, width: num
         const scores: Score[] = []
         for (let at = 0; at < features.length; at += BATCH) {
           const rows = features.slice(at, at + BATCH)
-          const probabilities = await run(session, rows, width)
+          const probabilities = await model.run(joined(rows, width), rows.length)
           rows.forEach((_, row) => {
             const raw = probabilities.subarray(row * release.labels.length, (row + 1) * release.labels.length)
             scores.push(scoreOf(raw, release))
@@ -124,7 +103,7 @@ function classifier(release: ModelRelease, session: InferenceSession, width: num
       closed ??= new Promise<void>(resolve => {
         idle = resolve
         if (running === 0) resolve()
-      }).then(() => session.release())
+      }).then(() => model.close())
       return closed
     },
   }
@@ -148,12 +127,8 @@ export function scoreOf(
   return { label: release.labels[best]!, confidence, margin, probabilities, route: sure ? 'sure' : 'unsure' }
 }
 
-/** The model's probabilities as they are, row by row. */
-async function run(
-  session: InferenceSession,
-  rows: readonly Float32Array[],
-  width: number,
-): Promise<Float32Array> {
+/** Vectors one after the other. */
+function joined(rows: readonly Float32Array[], width: number): Float32Array {
   const input = new Float32Array(rows.length * width)
   rows.forEach((row, index) => {
     if (row.length !== width) {
@@ -164,65 +139,5 @@ async function run(
     }
     input.set(row, index * width)
   })
-  const feeds = { features: new Tensor('float32', input, [rows.length, width]) }
-  const { probabilities } = await session.run(feeds, ['probabilities'])
-  if (!(probabilities?.data instanceof Float32Array))
-    throw new ApplicationError('MODEL_ANSWER_WRONG', 'a model answered no float32')
-  return probabilities.data
-}
-
-function interfaceMismatch(session: InferenceSession, width: number, classes: number): string | undefined {
-  const inputs = session.inputMetadata
-  const [features] = inputs
-  if (inputs.length !== 1 || features?.name !== 'features') {
-    return `its inputs are ${inputs.map(input => input.name).join(', ')}, not features alone`
-  }
-  if (!isTensor(features, 'float32', width))
-    return `its input features is not float32 [n, ${width}], but ${described(features)}`
-  const label = session.outputMetadata.find(output => output.name === 'label')
-  if (label === undefined || !label.isTensor || label.type !== 'int64')
-    return 'it has no output label of int64'
-  const probabilities = session.outputMetadata.find(output => output.name === 'probabilities')
-  if (probabilities === undefined) return 'it has no output probabilities'
-  if (!isTensor(probabilities, 'float32', classes)) {
-    return `its output probabilities is not float32 [n, ${classes}] as there are ${classes} labels, but ${described(probabilities)}`
-  }
-  return undefined
-}
-
-/** A matrix of any number of rows, which are so wide. */
-function isTensor(value: InferenceSession.ValueMetadata, type: string, width: number): boolean {
-  if (!value.isTensor || value.type !== type || value.shape.length !== 2) return false
-  const [rows, columns] = value.shape
-  return (typeof rows === 'string' || rows === -1) && columns === width
-}
-
-function described(value: InferenceSession.ValueMetadata): string {
-  return value.isTensor ? `${value.type} [${value.shape.join(', ')}]` : 'no tensor'
-}
-
-async function probeMismatch(
-  session: InferenceSession,
-  release: ModelRelease,
-  width: number,
-): Promise<string | undefined> {
-  const { probeFeatures, probeProbabilities, labels } = release
-  if (probeFeatures.length !== width) return `its probe has ${probeFeatures.length} features, not ${width}`
-  if (probeProbabilities.length !== labels.length)
-    return `its probe expects ${probeProbabilities.length} probabilities, not ${labels.length}`
-  const probe = Float32Array.from(probeFeatures)
-  let first: Float32Array | undefined
-  for (const count of PROBED_BATCHES) {
-    const answer = await run(session, Array<Float32Array>(count).fill(probe), width)
-    first ??= answer.slice()
-    for (let at = 0; at < answer.length; at++) {
-      const expected = probeProbabilities[at % labels.length]!
-      if (!(Math.abs(answer[at]! - expected) <= PROBE_TOLERANCE)) {
-        return `to its probe it answers ${answer[at]} for ${labels[at % labels.length]} instead of ${expected}`
-      }
-      if (!Object.is(answer[at], first[at % labels.length]))
-        return `in a batch of ${count} it answers otherwise than alone`
-    }
-  }
-  return undefined
+  return input
 }

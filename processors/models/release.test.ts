@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ApplicationErrorCode } from '../errors.ts'
-import { parseRelease, readRelease, releaseKey, type UnpublishedRelease } from './release.ts'
+import { parseRelease, readRelease, releaseJson, releaseKey, type UnpublishedRelease } from './release.ts'
 import { release } from './testing/releases.ts'
 
 let directory: string
@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }))
 
 function json(): Record<string, unknown> {
-  return { ...right, onnx: right.onnx.toString('base64') }
+  return releaseJson(right)
 }
 
 function raised(code: ApplicationErrorCode, text: string): object {
@@ -54,6 +54,6 @@ test('refuses what is no JSON, and no file', async () => {
     raised('MODEL_FILE_UNREADABLE', 'absent.json'),
   )
   await expect(readRelease(directory)).rejects.toThrow(raised('MODEL_FILE_UNREADABLE', 'cannot be read'))
-  await writeFile(path, Buffer.alloc((4 << 20) + 1))
+  await writeFile(path, Buffer.alloc((5 << 20) + 1))
   await expect(readRelease(path)).rejects.toThrow(raised('MODEL_FILE_UNREADABLE', 'at most'))
 })

@@ -1,13 +1,20 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type AvroSerdes, avroSerdes, localRegistry, ModelRelease } from '../../schemas/index.ts'
 import { type MemoryLog, memoryLog } from '../../topology/log/memory/memory-log.ts'
 import { systemTimers } from '../../topology/timers.ts'
 import type { ApplicationErrorCode } from '../errors.ts'
 import { topicSpecs, topics } from '../topics.ts'
+import { loadClassifier } from './classifier.ts'
 import { publishRelease } from './publish.ts'
 import type { UnpublishedRelease } from './release.ts'
 import { ModelServing } from './serving.ts'
-import { release, SCHEMA, vector } from './testing/releases.ts'
+import { newKeyPair, releaseDigest, signRelease } from './signature.ts'
+import { ANYONE, release, SCHEMA, vector } from './testing/releases.ts'
 
 const PATIENCE = 10_000
 
@@ -32,13 +39,17 @@ afterEach(async () => {
 })
 
 function publish(unpublished: UnpublishedRelease, status: 'candidate' | 'promoted'): Promise<ModelRelease> {
-  return publishRelease(unpublished, status, {
-    log,
-    avro,
-    schema: SCHEMA,
-    clientId: 'publisher',
-    timers: { now: () => clock++ },
-  })
+  return publishRelease(
+    { release: unpublished, status },
+    {
+      log,
+      avro,
+      schema: SCHEMA,
+      trusted: ANYONE,
+      clientId: 'publisher',
+      timers: { now: () => clock++ },
+    },
+  )
 }
 
 /** Publishes without verifying. */
@@ -55,17 +66,16 @@ async function sendUnverified(
 ): Promise<void> {
   const value = avro.value(topics.models, ModelRelease)
   await avro.register()
-  await send(
-    value.serialize({ ...unpublished, status, publishedAt: clock++, location: null, signature: null }),
-  )
+  await send(value.serialize({ ...unpublished, status, publishedAt: clock++, reason: null }))
 }
 
-function follow(): ModelServing {
+function follow(trusted = ANYONE): ModelServing {
   const logger = { info: () => {}, warn: (...all: unknown[]) => void warnings.push(String(all.at(-1))) }
   const options = {
     log,
     avro,
     name: 'watch',
+    trusted,
     schema: SCHEMA,
     clientId: 'serving',
     timers: systemTimers,
@@ -165,6 +175,90 @@ test('a bad release is refused, counted and reported, and the old one serves on'
 
   await publish(await release('1.3.0'), 'promoted')
   await until(serving, () => serving.inForce().version === '1.3.0')
+})
+
+test.each<[string, Parameters<typeof release>[1], ApplicationErrorCode]>([
+  [
+    'of fewer outputs than labels',
+    { labels: ['sit', 'stand', 'walk', 'run', 'jump'] },
+    'MODEL_INTERFACE_WRONG',
+  ],
+  ['with a label twice', { labels: ['sit', 'sit', 'walk', 'run'] }, 'MODEL_FILE_INVALID'],
+  ['of another width', { shape: { width: 11 } }, 'MODEL_INTERFACE_WRONG'],
+  ['that answers otherwise', { probeProbabilities: [0.97, 0.01, 0.01, 0.01] }, 'MODEL_ANSWER_WRONG'],
+  ['that is slow', { shape: { ballast: 2500 } }, 'MODEL_TOO_SLOW'],
+  ['that is nowhere', { onnx: null, location: 'file:///nowhere/model.onnx' }, 'MODEL_LOCATION_EMPTY'],
+])('a model %s is refused, and the old one serves on', async (_what, changes, code) => {
+  await publish(await release('1.0.0'), 'promoted')
+  const serving = follow()
+  await serving.whenReady(PATIENCE)
+  const scores = await (await serving.get('1.0.0')).score([vector(1)])
+  await sendUnverified(await release('1.1.0', changes))
+  await until(serving, () => serving.releases().refusals === 1)
+  expect(serving.releases().refused).toMatchObject([{ name: 'watch', version: '1.1.0', code }])
+  expect(serving.inForce().version).toBe('1.0.0')
+  expect(await (await serving.get('1.0.0')).score([vector(1)])).toEqual(scores)
+})
+
+test('with a key configured, only what it signed serves, and what is shipped; without one, a warning says so', async () => {
+  const pair = newKeyPair()
+  const sign = (release: UnpublishedRelease): UnpublishedRelease => ({
+    ...release,
+    signature: signRelease(release, createPrivateKey(pair.privateKey)),
+  })
+  const shipped = await release('1.0.0')
+  const keys = [createPublicKey(pair.publicKey)]
+  await publish(shipped, 'promoted')
+  const strict = follow({ keys, shipped: new Set([releaseDigest(shipped)]) })
+  await strict.whenReady(PATIENCE)
+  const unsigned = await release('1.1.0')
+  await sendUnverified(unsigned)
+  await sendUnverified({ ...sign(await release('1.2.0')), minimumConfidence: 0 })
+  await until(strict, () => strict.releases().refusals === 2)
+  expect(strict.releases().refused.map(({ code }) => code)).toEqual([
+    'MODEL_UNSIGNED',
+    'MODEL_SIGNATURE_WRONG',
+  ])
+  expect(strict.inForce().version).toBe('1.0.0')
+  await expect(strict.get('1.1.0')).rejects.toThrow(raised('MODEL_UNKNOWN'))
+  // What was refused did not take the version away from the one that is signed.
+  await publish(sign(await release('1.1.0')), 'promoted')
+  await until(strict, () => strict.inForce().version === '1.1.0')
+  expect(strict.releases().known.map(({ version, trust }) => [version, trust])).toEqual([
+    ['1.1.0', 'signed'],
+    ['1.0.0', 'shipped'],
+  ])
+  expect(strict.releases().warnings).toEqual([])
+
+  const open = follow()
+  await open.whenReady(PATIENCE)
+  expect(open.releases().warnings).toEqual([expect.stringContaining('No key is configured')])
+  expect(open.releases().known.every(({ trust }) => trust === 'unverified')).toBe(true)
+})
+
+test('a large model is taken from its location, scored in a thread of its own, and answers as it does here', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'large-'))
+  try {
+    const whole = await release('2.0.0', { shape: { trees: 6000 } })
+    expect(whole.size).toBeGreaterThan(1_000_000)
+    const path = join(directory, 'large.onnx')
+    await writeFile(path, whole.onnx!)
+    await publish({ ...whole, onnx: null, location: pathToFileURL(path).href }, 'promoted')
+    const serving = follow()
+    await serving.whenReady(PATIENCE)
+    const vectors = Array.from({ length: 70 }, (_, i) => vector(i))
+    const apart = await (await serving.get('2.0.0')).score(vectors)
+    const event: ModelRelease = { ...whole, status: 'candidate', publishedAt: 0, reason: null }
+    const here = await loadClassifier(event, SCHEMA, { apart: false })
+    expect(apart).toEqual(await here.score(vectors))
+    await here.close()
+
+    // Changed in its place it is another model, and no longer the one released.
+    await writeFile(path, Buffer.from(whole.onnx!).fill(1, 5000, 5001))
+    await expect(follow().whenReady(3000)).rejects.toThrow(/sha256/)
+  } finally {
+    await rm(directory, { recursive: true })
+  }
 })
 
 test('at the start, too: the newest that can serve', async () => {

@@ -8,7 +8,7 @@ const shipped = await shippedReleases('watch')
 
 async function load(index: number): Promise<Classifier> {
   return await loadClassifier(
-    { ...shipped[index]!, status: 'candidate', publishedAt: 0, location: null, signature: null },
+    { ...shipped[index]!, status: 'candidate', publishedAt: 0, reason: null },
     featureSchema,
   )
 }

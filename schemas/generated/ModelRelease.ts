@@ -9,7 +9,7 @@ export interface ModelRelease {
   readonly name: string
   /** Semantic version, unique per name. */
   readonly version: string
-  /** The newest promoted event of a name is in force. */
+  /** The newest promoted event of a name is in force; the newest in shadow scores beside it. */
   readonly status: ReleaseStatus
   /** The definition of the features it was trained on; a node with another one refuses it. */
   readonly featureSchemaHash: string
@@ -31,7 +31,7 @@ export interface ModelRelease {
   readonly size: number
   /** The model: input features [n, width] float32, outputs label and probabilities [n, classes] float32. */
   readonly onnx: Buffer | null
-  /** Where the bytes are, if they are too large for the topic. */
+  /** Where the bytes are, if they are too large for the topic: a file: or s3: URL that every node reaches. */
   readonly location: string | null
   /** A feature vector to try it with. */
   readonly probeFeatures: readonly number[]
@@ -39,16 +39,18 @@ export interface ModelRelease {
   readonly probeProbabilities: readonly number[]
   /** When this event was published. */
   readonly publishedAt: number
-  /** Ed25519 over the other fields, where releases are signed. */
+  /** Why it was promoted, put into shadow or retired, in a person's words. */
+  readonly reason: string | null
+  /** Ed25519 over the canonical form of all that training decides, where releases are signed. */
   readonly signature: Buffer | null
 }
 
-export type ReleaseStatus = 'candidate' | 'promoted' | 'retired'
+export type ReleaseStatus = 'candidate' | 'promoted' | 'retired' | 'shadow'
 
 export const ModelRelease: AvroType<ModelRelease> = {
   name: 'tickerwatch.ModelRelease',
-  schema: {"type":"record","name":"ModelRelease","namespace":"tickerwatch","doc":"A classifier as published on the topic activity-models (key: name@version). Publishing one again with another status changes its status.","fields":[{"name":"name","type":"string","doc":"What it classifies, such as watch."},{"name":"version","type":"string","doc":"Semantic version, unique per name."},{"name":"status","type":{"type":"enum","name":"ReleaseStatus","symbols":["candidate","promoted","retired"]},"doc":"The newest promoted event of a name is in force."},{"name":"featureSchemaHash","type":"string","doc":"The definition of the features it was trained on; a node with another one refuses it."},{"name":"labels","type":{"type":"array","items":"string"},"doc":"Class names, in the order of the model's probabilities."},{"name":"temperature","type":"double","doc":"Calibration: probabilities are raised to 1/temperature and normalised (Guo et al., ICML 2017)."},{"name":"minimumConfidence","type":"double","doc":"Routing: below this calibrated probability a window is unsure."},{"name":"minimumMargin","type":"double","doc":"Routing: below this distance to the second class a window is unsure."},{"name":"metrics","type":{"type":"map","values":"double"},"doc":"Measured on people it was not trained on: accuracy, macroF1, calibrationError …"},{"name":"lineage","type":{"type":"map","values":"string"},"doc":"Where it comes from: data, people, script, seed, date."},{"name":"sha256","type":"string","doc":"Of the ONNX bytes, hexadecimal."},{"name":"size","type":"int","doc":"Of the ONNX bytes."},{"name":"onnx","type":["null","bytes"],"default":null,"doc":"The model: input features [n, width] float32, outputs label and probabilities [n, classes] float32."},{"name":"location","type":["null","string"],"default":null,"doc":"Where the bytes are, if they are too large for the topic."},{"name":"probeFeatures","type":{"type":"array","items":"float"},"doc":"A feature vector to try it with."},{"name":"probeProbabilities","type":{"type":"array","items":"float"},"doc":"What it must answer to it, before calibration, within 1e-4."},{"name":"publishedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When this event was published."},{"name":"signature","type":["null","bytes"],"default":null,"doc":"Ed25519 over the other fields, where releases are signed."}]},
-  fingerprint: '5c3e28a1043d5bb0',
+  schema: {"type":"record","name":"ModelRelease","namespace":"tickerwatch","doc":"A classifier as published on the topic activity-models (key: name@version). Publishing one again with another status changes its status.","fields":[{"name":"name","type":"string","doc":"What it classifies, such as watch."},{"name":"version","type":"string","doc":"Semantic version, unique per name."},{"name":"status","type":{"type":"enum","name":"ReleaseStatus","symbols":["candidate","promoted","retired","shadow"]},"doc":"The newest promoted event of a name is in force; the newest in shadow scores beside it."},{"name":"featureSchemaHash","type":"string","doc":"The definition of the features it was trained on; a node with another one refuses it."},{"name":"labels","type":{"type":"array","items":"string"},"doc":"Class names, in the order of the model's probabilities."},{"name":"temperature","type":"double","doc":"Calibration: probabilities are raised to 1/temperature and normalised (Guo et al., ICML 2017)."},{"name":"minimumConfidence","type":"double","doc":"Routing: below this calibrated probability a window is unsure."},{"name":"minimumMargin","type":"double","doc":"Routing: below this distance to the second class a window is unsure."},{"name":"metrics","type":{"type":"map","values":"double"},"doc":"Measured on people it was not trained on: accuracy, macroF1, calibrationError …"},{"name":"lineage","type":{"type":"map","values":"string"},"doc":"Where it comes from: data, people, script, seed, date."},{"name":"sha256","type":"string","doc":"Of the ONNX bytes, hexadecimal."},{"name":"size","type":"int","doc":"Of the ONNX bytes."},{"name":"onnx","type":["null","bytes"],"default":null,"doc":"The model: input features [n, width] float32, outputs label and probabilities [n, classes] float32."},{"name":"location","type":["null","string"],"default":null,"doc":"Where the bytes are, if they are too large for the topic: a file: or s3: URL that every node reaches."},{"name":"probeFeatures","type":{"type":"array","items":"float"},"doc":"A feature vector to try it with."},{"name":"probeProbabilities","type":{"type":"array","items":"float"},"doc":"What it must answer to it, before calibration, within 1e-4."},{"name":"publishedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When this event was published."},{"name":"reason","type":["null","string"],"default":null,"doc":"Why it was promoted, put into shadow or retired, in a person's words."},{"name":"signature","type":["null","bytes"],"default":null,"doc":"Ed25519 over the canonical form of all that training decides, where releases are signed."}]},
+  fingerprint: '68060df35dfa7f69',
   encode(value, headroom = 0) {
     output.begin(headroom)
     writeModelRelease(value, 'ModelRelease')
@@ -62,7 +64,7 @@ export const ModelRelease: AvroType<ModelRelease> = {
   },
 }
 
-const symbols$1: readonly ReleaseStatus[] = ['candidate', 'promoted', 'retired']
+const symbols$1: readonly ReleaseStatus[] = ['candidate', 'promoted', 'retired', 'shadow']
 
 function readArray$2(): string[] {
   const array: string[] = []
@@ -120,6 +122,7 @@ function readModelRelease(): ModelRelease {
   let $probeFeatures: readonly number[]
   let $probeProbabilities: readonly number[]
   let $publishedAt: number
+  let $reason: string | null
   let $signature: Buffer | null
   const { bytes, view, base, end } = input
   let at = input.at
@@ -140,6 +143,7 @@ function readModelRelease(): ModelRelease {
   input.at = at; $probeFeatures = readArray$5(); at = input.at
   input.at = at; $probeProbabilities = readArray$5(); at = input.at
   input.at = at; $publishedAt = input.long(); at = input.at
+  if (bytes[at] === 0) { $reason = null; at++ } else { input.at = at; $reason = (input.index(2) === 0 ? null : input.string()); at = input.at }
   if (bytes[at] === 0) { $signature = null; at++ } else { input.at = at; $signature = (input.index(2) === 0 ? null : input.byteString()); at = input.at }
   input.at = at
   return {
@@ -160,11 +164,12 @@ function readModelRelease(): ModelRelease {
     probeFeatures: $probeFeatures,
     probeProbabilities: $probeProbabilities,
     publishedAt: $publishedAt,
+    reason: $reason,
     signature: $signature,
   }
 }
 
-const writtenSymbols$1 = ['candidate', 'promoted', 'retired']
+const writtenSymbols$1 = ['candidate', 'promoted', 'retired', 'shadow']
 
 function writeArray$2(value: readonly string[], field: string): void {
   output.array(value, field)
@@ -207,5 +212,6 @@ function writeModelRelease(value: ModelRelease, field: string): void {
   writeArray$5(value.probeFeatures, 'ModelRelease.probeFeatures')
   writeArray$5(value.probeProbabilities, 'ModelRelease.probeProbabilities')
   output.long(value.publishedAt, 'ModelRelease.publishedAt')
+  if (value.reason === null) output.index(0); else { output.index(1); output.string(value.reason, 'ModelRelease.reason') }
   if (value.signature === null) output.index(0); else { output.index(1); output.bytes(value.signature, 'ModelRelease.signature') }
 }

@@ -15,6 +15,8 @@ const release = (version: string, accuracy: number, publishedAt: number): KnownR
   name: 'watch',
   version,
   status: 'promoted',
+  trust: 'shipped',
+  reason: null,
   publishedAt,
   metrics: { accuracy, macroF1: accuracy - 0.04, calibrationError: 0.041 },
 })
@@ -44,7 +46,10 @@ export function movingSource(now: () => number): MovingSource {
     models: {
       inForce: { name: 'watch', version: '1.0.0' },
       known: [release('1.0.0', 0.71, now())],
+      events: [],
       refused: [],
+      refusals: 0,
+      warnings: [],
       swaps: [],
     },
     lastPredictions: [],
@@ -107,6 +112,9 @@ export function movingSource(now: () => number): MovingSource {
         models: {
           inForce: { name: 'watch', version: '1.1.0' },
           known: [release('1.1.0', 0.78, now()), { ...release('1.0.0', 0.71, now()), status: 'retired' }],
+          events: [{ version: '1.1.0', status: 'promoted', reason: 'better on people not seen', at: now() }],
+          warnings: [],
+          refusals: 1,
           refused: [
             {
               name: 'watch',

@@ -7,6 +7,8 @@ export interface ForestShape {
   readonly trees: number
   /** Another seed, another model. */
   readonly seed: number
+  /** Has it multiply two square matrices of this size first, to no effect. */
+  readonly ballast?: number
   readonly names?: { readonly input?: string; readonly label?: string; readonly probabilities?: string }
 }
 
@@ -15,7 +17,7 @@ const FLOAT = 1
 const INT64 = 7
 
 /** Gradient-boosted trees with softmax, as training exports them: features → label, probabilities. */
-export function forest({ width, classes, trees, seed, names = {} }: ForestShape): Buffer {
+export function forest({ width, classes, trees, seed, ballast, names = {} }: ForestShape): Buffer {
   const { input = 'features', label = 'label', probabilities = 'probabilities' } = names
   const random = generator(seed)
   const nodes = {
@@ -63,16 +65,17 @@ export function forest({ width, classes, trees, seed, names = {} }: ForestShape)
     ),
     message(5, [text(1, 'post_transform'), text(4, 'SOFTMAX'), number(20, 3)]),
   ]
-  const node = message(1, [
-    text(1, input),
-    text(2, label),
-    text(2, probabilities),
-    text(4, 'TreeEnsembleClassifier'),
-    ...attributes,
-    text(7, 'ai.onnx.ml'),
-  ])
+  const node = (of: string): Buffer =>
+    message(1, [
+      text(1, of),
+      text(2, label),
+      text(2, probabilities),
+      text(4, 'TreeEnsembleClassifier'),
+      ...attributes,
+      text(7, 'ai.onnx.ml'),
+    ])
   const graph = message(7, [
-    node,
+    ...(ballast === undefined ? [node(input)] : [...ballastOf(input, ballast), node('same')]),
     text(2, 'forest'),
     tensor(11, input, FLOAT, ['n', width]),
     tensor(12, label, INT64, ['n']),
@@ -80,6 +83,24 @@ export function forest({ width, classes, trees, seed, names = {} }: ForestShape)
   ])
   const opsets = [message(8, [text(1, ''), number(2, 13)]), message(8, [text(1, 'ai.onnx.ml'), number(2, 1)])]
   return Buffer.concat([number(1, 7), graph, ...opsets])
+}
+
+/** Nodes that make `same` of the input, by way of a product of matrices that depends on it. */
+function ballastOf(input: string, size: number): Buffer[] {
+  const step = (operator: string, from: readonly string[], to: string, attributes: readonly Buffer[] = []) =>
+    message(1, [...from.map(name => text(1, name)), text(2, to), text(4, operator), ...attributes])
+  const scalar = message(5, [text(1, 'keepdims'), number(3, 0), number(20, 2)])
+  return [
+    step('ConstantOfShape', ['square'], 'zeros'),
+    step('ReduceMax', [input], 'greatest', [scalar]),
+    step('Add', ['zeros', 'greatest'], 'filled'),
+    step('MatMul', ['filled', 'filled'], 'product'),
+    step('ReduceMax', ['product'], 'one', [scalar]),
+    step('Mul', ['one', 'zero'], 'nothing'),
+    step('Add', [input, 'nothing'], 'same'),
+    message(5, [number(1, 2), number(2, INT64), number(7, size), number(7, size), text(8, 'square')]),
+    message(5, [number(2, FLOAT), bytes(9, Buffer.alloc(4)), text(8, 'zero')]),
+  ]
 }
 
 /** The same numbers, in [0, 1), for the same seed (mulberry32). */

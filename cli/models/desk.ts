@@ -1,0 +1,123 @@
+/** Where releases are handled: in the running node, through its routes, or on Kafka, by this process itself. */
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { releaseJson } from '../../processors/models/release.ts'
+import type { ReleaseDesk } from '../../processors/models/release-desk.ts'
+import type { ModelsStatus } from '../../service/status.ts'
+import { askNode } from '../node-client.ts'
+
+export interface DeskOptions {
+  readonly state: string
+  readonly brokers?: string
+  readonly registry?: string
+  /** With --brokers; the node has its own. */
+  readonly trustedKeys: readonly string[]
+}
+
+/** What is told of releases, whoever is asked. */
+export type ListedReleases = Pick<ModelsStatus, 'inForce' | 'shadow' | 'known' | 'refused' | 'warnings'>
+
+export interface ListingDesk extends ReleaseDesk {
+  list(): Promise<ListedReleases>
+}
+
+const id = z.object({ name: z.string(), version: z.string() })
+const status = z.enum(['candidate', 'promoted', 'retired', 'shadow'])
+const changed = id.extend({ status, reason: z.string().nullable() })
+const known = z.looseObject({
+  ...id.shape,
+  status,
+  trust: z.enum(['signed', 'shipped', 'unverified']),
+  reason: z.string().nullable(),
+  publishedAt: z.number(),
+  metrics: z.record(z.string(), z.number()),
+})
+const listed = z.object({
+  inForce: id.optional(),
+  shadow: id.optional(),
+  known: z.array(known),
+  refused: z.array(id.extend({ code: z.string(), reason: z.string(), at: z.number() })),
+  warnings: z.array(z.string()),
+}) satisfies z.ZodType<ListedReleases>
+const switches = z.array(
+  id.extend({ partition: z.number(), number: z.number(), offset: z.number(), at: z.number() }),
+)
+
+/** @param model whose releases they are, such as `watch`; a node has its own */
+export async function withDesk<A>(
+  options: DeskOptions,
+  model: string,
+  use: (desk: ListingDesk) => Promise<A>,
+): Promise<A> {
+  const { brokers, state } = options
+  return brokers === undefined ? await use(deskOfNode(state)) : await withKafka(options, brokers, model, use)
+}
+
+/** Through the running node: its log may be in memory, where nobody else sees it. */
+function deskOfNode(state: string): ListingDesk {
+  const get = (path: string) => askNode(state, { method: 'GET', path })
+  const post = async (path: string, body: object) =>
+    changed.parse(await askNode(state, { method: 'POST', path, body: JSON.stringify(body) }))
+  return {
+    list: async () => listed.parse(await get('/api/models')),
+    switches: async () => switches.parse(await get('/api/models/switches')),
+    publish: (release, { promote, reason }) => {
+      const query = new URLSearchParams({ promote: String(promote), ...(reason !== undefined && { reason }) })
+      return post(`/api/models?${query}`, releaseJson(release))
+    },
+    promote: (release, reason) => post('/api/models/promote', { ...release, reason }),
+    shadow: (release, reason) => post('/api/models/shadow', { ...release, reason }),
+    endShadow: reason => post('/api/models/shadow', { end: true, reason }),
+    rollback: asked => post('/api/models/rollback', asked),
+  }
+}
+
+async function withKafka<A>(
+  { registry, trustedKeys }: DeskOptions,
+  brokers: string,
+  model: string,
+  use: (desk: ListingDesk) => Promise<A>,
+): Promise<A> {
+  const { featureSchema } = await import('../../processors/features/schema.ts')
+  const { releaseDesk } = await import('../../processors/models/release-desk.ts')
+  const { ReleaseHistory } = await import('../../processors/models/release-history.ts')
+  const { trustedSources } = await import('../../processors/models/trusted-sources.ts')
+  const { applicationId } = await import('../../processors/topics.ts')
+  const { avroSerdes, confluentRegistry, localRegistry } = await import('../../schemas/index.ts')
+  const { systemTimers } = await import('../../topology/index.ts')
+  const { kafkaLog } = await import('../../topology/log/kafka/kafka-log.ts')
+  const clientId = `tickerwatch-models-${randomUUID()}`
+  const log = await kafkaLog({ brokers: brokers.split(','), clientId })
+  try {
+    const avro = avroSerdes(registry === undefined ? localRegistry() : confluentRegistry(registry))
+    const trusted = await trustedSources(trustedKeys)
+    const following = { log, avro, name: model, trusted, clientId, timers: systemTimers }
+    const logger = { info: () => {}, warn: () => {} }
+    const history = new ReleaseHistory({ ...following, logger })
+    const desk = releaseDesk({ ...following, schema: featureSchema, history, applicationId })
+    // A registry of this process knows nothing yet; a real one is only asked until something is published.
+    if (registry === undefined) await avro.register()
+    history.start(() => {})
+    try {
+      return await use({
+        ...desk,
+        async list() {
+          await history.caughtUp()
+          const { known, promoted, shadow, refused } = history
+          const [version] = promoted
+          return {
+            ...(version !== undefined && { inForce: { name: model, version } }),
+            ...(shadow !== undefined && { shadow: { name: model, version: shadow } }),
+            known,
+            refused,
+            warnings: ['As the topic has it; whether nodes could load the newest one promoted, they tell.'],
+          }
+        },
+      })
+    } finally {
+      await history.close()
+    }
+  } finally {
+    await log.close()
+  }
+}

@@ -1,0 +1,13 @@
+import type { ReleaseDesk } from '../../processors/models/release-desk.ts'
+
+const never = (): Promise<never> => Promise.reject(new Error('not in this test'))
+
+/** For tests that do nothing with releases. */
+export const noReleases: ReleaseDesk = {
+  publish: never,
+  promote: never,
+  shadow: never,
+  endShadow: never,
+  rollback: never,
+  switches: never,
+}
