@@ -1,9 +1,11 @@
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { readRelease } from '../processors/models/release.ts'
+import { readPublicKeys, trustOf } from '../processors/models/signature.ts'
 import { tickerwatch } from '../test/tickerwatch.ts'
 import { writeNodeFile } from './node-file.ts'
 
@@ -66,7 +68,10 @@ describe('models publish', () => {
   ])('sends the file to the running node ($url)', async ({ flags, url, status }) => {
     const file = join(state, 'watch-2.json')
     await writeFile(file, JSON.stringify(release))
-    answer = { status: 201, body: JSON.stringify({ name: 'watch', version: '2.0.0', status }) }
+    answer = {
+      status: 201,
+      body: JSON.stringify({ name: 'watch', version: '2.0.0', status, reason: null }),
+    }
     expect(await tickerwatch('models', 'publish', file, ...flags, '--state', state)).toEqual({
       code: 0,
       stdout: [`published watch@2.0.0 as ${status}`],
@@ -115,26 +120,33 @@ describe('models list and show', () => {
   const metrics = { accuracy: 0.8125, macroF1: 0.75 }
   const published = { name: 'watch', metrics, publishedAt: Date.UTC(2026, 0, 5, 8) }
   const known = [
-    { ...published, version: '2.0.0', status: 'promoted' },
-    { ...published, version: '1.0.0', status: 'promoted' },
+    { ...published, version: '2.0.0', status: 'promoted', trust: 'signed', reason: 'better' },
+    { ...published, version: '1.0.0', status: 'promoted', trust: 'shipped', reason: null },
   ]
   beforeEach(() => {
     const inForce = { name: 'watch', version: '2.0.0' }
-    answer = { status: 200, body: JSON.stringify({ inForce, known, refused: [], swaps: [] }) }
+    answer = { status: 200, body: JSON.stringify({ inForce, known, refused: [], warnings: [], swaps: [] }) }
   })
 
   test('print for people and for programs', async () => {
     expect((await tickerwatch('models', 'list', '--state', state)).stdout).toEqual([
-      'RELEASE      STATUS    PUBLISHED                 ON UNSEEN PEOPLE',
-      'watch@2.0.0  in force  2026-01-05T08:00:00.000Z  accuracy 0.813, macroF1 0.750',
-      'watch@1.0.0  promoted  2026-01-05T08:00:00.000Z  accuracy 0.813, macroF1 0.750',
+      'RELEASE      STATUS    TRUST    PUBLISHED                 ON UNSEEN PEOPLE               REASON',
+      'watch@2.0.0  in force  signed   2026-01-05T08:00:00.000Z  accuracy 0.813, macroF1 0.750  better',
+      'watch@1.0.0  promoted  shipped  2026-01-05T08:00:00.000Z  accuracy 0.813, macroF1 0.750',
     ])
     const { stdout } = await tickerwatch('models', 'list', '--state', state, '--json')
-    expect(JSON.parse(stdout.join('\n'))).toEqual({ inForce: { name: 'watch', version: '2.0.0' }, known })
+    expect(JSON.parse(stdout.join('\n'))).toEqual({
+      inForce: { name: 'watch', version: '2.0.0' },
+      known,
+      refused: [],
+      warnings: [],
+    })
     expect((await tickerwatch('models', 'show', 'watch@1.0.0', '--state', state)).stdout).toEqual([
       'name       watch',
       'version    1.0.0',
+      'trust      shipped',
       'status     promoted',
+      'reason     none given',
       'published  2026-01-05T08:00:00.000Z',
       'metrics    accuracy 0.813, macroF1 0.750',
     ])
@@ -145,4 +157,65 @@ describe('models list and show', () => {
     expect(stderr[0]).toBe('RELEASE_UNKNOWN: the node knows no release watch@3.0.0')
     expect(code).toBe(1)
   })
+})
+
+describe('models promote, shadow and rollback', () => {
+  test.each([
+    {
+      words: ['promote', 'watch@2.0.0', '--reason', 'agrees'],
+      url: '/api/models/promote',
+      body: { name: 'watch', version: '2.0.0', reason: 'agrees' },
+    },
+    {
+      words: ['shadow', 'watch@2.0.0'],
+      url: '/api/models/shadow',
+      body: { name: 'watch', version: '2.0.0' },
+    },
+    { words: ['shadow', '--end'], url: '/api/models/shadow', body: { end: true } },
+    { words: ['rollback', '--reason', 'worse'], url: '/api/models/rollback', body: { reason: 'worse' } },
+    {
+      words: ['rollback', 'watch@1.0.0', '--reason', 'worse'],
+      url: '/api/models/rollback',
+      body: { version: '1.0.0', reason: 'worse' },
+    },
+  ])('ask the node ($words)', async ({ words, url, body }) => {
+    answer = { status: 201, body: '{"name":"watch","version":"2.0.0","status":"promoted","reason":null}' }
+    expect(await tickerwatch('models', ...words, '--state', state)).toEqual({
+      code: 0,
+      stdout: ['published watch@2.0.0 as promoted'],
+      stderr: [],
+    })
+    expect(asked.map(request => ({ ...request, body: JSON.parse(request.body) }))).toEqual([
+      { method: 'POST', url, authorization: `Bearer ${token}`, body },
+    ])
+  })
+
+  test.each([
+    [['promote', 'watch@2.0.0'], /--reason/],
+    [['promote', 'watch', '--reason', 'x'], /NAME@VERSION/],
+    [['rollback'], /--reason/],
+    [['shadow'], /--end/],
+    [['promote', 'watch@2.0.0', '--reason', ' '], /1 to 500 characters/],
+    [['list', '--trusted-keys', 'x'], /belongs to --brokers/],
+  ])('called wrongly (%j) change nothing', async (words, text) => {
+    const { code, stderr } = await tickerwatch('models', ...words, '--state', state)
+    expect([code, stderr.join(' ')]).toEqual([2, expect.stringMatching(text)])
+    expect(asked).toEqual([])
+  })
+})
+
+test('models keygen and sign make what a node with the public key trusts', async () => {
+  const [key, file] = [join(state, 'key'), join(state, 'watch-2.json')]
+  await writeFile(file, JSON.stringify(release))
+  expect((await tickerwatch('models', 'keygen', key)).code).toBe(0)
+  expect((await stat(key)).mode & 0o777).toBe(0o600)
+  const again = await tickerwatch('models', 'keygen', key)
+  expect(again.stderr[0]).toMatch(/^FILE_UNWRITABLE: /)
+  const { code, stdout, stderr } = await tickerwatch('models', 'sign', file, '--key', key)
+  expect([code, stdout, stderr]).toEqual([0, [`signed watch@2.0.0: ${file}`], []])
+  const keys = await readPublicKeys([`${key}.pub`])
+  expect(trustOf(await readRelease(file), { keys, shipped: new Set() })).toBe('signed')
+  expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject(release)
+  const wrong = await tickerwatch('models', 'sign', file, '--key', `${key}.pub`)
+  expect([wrong.code, wrong.stderr[0]]).toEqual([1, expect.stringMatching(/^MODEL_KEY_INVALID: /)])
 })
