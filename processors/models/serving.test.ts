@@ -16,7 +16,7 @@ import { ModelServing } from './serving.ts'
 import { newKeyPair, releaseDigest, signRelease } from './signature.ts'
 import { ANYONE, release, SCHEMA, vector } from './testing/releases.ts'
 
-const PATIENCE = 10_000
+const PATIENCE = 60_000
 
 let log: MemoryLog
 let avro: AvroSerdes
