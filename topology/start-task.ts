@@ -47,7 +47,11 @@ export async function startTask(task: Task, options: StartOptions): Promise<Runn
   const checkWanted = (): void => {
     if (!wanted()) throw new TickerError('TASK_MIGRATED', `task ${task.name} was taken away`)
   }
-  const producer = await log.producer({ clientId, transactionalId })
+  const producer = await log.producer({
+    clientId,
+    transactionalId,
+    reach: { ...task.reach, group: applicationId },
+  })
   let database: TaskStore | undefined
   try {
     checkWanted()

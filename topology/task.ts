@@ -29,13 +29,13 @@ import {
   messageOf,
   placeOf,
 } from './failure-policy.ts'
-import type { Admin, CommittedOffset, ProducerRecord, TopicPartition } from './log/log.ts'
+import type { Admin, CommittedOffset, ProducerRecord, Reach, TopicPartition } from './log/log.ts'
 import type { RecordBatch } from './log/record-batch.ts'
 import { buildOperators, type Operators } from './operators/build.ts'
 import { type AsyncOperator, OperatorFailure } from './operators/operator.ts'
 import type { CacheBudget, RecordCache } from './operators/record-cache.ts'
 import { nextQueue, PartitionQueue } from './partition-group.ts'
-import { deadLetterTopic, type SubTopology, type TaskId, taskName } from './plan.ts'
+import { changelogTopic, deadLetterTopic, type SubTopology, type TaskId, taskName } from './plan.ts'
 import type { PoisonRecord, PoisonRecords } from './poison.ts'
 import type { Decision } from './recorded.ts'
 import type { Timers } from './timers.ts'
@@ -131,6 +131,19 @@ export class Task {
   /** The partitions it reads. */
   get inputs(): readonly TopicPartition[] {
     return this.#options.part.sourceTopics.map(topic => ({ topic, partition: this.id.partition }))
+  }
+
+  /** What its commits may write to, and the positions that they move. */
+  get reach(): Omit<Reach, 'group'> {
+    const { part, applicationId, partitions } = this.#options
+    const written = [...part.sinkTopics, deadLetterTopic(applicationId)].flatMap(topic =>
+      Array.from({ length: partitions.get(topic) ?? 1 }, (_, partition) => ({ topic, partition })),
+    )
+    const { partition } = this.id
+    const changelogs = this.operators.stores
+      .filter(store => store.changelog === undefined)
+      .map(store => ({ topic: changelogTopic(applicationId, store.name), partition }))
+    return { topics: [...written, ...changelogs], positions: this.inputs }
   }
 
   /** Begins at the committed positions; the stores are restored. */

@@ -190,6 +190,15 @@ export interface ProducerOptions {
   readonly clientId: string
   /** With an id the producer is transactional, and all its sends belong to a transaction. */
   readonly transactionalId?: string
+  /** For a log that can lose the end of a transaction (kafka/lost-ends.ts): where to look for one. */
+  readonly reach?: Reach
+}
+
+/** What the transactions of a producer may write to, and the positions that they may move. */
+export interface Reach {
+  readonly topics: readonly TopicPartition[]
+  readonly group: string
+  readonly positions: readonly TopicPartition[]
 }
 
 export interface Producer {

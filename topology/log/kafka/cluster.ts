@@ -52,6 +52,7 @@ export class Cluster {
   /** Node ids of coordinators, by type and name. */
   readonly #coordinators = new Map<string, number>()
   #closed = false
+  #losses = 0
 
   constructor(options: ClusterOptions) {
     this.#options = options
@@ -68,7 +69,10 @@ export class Cluster {
         this.#sockets.add(socket)
         // kafkajs adds a listener each time it gives a broken connection up, which it does until it has another one.
         socket.setMaxListeners(0)
-        return socket.once('close', () => this.#sockets.delete(socket))
+        return socket.once('close', () => {
+          this.#sockets.delete(socket)
+          this.#losses++
+        })
       },
       connectionTimeout: CONNECTION_TIMEOUT,
       requestTimeout: REQUEST_TIMEOUT,
@@ -82,6 +86,11 @@ export class Cluster {
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** How many connections have come to an end: none of its brokers has restarted while this stays the same. */
+  get losses(): number {
+    return this.#losses
   }
 
   get clientId(): string {

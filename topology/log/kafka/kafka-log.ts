@@ -3,6 +3,7 @@ import type { Log } from '../log.ts'
 import { KafkaAdmin } from './admin.ts'
 import { Cluster, type ClusterOptions, checkVersion } from './cluster.ts'
 import { KafkaConsumer } from './consumer.ts'
+import type { LastDecision } from './lost-ends.ts'
 import { KafkaProducer } from './producer.ts'
 import { KafkaReader } from './reader.ts'
 
@@ -18,6 +19,7 @@ export async function kafkaLog(options: KafkaLogOptions): Promise<Log> {
   await shared.connect()
   const admin = new KafkaAdmin(shared)
   const clients = new Map<Cluster, { close(): Promise<void> }>()
+  const decisions = new Map<string, LastDecision>()
   let closed = false
 
   const opened = async <Client extends { close(): Promise<void> }>(
@@ -53,7 +55,7 @@ export async function kafkaLog(options: KafkaLogOptions): Promise<Log> {
       ),
     reader: ({ clientId }) => opened(clientId, own => new KafkaReader(own)),
     producer: producerOptions =>
-      opened(producerOptions.clientId, own => new KafkaProducer(own, producerOptions)),
+      opened(producerOptions.clientId, own => new KafkaProducer(own, { ...producerOptions, decisions })),
     async close() {
       closed = true
       await Promise.all([...clients.values()].map(client => client.close()))

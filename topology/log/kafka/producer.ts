@@ -6,10 +6,26 @@
 import type { Broker } from 'kafkajs/src/cluster/index.js'
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
 import { TickerError } from '../../errors.ts'
-import type { CommittedOffset, Producer, ProducerOptions, ProducerRecord, TopicPartition } from '../log.ts'
+import type {
+  CommittedOffset,
+  Producer,
+  ProducerOptions,
+  ProducerRecord,
+  Reach,
+  TopicPartition,
+} from '../log.ts'
 import { encodeBatch } from './batch-writer.ts'
 import type { Cluster } from './cluster.ts'
 import { answerOf } from './errors.ts'
+import {
+  afterInit,
+  decisionOf,
+  findLostEnds,
+  type LastDecision,
+  type LostEnds,
+  refuseUnknown,
+} from './lost-ends.ts'
+import { describeTransactionRequest } from './protocol/describe-transactions.ts'
 import { type Produced, produceRequest } from './protocol/produce.ts'
 
 /** Bytes; a topic takes batches of 1,048,588 bytes unless `max.message.bytes` says otherwise. */
@@ -17,6 +33,9 @@ const BATCH_SIZE = 1_000_000
 const REQUEST_SIZE = 8_000_000
 /** Milliseconds after which the broker aborts a transaction whose producer is gone, if nobody takes over its id before. */
 const TRANSACTION_TIMEOUT = 10_000
+/** How often lost ends are looked for again after some were found. */
+const END_ROUNDS = 3
+const CONCURRENT_TRANSACTIONS = 51
 /** Sequences are int32 and wrap around. */
 const SEQUENCES = 2 ** 31
 
@@ -33,9 +52,18 @@ interface Identity {
   readonly producerEpoch: number
 }
 
+export interface KafkaProducerOptions extends ProducerOptions {
+  /** By transactional id, shared by the producers of a log: what one found out may help its successor. */
+  readonly decisions: Map<string, LastDecision>
+}
+
 export class KafkaProducer implements Producer {
   readonly #cluster: Cluster
   readonly #transactionalId: string | undefined
+  readonly #reach: Reach | undefined
+  readonly #decisions: Map<string, LastDecision>
+  /** Connections lost when it was last certain that no transaction had lost its end. */
+  #lossesSeen = 0
   #state: State = 'new'
   /** Undefined also after a plain producer has failed: the broker may expect another sequence. */
   #identity: Identity | undefined
@@ -47,14 +75,28 @@ export class KafkaProducer implements Producer {
   #sending: Promise<unknown> = Promise.resolve()
 
   /** @param cluster connections of its own */
-  constructor(cluster: Cluster, { transactionalId }: ProducerOptions) {
+  constructor(cluster: Cluster, { transactionalId, reach, decisions }: KafkaProducerOptions) {
     this.#cluster = cluster
     this.#transactionalId = transactionalId
+    this.#reach = reach
+    this.#decisions = decisions
   }
 
   async init(): Promise<void> {
     this.#expect('new', 'init')
     await this.#initialise()
+    for (let round = 1; ; round++) {
+      const lost = await this.#lostEnds()
+      if (lost === undefined) break
+      const decision = this.#decisions.get(this.#transactionalId!)
+      if (decision === undefined || round === END_ROUNDS) {
+        if (lost.partitions.length > 0) refuseUnknown(this.#transactionalId!, lost)
+        // Another producer's transaction may be moving these positions: who asks for them waits for its end.
+        break
+      }
+      await this.#endAgain(lost, decision)
+      await this.#initialise()
+    }
     this.#state = 'ready'
   }
 
@@ -88,6 +130,7 @@ export class KafkaProducer implements Producer {
         .map(({ partition, position }) => ({ partition, offset: String(position), metadata: null })),
     }))
     await this.#orFail(async () => {
+      if (this.#enlisted.size === 0) await this.#checkLastEnd()
       const transaction = this.#transaction()
       const doing = `cannot add positions of group ${group} to a transaction of ${transaction.transactionalId}`
       await this.#once(doing, async () => {
@@ -126,11 +169,72 @@ export class KafkaProducer implements Producer {
         const broker = await (transactionalId === undefined
           ? this.#cluster.controller()
           : this.#coordinator())
+        if (transactionalId !== undefined && this.#reach !== undefined) {
+          const seen = await this.#cluster.send(broker, describeTransactionRequest(transactionalId))
+          this.#keep(decisionOf(seen, this.#decisions.get(transactionalId)))
+        }
         return await broker.initProducerId({ transactionalId, transactionTimeout: TRANSACTION_TIMEOUT })
       },
     )
     this.#identity = { producerId, producerEpoch }
     this.#sequences.clear()
+    if (transactionalId !== undefined) {
+      const identity = { producerId: Number(producerId), producerEpoch }
+      this.#keep(afterInit(identity, this.#decisions.get(transactionalId)))
+    }
+  }
+
+  #keep(decision: LastDecision | undefined): void {
+    if (decision === undefined) this.#decisions.delete(this.#transactionalId!)
+    else this.#decisions.set(this.#transactionalId!, decision)
+  }
+
+  /** None of its transactions may be under way. */
+  async #lostEnds(): Promise<LostEnds | undefined> {
+    const reach = this.#reach
+    if (reach === undefined || this.#transactionalId === undefined) return undefined
+    const { losses } = this.#cluster
+    const producerId = Number(this.#identity!.producerId)
+    const doing = `cannot find out whether the transactions of ${this.#transactionalId} have ended`
+    const lost = await this.#cluster.retrying(doing, () => findLostEnds(this.#cluster, reach, producerId))
+    if (lost === undefined) this.#lossesSeen = losses
+    return lost
+  }
+
+  /** Ends what has lost its end, as it was decided. */
+  async #endAgain({ partitions, positions }: LostEnds, { committed }: LastDecision): Promise<void> {
+    const transaction = this.#transaction()
+    const doing = `cannot end the last transaction of ${transaction.transactionalId} again`
+    await this.#once(doing, async () => {
+      const coordinator = await this.#coordinator()
+      if (partitions.length > 0)
+        await coordinator.addPartitionsToTxn({ ...transaction, topics: topicsOf(partitions) })
+    })
+    await this.#once(doing, async () => {
+      if (positions)
+        await (await this.#coordinator()).addOffsetsToTxn({ ...transaction, groupId: this.#reach!.group })
+    })
+    await this.#once(doing, async () => {
+      await (await this.#coordinator()).endTxn({ ...transaction, transactionResult: committed })
+    })
+  }
+
+  /**
+   * A broker that restarted since the last transaction was ended may have lost its end, and then whatever becomes of the next
+   * one would become of both. @throws TickerError LOG_FAILED where it has: its successor's `init` puts it right
+   */
+  async #checkLastEnd(): Promise<void> {
+    const transactionalId = this.#transactionalId!
+    if (this.#reach === undefined || this.#cluster.losses === this.#lossesSeen) return
+    await this.#cluster.retrying(`cannot ask for the transaction of ${transactionalId}`, async () => {
+      const seen = await this.#cluster.send(
+        await this.#coordinator(),
+        describeTransactionRequest(transactionalId),
+      )
+      if (seen?.state.startsWith('Prepare')) throw createErrorFromCode(CONCURRENT_TRANSACTIONS)
+    })
+    if ((await this.#lostEnds()) === undefined) return
+    throw new TickerError('LOG_FAILED', `a transaction of ${transactionalId} has lost its end`)
   }
 
   async #append(records: readonly ProducerRecord[]): Promise<CommittedOffset[]> {
@@ -160,10 +264,8 @@ export class KafkaProducer implements Producer {
   async #enlist(round: readonly Pending[]): Promise<void> {
     const newcomers = round.filter(each => !this.#enlisted.has(nameOf(each)))
     if (newcomers.length === 0) return
-    const topics = [...new Set(newcomers.map(each => each.topic))].map(topic => ({
-      topic,
-      partitions: newcomers.filter(each => each.topic === topic).map(each => each.partition),
-    }))
+    if (this.#enlisted.size === 0 && !this.#offsetsSent) await this.#checkLastEnd()
+    const topics = topicsOf(newcomers)
     const transaction = this.#transaction()
     await this.#once(`cannot write in a transaction of ${transaction.transactionalId}`, async () => {
       await (await this.#coordinator()).addPartitionsToTxn({ ...transaction, topics })
@@ -291,6 +393,13 @@ export class KafkaProducer implements Producer {
     const name = this.#transactionalId ?? this.#cluster.clientId
     throw new TickerError('LOG_MISUSED', `${call} of producer ${name}, which is ${this.#state}, not ${state}`)
   }
+}
+
+function topicsOf(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+  return [...new Set(partitions.map(each => each.topic))].map(topic => ({
+    topic,
+    partitions: partitions.filter(each => each.topic === topic).map(each => each.partition),
+  }))
 }
 
 function isTooLarge(error: Error): boolean {
