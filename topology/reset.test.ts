@@ -70,6 +70,36 @@ suite('a reset', () => {
     await planned(log)
   })
 
+  it('leaves those of another application alone whose id begins with its own', async () => {
+    const log = await filled()
+    await (await run(log, done)).close()
+    const topics = [
+      'app-x-counts-changelog',
+      'app-x-dead-letters',
+      'app-y-z-repartition',
+      'app-v-w-changelog',
+    ]
+    await log.admin.createTopics(topics.map(topic => ({ topic, partitions: 1 })))
+    await log.admin.setPositions('app-y', [{ topic: 'in', partition: 0, position: 1 }])
+    const { internalTopics } = await planned(log)
+    expect(internalTopics.map(each => each.topic).sort()).toEqual([
+      'app-counts-changelog',
+      'app-counts-repartition',
+      'app-v-w-changelog',
+    ])
+    for (const [topic, owner] of [
+      ['app-x-counts-changelog', 'app-x'],
+      ['app-y-z-repartition', 'app-y'],
+    ] as const) {
+      await expect(planned(log, { internalTopics: [topic] })).rejects.toMatchObject({
+        code: 'RESET_REFUSED',
+        message: `${topic} is named as one of the application ${owner}`,
+      })
+    }
+    const other = await planReset({ log, applicationId: 'app-x', to: 'earliest' })
+    expect(other.internalTopics.map(each => each.topic)).toEqual(['app-x-counts-changelog'])
+  })
+
   it('makes the application do all of it again, from nothing', async () => {
     const log = await filled()
     await (await run(log, done)).close()

@@ -8,6 +8,7 @@
  */
 import { TickerError } from './errors.ts'
 import type { CommittedOffset, Log } from './log/log.ts'
+import { deadLetterTopic } from './plan.ts'
 
 /** Where the input is read from again; a time is milliseconds since the epoch. */
 export type ResetTo = 'earliest' | 'latest' | { readonly time: number }
@@ -18,7 +19,10 @@ export interface ResetOptions {
   readonly to: ResetTo
   /** Topics whose positions are set; absent: all that the group has positions of, but internal ones. */
   readonly inputTopics?: readonly string[] | undefined
-  /** Topics that are deleted; absent: all that are named as the application's changelogs and repartition topics are. */
+  /**
+   * Topics that are deleted; absent: all that are named as the application's changelogs and repartition topics are, and not
+   * as those of another application whose id begins with this one's.
+   */
   readonly internalTopics?: readonly string[] | undefined
 }
 
@@ -40,12 +44,19 @@ export async function planReset(options: ResetOptions): Promise<PlannedReset> {
   const { log, applicationId } = options
   await checkNobodyRuns(log, applicationId)
   const present = await log.admin.listTopics()
-  const internal = options.internalTopics ?? present.filter(topic => isInternal(topic, applicationId))
+  const others = await otherApplications(options, present)
+  const ownerOf = (topic: string): string | undefined => others.find(other => isInternal(topic, other))
+  const internal =
+    options.internalTopics ??
+    present.filter(topic => isInternal(topic, applicationId) && ownerOf(topic) === undefined)
   for (const topic of options.internalTopics ?? []) {
     if (!isInternal(topic, applicationId)) {
       const message = `${topic} is no changelog or repartition topic of ${applicationId}`
       throw new TickerError('RESET_REFUSED', message)
     }
+    const owner = ownerOf(topic)
+    if (owner === undefined) continue
+    throw new TickerError('RESET_REFUSED', `${topic} is named as one of the application ${owner}`)
   }
   const committed = await log.admin.committed(applicationId, present)
   const read = new Set(committed.map(each => each.topic).filter(topic => !isInternal(topic, applicationId)))
@@ -74,6 +85,33 @@ async function checkNobodyRuns(log: Log, group: string): Promise<void> {
   const names = members.map(({ clientId }) => clientId).sort()
   const count = names.length === 1 ? '1 member' : `${names.length} members`
   throw new TickerError('GROUP_ACTIVE', `group ${group} has ${count}: ${names.join(', ')}`)
+}
+
+/**
+ * Applications whose id begins with this one's and a dash: their internal topics are named as this one's are, `a-b-c-changelog`
+ * for the store `c` of `a-b` or `b-c` of `a`. Where there is an application `a-b` they are taken for its own. There is one if
+ * it has a topic for dead letters, as all of ours have, or its group has positions.
+ */
+async function otherApplications(
+  { log, applicationId }: ResetOptions,
+  present: readonly string[],
+): Promise<readonly string[]> {
+  const candidates = new Set<string>()
+  for (const topic of present.filter(each => isInternal(each, applicationId))) {
+    for (let dash = applicationId.length; ; ) {
+      dash = topic.indexOf('-', dash + 1)
+      if (dash < 0) break
+      candidates.add(topic.slice(0, dash))
+    }
+  }
+  const found: string[] = []
+  for (const candidate of candidates) {
+    const exists =
+      present.includes(deadLetterTopic(candidate)) ||
+      (await log.admin.committed(candidate, present)).length > 0
+    if (exists) found.push(candidate)
+  }
+  return found
 }
 
 /** Whether a topic is named as changelogs and repartition topics of the application are. */

@@ -34,6 +34,8 @@ export interface StartOptions {
   }
   /** False once the task was taken away. */
   readonly wanted: () => boolean
+  /** It has come a step further. */
+  readonly onStep: () => void
 }
 
 /**
@@ -41,10 +43,11 @@ export interface StartOptions {
  * @throws TickerError TASK_MIGRATED when it is not, with nothing left open
  */
 export async function startTask(task: Task, options: StartOptions): Promise<Running> {
-  const { log, plan, clientId, guarantee, timers, consumer, state, listener, wanted } = options
+  const { log, plan, clientId, guarantee, timers, consumer, state, listener, wanted, onStep } = options
   const { applicationId } = plan
   const transactionalId = guarantee === 'exactly_once' ? `${applicationId}-${task.name}` : undefined
   const checkWanted = (): void => {
+    onStep()
     if (!wanted()) throw new TickerError('TASK_MIGRATED', `task ${task.name} was taken away`)
   }
   const producer = await log.producer({

@@ -105,6 +105,8 @@ export class Task {
   #snapshotPositions: readonly number[] = []
   /** What it is parked for. */
   #waits = 0
+  /** How often something could not be fetched that its next record needs. */
+  #decodeFailures = 0
   /** What went wrong while it was parked. */
   #failure: unknown
   readonly #collector: RecordCollector
@@ -208,6 +210,18 @@ export class Task {
 
   get parked(): boolean {
     return this.#waits > 0
+  }
+
+  /** Changes with whatever it does, also while it is parked. */
+  get progress(): string {
+    const positions = this.#queues.map(queue => queue.position)
+    const pending = this.operators.asynchronous.map(operator => operator.pending)
+    return [this.#waits, this.#decodeFailures, ...positions, ...pending].join()
+  }
+
+  /** Milliseconds that its asynchronous operators may take for a result. */
+  get patience(): number {
+    return Math.max(0, ...this.operators.asynchronous.map(operator => operator.patience))
   }
 
   park(): void {
@@ -330,6 +344,7 @@ export class Task {
     try {
       await wanted
     } catch (error) {
+      this.#decodeFailures++
       onNotice?.(
         `task ${this.name} cannot decode its next record yet: ${error instanceof Error ? error.message : error}`,
       )

@@ -260,6 +260,48 @@ describe('a thread', () => {
     await ended
   })
 
+  it('ends with the task that does not come to run', async () => {
+    const init = held.hold('init', 'app-0_1')
+    node = new StreamsNode({
+      topology: counting(),
+      applicationId: 'app',
+      log: held.log,
+      state,
+      stallTimeout: 200,
+    })
+    await node.start()
+    running = node.run()
+    const ended = expect(running).rejects.toMatchObject({
+      code: 'NODE_STALLED',
+      message: 'the start of task 0_1 has made no progress for 200 ms',
+    })
+    running = Promise.resolve()
+    await init.reached
+    await ended
+  })
+
+  it('ends with the task that waits for what neither comes nor fails, not with one that says it waits', async () => {
+    let ask = (): Promise<void> => Promise.reject(new Error('no registry'))
+    const asked = {
+      ...string,
+      deserialize: (): string => {
+        throw Object.assign(new Error('no schema'), { ready: ask() })
+      },
+    }
+    const builder = new TopologyBuilder()
+    builder.stream('in', { key: string, value: asked }).to('out', text)
+    await start(builder.build(), { stallTimeout: 1_500 })
+    await write(1, 'a')
+    await expect.poll(() => notices.length, { timeout: 10_000 }).toBeGreaterThan(2)
+    const ended = expect(running).rejects.toMatchObject({
+      code: 'NODE_STALLED',
+      message: 'what task 0_1 waits for has made no progress for 1500 ms',
+    })
+    running = Promise.resolve()
+    ask = () => new Promise<void>(() => {})
+    await ended
+  })
+
   it('is closed without waiting for second attempts', async () => {
     const after = (delay: number, callback: () => void) =>
       delay === 100 ? () => {} : systemTimers.after(delay, callback)

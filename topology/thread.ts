@@ -76,6 +76,8 @@ interface Starting {
   readonly done: Promise<void>
   /** Ends the wait. */
   hurry: () => void
+  /** Rises with each step of the way. */
+  progress: number
 }
 
 export class StreamThread {
@@ -162,10 +164,14 @@ export class StreamThread {
   /** What should move on, for the watchdog. */
   activities(): readonly Activity[] {
     const activities: Activity[] = [{ what: 'a step of the loop', progress: this.#steps }]
+    for (const [name, { progress }] of this.#starting)
+      activities.push({ what: `the start of task ${name}`, progress })
     for (const { task, committing } of this.#running.values()) {
-      if (task.parked) continue
+      const { patience } = task
       if (committing !== undefined)
-        activities.push({ what: `the commit of task ${task.name}`, progress: committing })
+        activities.push({ what: `the commit of task ${task.name}`, progress: committing, patience })
+      else if (task.parked)
+        activities.push({ what: `what task ${task.name} waits for`, progress: task.progress, patience })
       else if (!this.#paused) {
         const { positions } = task
         const progress = positions.map(each => each.position).join()
@@ -327,6 +333,11 @@ export class StreamThread {
     const token = {}
     const name = taskName(id)
     const isCurrent = (): boolean => this.#starting.get(name)?.token === token
+    const { listener } = this.#options
+    const steps = (): void => {
+      const starting = this.#starting.get(name)
+      if (starting?.token === token) starting.progress++
+    }
     const wanted = (): boolean =>
       isCurrent() && !this.#lost && this.#assigned.every(each => this.#tasksOf(each.partitions).has(name))
     const poison = this.#poison.get(name) ?? new PoisonRecords()
@@ -335,12 +346,21 @@ export class StreamThread {
       await this.#ending.get(name)
       for (let failure = cause; isCurrent(); ) {
         if (failure !== undefined) await this.#backOff(name, failure)
+        steps()
         try {
           if (failure !== undefined && !(await this.#isMember())) break
           const running = await startTask(this.#newTask(id, poison), {
             ...this.#options,
             consumer: this.#consumer!,
             wanted,
+            onStep: steps,
+            listener: {
+              ...listener,
+              onRestore: event => {
+                steps()
+                listener.onRestore(event)
+              },
+            },
           })
           this.#running.set(name, running)
           if (isCurrent()) this.#seekAndResume(running)
@@ -362,7 +382,7 @@ export class StreamThread {
         if (isCurrent()) this.#starting.delete(name)
         this.#consumer!.wakeup()
       })
-    this.#starting.set(name, { token, done, hurry: () => {} })
+    this.#starting.set(name, { token, done, hurry: () => {}, progress: 0 })
   }
 
   /** Waits before a task is tried again. @throws the cause, if it cannot be recovered from or came too often */

@@ -1,9 +1,10 @@
 /**
  * Ends a node that makes no progress although it should, and says what stands still: a step of a thread's loop that does not
- * return, a commit that does not end, a task that takes no records although some wait. Silence would look like an empty input.
+ * return, a commit or the start of a task that does not end, a task that takes no records although some wait, or waits for
+ * something that neither comes nor fails. Silence would look like an empty input.
  *
- * What waits for others and says so itself does not count: a task that is parked (for a schema, for the answer of an
- * asynchronous operator, which has a time-out of its own), a member that the group has given nothing.
+ * What waits for others and says so itself does not count: a task whose schema is asked for again and again, a member that
+ * the group has given nothing. An asynchronous operator has time-outs of its own, which are waited for as well.
  */
 import { TickerError } from './errors.ts'
 import type { Admin, TopicPartition } from './log/log.ts'
@@ -18,6 +19,8 @@ export interface Activity {
   readonly what: string
   /** Changes with every progress. */
   readonly progress: unknown
+  /** Milliseconds that it may stand still beyond the time-out. */
+  readonly patience?: number
   /** Positions of the next records, where it is only stuck if there are any beyond. */
   readonly positions?: readonly (TopicPartition & { readonly position: number })[]
 }
@@ -65,17 +68,17 @@ export class Watchdog {
     this.#seen = new Map()
     const stuck: Activity[] = []
     for (const activity of this.#options.activities()) {
-      const { what, progress } = activity
+      const { what, progress, patience = 0 } = activity
       const known = before.get(what)
       const since = known !== undefined && known.progress === progress ? known.since : now
       this.#seen.set(what, { progress, since })
-      if (now - since >= this.#options.timeout) stuck.push(activity)
+      if (now - since >= this.#options.timeout + patience) stuck.push(activity)
     }
-    for (const { what, positions } of stuck) {
+    for (const { what, positions, patience = 0 } of stuck) {
       const waiting = positions === undefined ? undefined : await this.#waiting(positions)
       if (waiting === 0 || this.#stopped) continue
       const although = waiting === undefined ? '' : `, although ${waiting} records wait`
-      const message = `${what} has made no progress for ${this.#options.timeout} ms${although}`
+      const message = `${what} has made no progress for ${this.#options.timeout + patience} ms${although}`
       throw new TickerError('NODE_STALLED', message)
     }
   }

@@ -83,7 +83,11 @@ export function mapBatch(
     }
   }
 
+  const pauses = Array.from({ length: node.attempts - 1 }, (_, i) => pauseAfter(node, i + 1))
+  const patience = pauses.reduce((sum, pause) => sum + pause, node.attempts * node.timeout)
+
   return {
+    patience,
     get pending() {
       return pending
     },
@@ -144,10 +148,13 @@ async function attempt(
       const isDefect = error instanceof TickerError && error.code === 'BATCH_RESULTS_MISCOUNTED'
       if (isDefect || tried >= node.attempts || signal.aborted) throw failure(node, error)
     }
-    const pause = Math.min(node.backOff * 2 ** (tried - 1), MAX_BACK_OFF)
-    await timer(pause, timers, signal).elapsed
+    await timer(pauseAfter(node, tried), timers, signal).elapsed
     signal.throwIfAborted()
   }
+}
+
+function pauseAfter({ backOff }: MapBatchNode, attempts: number): number {
+  return Math.min(backOff * 2 ** (attempts - 1), MAX_BACK_OFF)
 }
 
 /** Time that passes at once when nobody waits for the answer any more. */

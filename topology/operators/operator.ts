@@ -13,6 +13,8 @@ export interface AsyncOperator extends Operator {
   readonly pending: number
   /** Whether it must be relieved before it is given more. */
   readonly full: boolean
+  /** Milliseconds that it may take for a result, with all attempts. */
+  readonly patience: number
   /** Hands on what is ready, in order. @throws what a call failed with */
   handOn(): void
   /** Waits for what stands in the way, and hands it on. */
