@@ -1,14 +1,11 @@
 import { describe, expect, onTestFailed, test } from 'vitest'
-import { faults as allFaults } from './faults.ts'
+import { faults } from './faults.ts'
 import { runFaults } from './run-faults.ts'
 import { faultsUnavailable } from './verifier.ts'
 
 const reason = faultsUnavailable()
 
 describe.skipIf(reason !== undefined)(`three nodes on a real broker ${reason ?? ''}`, () => {
-  // Without restarts of the broker, whose own transactions do not always survive them where it is the only one: README.md.
-  const faults = allFaults.filter(({ counts }) => !counts.includes('brokerRestarts'))
-
   test('every fault once: nothing is lost, doubled, out of order or left hanging', async () => {
     const said: string[] = []
     onTestFailed(() => console.log(said.join('\n')))

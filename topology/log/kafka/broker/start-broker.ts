@@ -221,7 +221,7 @@ function serverProperties(of: { dataDir: string; port: number; controllerPort: n
     'group.initial.rebalance.delay.ms': 0,
     'group.min.session.timeout.ms': 1000,
     // A broker that is about to go has no other to hand its partitions to. It would give up their leadership all the same,
-    // and then more often take transactions for completed whose end it has not written to these partitions.
+    // and then lose the ends of transactions more often (../lost-ends.ts).
     'controlled.shutdown.enable': false,
     // After a kill a broker waits for its old registration to expire.
     'broker.session.timeout.ms': 3000,
