@@ -121,6 +121,41 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
       await store.close()
     })
 
+    test('an object in parts appears when it is completed, in the order of their numbers', async () => {
+      const part = (fill: number) => Buffer.alloc(5 << 20, fill)
+      await store.put('parts', Buffer.from('before'))
+      const id = await store.uploads.begin('parts')
+      expect(await store.uploads.finished('parts', id)).toEqual(new Map())
+      await Promise.all([
+        store.uploads.put('parts', id, 3, Buffer.from('end')),
+        store.uploads.put('parts', id, 2, part(7)),
+      ])
+      await store.uploads.put('parts', id, 1, part(9))
+      await store.uploads.put('parts', id, 1, part(1))
+      const sizes = new Map([
+        [1, 5 << 20],
+        [2, 5 << 20],
+        [3, 3],
+      ])
+      expect(await store.uploads.finished('parts', id)).toEqual(sizes)
+      expect(`${await store.get('parts')}`).toBe('before')
+      expect(await keys('p')).toEqual(['parts'])
+      await store.uploads.complete('parts', id)
+      const whole = Buffer.concat([part(1), part(7), Buffer.from('end')])
+      expect((await store.get('parts')).equals(whole)).toBe(true)
+      expect(await store.uploads.finished('parts', id)).toBeUndefined()
+    })
+
+    test('an upload that was abandoned, or never begun, is not known', async () => {
+      const id = await store.uploads.begin('given up')
+      await store.uploads.put('given up', id, 1, Buffer.from('x'))
+      await store.uploads.abandon('given up', id)
+      expect(await store.uploads.finished('given up', id)).toBeUndefined()
+      await store.uploads.abandon('given up', id)
+      await expect(store.uploads.complete('given up', id)).rejects.toEqual(raised('OBJECT_MISSING'))
+      expect(await store.stat('given up')).toBeUndefined()
+    })
+
     test('behaves as a map of keys does', async () => {
       const key = fc.constantFrom('k', 'x/k', 'x/y/k', 'x/y/l', 'z')
       const step = fc.oneof(

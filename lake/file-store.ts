@@ -4,7 +4,19 @@
  */
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { type FileHandle, link, mkdir, open, opendir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import {
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  opendir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+} from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { LakeError } from './errors.ts'
@@ -19,6 +31,7 @@ import {
 
 /** Files being written have names that no key may have a part of; one left by a crash is never listed. */
 const UNFINISHED = '.unfinished'
+const UPLOAD_ID = /^upload-[0-9a-f-]{36}$/
 
 /** @param directory made when the first object is written */
 export function fileStore(directory: string): ObjectStore {
@@ -30,6 +43,11 @@ export function fileStore(directory: string): ObjectStore {
     if (key.split('/').includes(UNFINISHED))
       throw new LakeError('OBJECT_KEY_INVALID', `${UNFINISHED} is kept for files being written`)
     return join(root, ...key.split('/'))
+  }
+
+  function folderOf(id: string): string {
+    if (!UPLOAD_ID.test(id)) throw missing(url, `upload ${id}`)
+    return join(root, UNFINISHED, id)
   }
 
   async function* summaries(folder: string, prefix: string): AsyncGenerator<ObjectSummary> {
@@ -117,6 +135,55 @@ export function fileStore(directory: string): ObjectStore {
       for (let folder = dirname(path); folder !== root && folder.startsWith(root); folder = dirname(folder)) {
         if (!(await removed(folder))) break
       }
+    },
+
+    uploads: {
+      async begin(key) {
+        pathOf(key)
+        const id = `upload-${randomUUID()}`
+        await mkdir(join(root, UNFINISHED, id), { recursive: true })
+        return id
+      },
+
+      async finished(key, id) {
+        pathOf(key)
+        try {
+          const names = (await readdir(folderOf(id))).filter(name => /^\d+$/.test(name))
+          const sizes = names.map(async name => (await stat(join(folderOf(id), name))).size)
+          const found = await Promise.all(sizes)
+          return new Map(names.map((name, i) => [Number(name), found[i]!]))
+        } catch (cause) {
+          if (isMissing(cause)) return undefined
+          throw cause
+        }
+      },
+
+      async put(key, id, part, bytes) {
+        pathOf(key)
+        const unfinished = join(folderOf(id), `${part}-${randomUUID()}`)
+        await written(unfinished, bytes)
+        await rename(unfinished, join(folderOf(id), String(part)))
+      },
+
+      async complete(key, id) {
+        const path = pathOf(key)
+        const parts = [...((await this.finished(key, id)) ?? []).keys()].sort((a, b) => a - b)
+        if (parts.length === 0) throw missing(url, `${key}, upload ${id}`)
+        const whole = join(folderOf(id), 'whole')
+        const file = await open(whole, 'w')
+        try {
+          for (const part of parts) await file.appendFile(await readFile(join(folderOf(id), String(part))))
+          await file.sync()
+        } finally {
+          await file.close()
+        }
+        await placed(whole, path, false)
+        await rm(folderOf(id), { recursive: true })
+      },
+
+      async abandon(_, id) {
+        await rm(folderOf(id), { recursive: true, force: true })
+      },
     },
 
     async close() {},

@@ -40,8 +40,31 @@ export interface ObjectStore {
   list(prefix?: string): AsyncIterable<ObjectSummary>
   /** Deleting what is not there is no error. */
   delete(key: string): Promise<void>
+  readonly uploads: Uploads
   close(): Promise<void>
 }
+
+/**
+ * Objects written in parts, in any order and several at once: those too large for memory, or for beginning anew after a
+ * crash. Whoever keeps the id of an upload can go on with it. The object appears when it is completed, at once.
+ */
+export interface Uploads {
+  /** @returns the id of the upload */
+  begin(key: string): Promise<string>
+  /** The sizes of the parts that are there, by number; undefined where there is no such upload (any more). */
+  finished(key: string, id: string): Promise<ReadonlyMap<number, number> | undefined>
+  /**
+   * @param part from 1 to 10,000
+   * @param bytes 5 MiB at least, but for the last part; S3 asks for it
+   */
+  put(key: string, id: string, part: number, bytes: Uint8Array): Promise<void>
+  /** Makes the object of the parts, in the order of their numbers. */
+  complete(key: string, id: string): Promise<void>
+  /** Forgets an upload and its parts. */
+  abandon(key: string, id: string): Promise<void>
+}
+
+export const PARTS_LIMIT = 10_000
 
 export const READ_LIMIT = 256 << 20
 

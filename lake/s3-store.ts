@@ -1,11 +1,17 @@
 /** An object store in a bucket of S3, or of what speaks its protocol. */
 import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListPartsCommand,
+  type Part,
   PutObjectCommand,
   paginateListObjectsV2,
   S3Client,
+  UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { LakeError, type LakeErrorCode } from './errors.ts'
 import {
@@ -53,6 +59,24 @@ export function s3Store(client: S3Client, bucket: string, prefix = ''): ObjectSt
   async function read(key: string, range?: ByteRange) {
     const Range = range && `bytes=${range.start}-${Math.max(range.start, range.end - 1)}`
     return await told(`reading ${url}${key}`, () => client.send(new GetObjectCommand({ ...at(key), Range })))
+  }
+
+  /** In the order of their numbers; undefined where there is no such upload. */
+  async function partsOf(key: string, id: string): Promise<Part[] | undefined> {
+    const parts: Part[] = []
+    try {
+      // The client's own paginator goes by NextPartNumberMarker alone, which some stores send with the last page too.
+      for (let marker: string | undefined; ; ) {
+        const command = new ListPartsCommand({ ...at(key), UploadId: id, PartNumberMarker: marker })
+        const page = await told(`listing the parts of ${url}${key}`, () => client.send(command))
+        parts.push(...(page.Parts ?? []))
+        if (!page.IsTruncated) return parts
+        marker = page.NextPartNumberMarker
+      }
+    } catch (error) {
+      if (isUnknownUpload(error)) return undefined
+      throw error
+    }
   }
 
   return {
@@ -131,6 +155,47 @@ export function s3Store(client: S3Client, bucket: string, prefix = ''): ObjectSt
       await told(`deleting ${url}${key}`, () => client.send(new DeleteObjectCommand(at(key))))
     },
 
+    uploads: {
+      async begin(key) {
+        const begun = await told(`beginning ${url}${key}`, () =>
+          client.send(new CreateMultipartUploadCommand(at(key))),
+        )
+        if (begun.UploadId === undefined) throw new LakeError('S3_FAILED', `${url}${key} got no upload id`)
+        return begun.UploadId
+      },
+
+      async finished(key, id) {
+        const parts = await partsOf(key, id)
+        return parts && new Map(parts.map(({ PartNumber = 0, Size = 0 }) => [PartNumber, Size]))
+      },
+
+      async put(key, id, part, bytes) {
+        const command = new UploadPartCommand({ ...at(key), UploadId: id, PartNumber: part, Body: bytes })
+        await told(`writing part ${part} of ${url}${key}`, () => client.send(command))
+      },
+
+      async complete(key, id) {
+        const parts = await partsOf(key, id)
+        if (parts === undefined) throw missing(url, `${key}, upload ${id}`)
+        const Parts = parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }))
+        const command = new CompleteMultipartUploadCommand({
+          ...at(key),
+          UploadId: id,
+          MultipartUpload: { Parts },
+        })
+        await told(`completing ${url}${key}`, () => client.send(command))
+      },
+
+      async abandon(key, id) {
+        try {
+          const command = new AbortMultipartUploadCommand({ ...at(key), UploadId: id })
+          await told(`abandoning ${url}${key}`, () => client.send(command))
+        } catch (error) {
+          if (!isUnknownUpload(error)) throw error
+        }
+      },
+    },
+
     async close() {
       client.destroy()
     },
@@ -193,4 +258,9 @@ function statusOf(error: unknown): number | undefined {
 /** A HEAD is answered without a body, hence without a name: NotFound. A missing bucket has a name of its own elsewhere. */
 function isMissing(error: unknown): boolean {
   return error instanceof Error && ['NoSuchKey', 'NotFound'].includes(error.name)
+}
+
+function isUnknownUpload(error: unknown): boolean {
+  const cause = causeOf(error)
+  return cause instanceof Error && cause.name === 'NoSuchUpload'
 }
