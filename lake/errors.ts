@@ -5,6 +5,18 @@ const table = {
   OBJECT_EXISTS: 'It was written before, and is never overwritten: read what it holds.',
   OBJECT_MISSING: 'List what there is; it may have been deleted, or its writer not have come so far.',
   OBJECT_TOO_LARGE: 'Read it in parts: stream it, or ask for a range.',
+  SOURCE_MISSING: 'Check the path.',
+  SOURCE_TWICE: 'Stage them one after the other, each with another --prefix.',
+  SOURCE_UNREACHABLE:
+    'Check the address and the network, and run the command again: it goes on where it was.',
+  SOURCE_REFUSED: 'Check the address, and whether the server wants a login for it.',
+  SOURCE_WITHOUT_RANGES: 'Fetch the file with another program, and stage the local copy.',
+  SOURCE_CHANGED: 'Run the command again: what had been staged of the old file is replaced.',
+  SOURCE_UNREADABLE: 'Check the disk; run the command again: it goes on where it was.',
+  ARCHIVE_INVALID:
+    'The archive is damaged or no zip file: fetch it again, and compare its checksum with the source.',
+  ARCHIVE_ENTRY_UNSUPPORTED:
+    'Unpack it with another program, and stage the files: only stored and deflated entries are read.',
   S3_BUCKET_MISSING: 'Create the bucket, or correct its name; names are global, and buckets are not moved.',
   S3_ACCESS_DENIED:
     'Give these credentials s3:ListBucket on the bucket and Get, Put and Delete on its objects.',
