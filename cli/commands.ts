@@ -42,6 +42,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./reset.ts'),
   },
   { name: 'generate', summary: 'write generated recordings', load: () => import('./generate.ts') },
+  {
+    name: 'stage',
+    summary: 'bring recordings from the web or disk into the lake',
+    load: () => import('./stage.ts'),
+  },
   { name: 'describe', summary: 'print the topology', load: () => import('./describe.ts') },
   { name: 'broker', summary: 'run a Kafka broker for development', load: () => import('./broker.ts') },
 ]

@@ -1,5 +1,6 @@
 /** The files of a zip archive (APPNOTE 6.3.10, with its 64-bit extensions), unpacked while they are read. */
 import { PassThrough, type Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { crc32 } from 'node:zlib'
 import yauzl, { type Entry, type ZipFile } from 'yauzl'
@@ -88,17 +89,38 @@ async function toldOf<T>(source: Source, work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Bytes read ahead of a small read: the directory is read entry by entry, and a request for each would take long. */
+const AHEAD = 256 << 10
+const SMALL = 64 << 10
+
 class Reader extends yauzl.RandomAccessReader {
   readonly #source: Source
+  #ahead: { start: number; bytes: Promise<Buffer> } | undefined
+
   constructor(source: Source) {
     super()
     this.#source = source
   }
 
   override _readStreamForRange(start: number, end: number): Readable {
+    const small = end - start <= SMALL
     const stream = new PassThrough()
     // What fails here ends the stream with the error, where it is read.
-    pipeline(this.#source.read(start, end), stream).catch(() => {})
+    pipeline(small ? this.#readAhead(start, end) : this.#source.read(start, end), stream).catch(() => {})
     return stream
+  }
+
+  async *#readAhead(start: number, end: number): AsyncGenerator<Uint8Array> {
+    let held = this.#ahead
+    if (held === undefined || start < held.start || end > held.start + AHEAD) {
+      const bytes = buffer(this.#source.read(start, Math.min(start + AHEAD, this.#source.size)))
+      // It is awaited below, and by others; a failure is forgotten, so that the next read tries again.
+      bytes.catch(() => {
+        if (this.#ahead?.bytes === bytes) this.#ahead = undefined
+      })
+      held = { start, bytes }
+      this.#ahead = held
+    }
+    yield (await held.bytes).subarray(start - held.start, end - held.start)
   }
 }
