@@ -37,6 +37,9 @@ const table = {
   TIME_ZONE_UNKNOWN: 'Name a zone of the IANA time zone database, such as America/Los_Angeles.',
   SPEED_INVALID: 'Give a speed as a positive number (1 is real time), or "max".',
   PROFILE_INVALID: 'Make the generator profile anew with spark-jobs/descriptive_statistics.py.',
+  ANNOTATION_WINDOW_UNKNOWN: 'Ask for another window: this one is no longer kept here.',
+  ANNOTATION_INVALID: 'Give one of the labels of the release in force, or say that you cannot tell.',
+  ANNOTATION_UNAVAILABLE: 'Ask again: the log did not answer in time.',
   ROUTING_INVALID:
     'Ask for at least one annotation per hour and partition (or for 0), and for a random share from 0 to 1.',
   MODEL_NOT_SHIPPED:

@@ -11,6 +11,10 @@ export const topics = {
   lateReadings: 'ticker-watch-late',
   predictions: 'activity-predictions',
   annotationRequests: 'annotation-requests',
+  /** What people said of windows; key: device. */
+  annotations: 'annotations',
+  /** Which windows are before a person at present; key: device. */
+  annotationClaims: 'annotation-claims',
   /** Releases of the classifier; key: name@version. */
   models: 'activity-models',
 } as const
@@ -26,6 +30,10 @@ export function topicSpecs(partitions: number, replicationFactor?: number): read
   const divided = [topics.readings, topics.lateReadings, topics.predictions, topics.annotationRequests]
   const specs = [
     ...divided.map(topic => ({ topic, partitions, config: historical })),
+    // What people said is small, and all of it counts.
+    { topic: topics.annotations, partitions, config: { ...historical, 'retention.bytes': '-1' } },
+    // A claim is over after minutes.
+    { topic: topics.annotationClaims, partitions, config: { 'retention.ms': '86400000' } },
     // Every event counts (a rollback publishes an old version again), so nothing of it is compacted or dropped.
     {
       topic: topics.models,
