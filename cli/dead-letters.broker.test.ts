@@ -11,6 +11,7 @@ import { applicationId, topics } from '../processors/topics.ts'
 import { avroSerdes, localRegistry, SensorReading } from '../schemas/index.ts'
 import { startService } from '../service/server.ts'
 import { movingSource } from '../service/testing/moving-source.ts'
+import { noAnnotations } from '../service/testing/no-annotations.ts'
 import { noReleases } from '../service/testing/no-releases.ts'
 import { memoryBackend } from '../state/index.ts'
 import { tickerwatch } from '../test/tickerwatch.ts'
@@ -223,6 +224,7 @@ describe.skipIf(reason !== undefined)(`dead letters on kafka ${reason ?? ''}`, (
       source: movingSource(Date.now),
       releases: noReleases,
       deadLetters: deadLetterDesk({ log, applicationId, clientId: 'node', decode, now: Date.now }),
+      annotations: noAnnotations,
       token,
       logger: { error: () => {} },
     })

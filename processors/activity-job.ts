@@ -2,6 +2,7 @@
  * The activity job: all of one node put together. Topics are made, the release in force is loaded, the topology runs,
  * predictions go into SQL; `status` tells what it does, `finish` ends it with nothing left half done.
  */
+import { randomUUID } from 'node:crypto'
 import { Prediction, SensorReading } from '../schemas/index.ts'
 import {
   type Graph,
@@ -18,6 +19,7 @@ import {
 } from '../topology/index.ts'
 import { type ActivityNodeOptions, activityNode, READY_WITHIN, servedTopology } from './activity-node.ts'
 import type { ReleaseId } from './activity-topology.ts'
+import { AnnotationDesk } from './annotation/annotation-desk.ts'
 import { rowDeadLetter } from './dead-letters.ts'
 import { featureSchema } from './features/schema.ts'
 import { type IngestCounts, ingest } from './ingest.ts'
@@ -78,6 +80,7 @@ interface Running {
   readonly node: StreamsNode | WorkerThreads
   readonly monitor: PredictionMonitor
   readonly sink: SqlSink
+  readonly annotation: AnnotationDesk
   readonly readings: Serde<SensorReading>
   readonly switches: readonly ModelSwitch[]
   readonly serving: ModelServing
@@ -91,6 +94,7 @@ export async function startActivityJob(options: ActivityJobOptions): Promise<Act
   const publishing = { log, avro, schema: featureSchema, trusted, clientId, timers }
   await log.admin.createTopics(topicSpecs(options.partitions, options.replicationFactor))
   const { serving, topology } = await servedTopology(options)
+  const annotation = openDesk(options, serving)
   await avro.register()
   const [first] = await shippedReleases(model)
   if (first !== undefined && (await isEmpty(log, topics.models)))
@@ -98,7 +102,7 @@ export async function startActivityJob(options: ActivityJobOptions): Promise<Act
   serving.start()
   try {
     await serving.whenReady(READY_WITHIN)
-    return await startProcessing(options, { serving, topology, readings, predictions })
+    return await startProcessing(options, { serving, topology, annotation, readings, predictions })
   } catch (error) {
     await serving.close()
     throw error
@@ -111,12 +115,13 @@ async function startProcessing(
   made: {
     serving: ModelServing
     topology: Graph
+    annotation: AnnotationDesk
     readings: Serde<SensorReading>
     predictions: Serde<Prediction>
   },
 ): Promise<ActivityJob> {
   const { log, sql, clientId, logger, timers } = options
-  const { serving, topology, readings, predictions } = made
+  const { serving, topology, annotation, readings, predictions } = made
 
   const switches: ModelSwitch[] = []
   let { version } = serving.inForce()
@@ -137,6 +142,7 @@ async function startProcessing(
   const monitor = new PredictionMonitor({ log, value: predictions, timers, logger })
   await node.start()
   await monitor.start()
+  await annotation.start()
   const sink = startSqlSink({
     log,
     sql,
@@ -147,7 +153,44 @@ async function startProcessing(
     timers,
     logger,
   })
-  return new ActivityJob(options, { topology, node, monitor, sink, readings, switches, serving })
+  return new ActivityJob(options, {
+    topology,
+    node,
+    monitor,
+    sink,
+    annotation,
+    readings,
+    switches,
+    serving,
+  })
+}
+
+/** What waits for people is ordered by the release in force, also if another one routed it. */
+function openDesk(options: ActivityJobOptions, serving: ModelServing): AnnotationDesk {
+  const { log, avro, clientId, timers, logger } = options
+  const desk = new AnnotationDesk({
+    log,
+    avro,
+    clientId: `${clientId}-annotation`,
+    labels: version => serving.labels(version),
+    featureSchemaHash: featureSchema.hash,
+    newId: randomUUID,
+    timers,
+    logger,
+  })
+  let orderedBy: string | undefined
+  serving.onChange(() => {
+    const { inForce } = serving.releases()
+    if (inForce === undefined || inForce.version === orderedBy) return
+    orderedBy = inForce.version
+    desk
+      .reorder(async vectors => {
+        const classifier = await serving.get(inForce.version)
+        return (await classifier.score(vectors)).map(({ margin }) => margin)
+      })
+      .catch(error => logger.warn(`windows that wait for people stay in their order: ${error}`))
+  })
+  return desk
 }
 
 export class ActivityJob {
@@ -174,6 +217,11 @@ export class ActivityJob {
     this.failed.catch(() => {}) // whoever waits for it is told
     this.#progress.at = options.timers.now()
     this.#watchLag()
+  }
+
+  /** Who asks people, and what they said. */
+  get annotation(): AnnotationDesk {
+    return this.#running.annotation
   }
 
   /** The releases known, and the one in force. */
@@ -254,12 +302,13 @@ export class ActivityJob {
 
   /** Stops, without waiting for what is under way unless it was finished: it is done again at the next start. */
   async close(): Promise<void> {
-    const { node, monitor, sink, serving } = this.#running
+    const { node, monitor, sink, annotation, serving } = this.#running
     this.#closed = true
     this.#stopWatching()
     await sink.close()
     await node.close()
     await monitor.stop()
+    await annotation.close()
     await serving.close()
   }
 

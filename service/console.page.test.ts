@@ -3,6 +3,7 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Service, startService } from './server.ts'
 import { type MovingSource, movingSource } from './testing/moving-source.ts'
+import { noAnnotations } from './testing/no-annotations.ts'
 import { noLetters } from './testing/no-letters.ts'
 import { noReleases } from './testing/no-releases.ts'
 
@@ -51,6 +52,7 @@ describe.skipIf(reason !== undefined)(
         token: 'secret',
         releases: noReleases,
         deadLetters: noLetters,
+        annotations: noAnnotations,
         logger: { error: () => {} },
       })
     const text = async (selector: string): Promise<string> =>

@@ -63,6 +63,38 @@ export function metrics(source: StatusSource): Registry {
   counter('tickerwatch_annotation_requests_total', 'Windows a person is asked about.', [], s => [
     { value: s.annotationRequests },
   ])
+  gauge('tickerwatch_annotation_waiting', 'Windows that wait for a person, by arm.', ['arm'], s =>
+    Object.entries(s.annotation.waiting).map(([arm, value]) => ({ labels: { arm }, value })),
+  )
+  gauge('tickerwatch_annotated_windows', 'Windows that people labelled, by label.', ['label'], s =>
+    Object.entries(s.annotation.byLabel).map(([label, value]) => ({ labels: { label }, value })),
+  )
+  gauge('tickerwatch_unrecognised_windows', 'Windows that people could not recognise.', [], s => [
+    { value: s.annotation.cannotTell },
+  ])
+  gauge(
+    'tickerwatch_live_windows',
+    'Labelled windows of the random arm, by model version and label.',
+    ['version', 'label'],
+    s =>
+      liveClasses(s).map(({ version, label, windows }) => ({ labels: { version, label }, value: windows })),
+  )
+  gauge(
+    'tickerwatch_live_class_accuracy',
+    'Share of those that the model predicted as they were labelled.',
+    ['version', 'label'],
+    s =>
+      liveClasses(s).map(({ version, label, windows, right }) => ({
+        labels: { version, label },
+        value: right / windows,
+      })),
+  )
+  gauge('tickerwatch_live_accuracy', 'The same of all classes together, by model version.', ['version'], s =>
+    s.annotation.accuracy.map(({ version, windows, right }) => ({
+      labels: { version },
+      value: right / windows,
+    })),
+  )
   counter('tickerwatch_sql_rows_total', 'Predictions written to SQL.', [], s => [{ value: s.sink.rows }])
   counter('tickerwatch_releases_refused_total', 'Releases of models refused.', [], s => [
     { value: s.models.refused.length },
@@ -121,4 +153,10 @@ export function metrics(source: StatusSource): Registry {
       ),
   )
   return registry
+}
+
+function liveClasses({ annotation }: ServiceStatus) {
+  return annotation.accuracy.flatMap(({ version, perClass }) =>
+    Object.entries(perClass).map(([label, counts]) => ({ version, label, ...counts })),
+  )
 }

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import type { Timers } from '../topology/index.ts'
 import { buildService, type ServiceOptions, startService } from './server.ts'
 import { type MovingSource, movingSource } from './testing/moving-source.ts'
+import { noAnnotations } from './testing/no-annotations.ts'
 import { noLetters } from './testing/no-letters.ts'
 import { noReleases } from './testing/no-releases.ts'
 
@@ -43,6 +44,7 @@ async function service(options: Partial<ServiceOptions> = {}) {
     timers,
     releases: noReleases,
     deadLetters: noLetters,
+    annotations: noAnnotations,
     token: 'secret',
     logger: { error: (error: unknown) => void errors.push(error) },
     ...options,
@@ -179,6 +181,7 @@ test('events follow the node, for a bounded number of pages', async () => {
     source,
     releases: noReleases,
     deadLetters: noLetters,
+    annotations: noAnnotations,
     token: 't',
     logger: { error: () => {} },
   })
@@ -228,6 +231,7 @@ test('a port in use is named in one line', async () => {
     source: movingSource(Date.now),
     releases: noReleases,
     deadLetters: noLetters,
+    annotations: noAnnotations,
     token: 't',
     logger: { error: () => {} },
   }

@@ -10,6 +10,7 @@ import type { DeadLetterDesk } from '../processors/dead-letter-desk.ts'
 import { ApplicationError } from '../processors/errors.ts'
 import type { ReleaseDesk } from '../processors/models/release-desk.ts'
 import { type Queries, systemTimers, TickerError, type Timers } from '../topology/index.ts'
+import { type Annotations, annotationRoutes } from './annotation-routes.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { eventStream } from './event-stream.ts'
 import { metrics } from './metrics.ts'
@@ -26,6 +27,7 @@ export interface ServiceOptions {
   readonly source: StatusSource
   readonly releases: ReleaseDesk
   readonly deadLetters: DeadLetterDesk
+  readonly annotations: Annotations
   /** Of the node; absent where its tasks run in worker threads. */
   readonly queries?: Queries | undefined
   /** What a writing request must bear. */
@@ -57,7 +59,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 /** The server without its socket. */
 export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'>): Promise<FastifyInstance> {
-  const { source, releases, deadLetters, queries, token, logger, timers = systemTimers } = options
+  const { source, releases, deadLetters, annotations, queries, token, logger, timers = systemTimers } = options
   const sampler = new Sampler({
     source,
     timers,
@@ -95,6 +97,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
   eventStream(server, sampler)
   releaseRoutes(server, { source, desk: releases, token })
   deadLetterRoutes(server, { desk: deadLetters, token })
+  annotationRoutes(server, { annotations, token })
   storeRoutes(server, { queries, timers })
 
   // Listed at the start: nothing but these files is ever served.

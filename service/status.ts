@@ -2,6 +2,7 @@
  * What the console shows of a running node: plain data, handed in by whoever runs it. Counts are totals since the
  * node began; rates are this folder's business (`sampler.ts`). Times are milliseconds since the epoch.
  */
+import type { AnnotationStatus } from '../processors/annotation/annotation-desk.ts'
 import type { Prediction } from '../schemas/index.ts'
 
 /** The service's only sight of the engine. All three are called often, and answer from what is at hand. */
@@ -27,6 +28,8 @@ export interface ServiceStatus {
   readonly skipped: number
   readonly work: WorkStatus
   readonly annotationRequests: number
+  /** What waits for people, what they said, and how accurate each release is by the random arm. */
+  readonly annotation: AnnotationStatus
   /** By model version; their sum is the number of predictions. */
   readonly predictions: Readonly<Record<string, number>>
   readonly lag: readonly PartitionLag[]

@@ -16,6 +16,7 @@ import {
 import { buildService } from './server.ts'
 import { askOwners } from './store-owners.ts'
 import { movingSource } from './testing/moving-source.ts'
+import { noAnnotations } from './testing/no-annotations.ts'
 import { noLetters } from './testing/no-letters.ts'
 import { noReleases } from './testing/no-releases.ts'
 
@@ -62,6 +63,7 @@ async function serve(
     source: movingSource(Date.now),
     releases: noReleases,
     deadLetters: noLetters,
+    annotations: noAnnotations,
     queries: node?.query,
     token: 'secret',
     logger: { error: () => {} },

@@ -89,6 +89,7 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
       decode: valueDecoder(avro),
       now: timers.now,
     }),
+    annotations: job.annotation,
     queries: job.queries,
     token,
     logger,

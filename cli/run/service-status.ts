@@ -37,6 +37,7 @@ export function statusSource({ job, startedAt, guarantee, log, sql }: StatusSour
           restoring: status.node.restoring,
         },
         annotationRequests: passed(status, 'annotation-request', 'out'),
+        annotation: job.annotation.status(),
         predictions: status.predictions.byVersion,
         lag: status.lag.map(each => ({ ...each, group: applicationId })),
         sink: {

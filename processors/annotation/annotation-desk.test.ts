@@ -55,6 +55,7 @@ describe('the annotation desk', () => {
       avro,
       clientId: `desk-${desks.length}`,
       labels: () => labels,
+      featureSchemaHash: 'abc',
       newId: () => `claim-${id++}`,
       timers,
       logger: { warn: () => {} },

@@ -37,6 +37,8 @@ export interface AnnotationDeskOptions extends TopicFollowerOptions {
   readonly avro: AvroSerdes
   /** Class names of a release, in the order of its probabilities; empty if it is not known. */
   readonly labels: (version: string) => readonly string[]
+  /** Of the features that this node computes: windows with others are left to other nodes. */
+  readonly featureSchemaHash: string
   /** Unique, for claims. */
   readonly newId: () => string
 }
@@ -239,7 +241,7 @@ export class AnnotationDesk {
 
   #takeRequest(request: AnnotationRequest): void {
     const id = windowId(request)
-    if (this.#latest.has(id)) return
+    if (request.featureSchemaHash !== this.#options.featureSchemaHash || this.#latest.has(id)) return
     this.#requests.set(id, request)
     this.#enqueue(id, request)
   }

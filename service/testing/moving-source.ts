@@ -1,5 +1,7 @@
 /** A node that is not there: its figures move when told, so that the console can be tested without an engine. */
+
 import type { KnownRelease, ServiceStatus, ShownPrediction, StatusSource } from '../status.ts'
+import { noAnnotations } from './no-annotations.ts'
 
 const labels = ['walking', 'jogging', 'stairs', 'sitting', 'standing', 'typing', 'eating', 'writing']
 
@@ -35,6 +37,7 @@ export function movingSource(now: () => number): MovingSource {
     skipped: 0,
     work: { tasks: ['0_0', '0_1', '0_2', '0_3'], standbys: [], restoring: [] },
     annotationRequests: 0,
+    annotation: noAnnotations.status(),
     predictions: {},
     lag: [0, 1, 2, 3].map(partition => ({
       group: 'activity',
