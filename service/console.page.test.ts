@@ -1,37 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Service, startService } from './server.ts'
+import { chromiumUnavailable, executablePath, launchArguments } from './testing/chromium.ts'
 import { type MovingSource, movingSource } from './testing/moving-source.ts'
 import { noAnnotations } from './testing/no-annotations.ts'
 import { noLetters } from './testing/no-letters.ts'
 import { noReleases } from './testing/no-releases.ts'
-
-const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-const executablePath = process.env.CHROMIUM ?? places.find(existsSync)
-
-/** Why the page cannot be tried in a browser here; undefined when it can. */
-export function chromiumUnavailable(): string | undefined {
-  if (executablePath === undefined) return `no Chromium at ${places.join(', ')} (set CHROMIUM)`
-  return existsSync(executablePath) ? undefined : `no Chromium at ${executablePath}`
-}
 
 /** What runs in the page is given as text: it knows a DOM, and this program does not. */
 const contrast = readFileSync(new URL('testing/contrast.js', import.meta.url), 'utf8').replace(
   'export function',
   'function',
 )
-
-const args = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 const reason = chromiumUnavailable()
 
@@ -62,7 +43,7 @@ describe.skipIf(reason !== undefined)(
     }
 
     beforeAll(async () => {
-      browser = await chromium.launch({ executablePath, args })
+      browser = await chromium.launch({ executablePath, args: launchArguments })
     })
     afterAll(() => browser?.close())
     beforeEach(async () => {
