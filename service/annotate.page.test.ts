@@ -10,6 +10,7 @@ import { type Service, startService } from './server.ts'
 import { chromiumUnavailable, executablePath, launchArguments } from './testing/chromium.ts'
 import { movingSource } from './testing/moving-source.ts'
 import { noLetters } from './testing/no-letters.ts'
+import { noReleases } from './testing/no-releases.ts'
 
 const START = Date.UTC(2026, 0, 1, 9)
 const labels = ['walking', 'jogging', 'stairs', 'sitting', 'standing', 'typing', 'eating', 'writing']
@@ -122,7 +123,7 @@ describe.skipIf(reason !== undefined)(
         port: 0,
         source: movingSource(Date.now),
         token: 'secret',
-        publish: () => Promise.reject(new Error('not in this test')),
+        releases: noReleases,
         deadLetters: noLetters,
         annotations: desk,
         logger: { error: () => {} },

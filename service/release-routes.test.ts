@@ -8,6 +8,7 @@ import { avroSerdes, localRegistry } from '../schemas/index.ts'
 import { memoryLog, systemTimers, TickerError } from '../topology/index.ts'
 import { buildService } from './server.ts'
 import { movingSource } from './testing/moving-source.ts'
+import { noAnnotations } from './testing/no-annotations.ts'
 import { noLetters } from './testing/no-letters.ts'
 import { noReleases } from './testing/no-releases.ts'
 
@@ -46,6 +47,7 @@ const serviceOf = (releases: typeof noReleases) =>
     source: movingSource(Date.now),
     releases,
     deadLetters: noLetters,
+    annotations: noAnnotations,
     token: 'secret',
     logger: { error: () => {} },
   })

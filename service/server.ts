@@ -59,7 +59,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 /** The server without its socket. */
 export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'>): Promise<FastifyInstance> {
-  const { source, releases, deadLetters, annotations, queries, token, logger, timers = systemTimers } = options
+  const {
+    source,
+    releases,
+    deadLetters,
+    annotations,
+    queries,
+    token,
+    logger,
+    timers = systemTimers,
+  } = options
   const sampler = new Sampler({
     source,
     timers,
