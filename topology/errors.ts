@@ -75,6 +75,9 @@ const table = {
   TOPOLOGY_STORE_UNUSED: 'Connect the store with a processor, or do not declare it.',
   TOPIC_WRONG_PARTITIONS: 'Delete the topic (tickerwatch reset), or give it the number of partitions named.',
   GROUP_ACTIVE: 'Stop these nodes first; one that was killed is a member until its session of 10 s is over.',
+  REPLAY_UNSUPPORTED:
+    'Only an application with one input topic, whose windows do not close on idle time, can be replayed.',
+  REPLAY_NOTHING_RECORDED: 'See that the application ran on this log, and was not reset since.',
   RESET_REFUSED: 'Name only internal topics of the application; others are yours to delete.',
   TOPIC_WRONG_CLEANUP:
     'Give the topic the settings named, with kafka-configs --alter, or delete it (tickerwatch reset): it is made anew.',

@@ -86,6 +86,7 @@ export type {
 } from './queries.ts'
 export type { RecordPosition, StreamRecord } from './record.ts'
 export type { Decision, RecordedInput } from './recorded.ts'
+export { type ReplayedTask, type ReplayOptions, replayTask } from './replay.ts'
 export {
   type PlannedPosition,
   type PlannedReset,

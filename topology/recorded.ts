@@ -76,6 +76,11 @@ export class DecisionStore<T> {
     return this.#input.name
   }
 
+  /** How its values are written. */
+  get value(): Serde<T> {
+    return this.#input.value
+  }
+
   /** The value in force. @throws when none was taken yet: `decide` comes before the first record. */
   get current(): T {
     if (this.#current === undefined) throw new Error(`no decision was taken for ${this.#input.name}`)
