@@ -27,6 +27,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./evaluate.ts'),
   },
   {
+    name: 'replay',
+    summary: 'predict the readings of the log again: as recorded, or by another release',
+    load: () => import('./replay.ts'),
+  },
+  {
     name: 'dead-letters',
     summary: 'list, show and replay records that were given up',
     load: () => import('./dead-letters.ts'),

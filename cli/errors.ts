@@ -7,6 +7,8 @@ const table = {
   NODE_REFUSED: 'See the message; nothing was changed.',
   RELEASE_UNKNOWN: 'tickerwatch models list shows those there are.',
   LETTER_UNKNOWN: 'tickerwatch dead-letters list shows those there are.',
+  REPLAY_DIFFERS:
+    'Replay with the routing and the version that the nodes run; if they are the same, this is a defect: report it.',
   FILE_UNREADABLE: 'Check the path and its permissions.',
   FILE_UNWRITABLE: 'Name a file that is not there yet, in a directory that can be written.',
 } as const

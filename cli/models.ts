@@ -5,6 +5,7 @@ import { CliError } from './errors.ts'
 import { type DeskOptions, type ListedReleases, type ListingDesk, withDesk } from './models/desk.ts'
 import { defaultStateDirectory } from './node-file.ts'
 import { columns, printJson } from './table.ts'
+import { releaseId } from './values.ts'
 
 interface CommonOptions extends DeskOptions {
   readonly model: string
@@ -163,12 +164,6 @@ function statusOf(release: ReleaseId & { readonly status: string }, { inForce }:
 
 function idOf({ name, version }: ReleaseId): string {
   return `${name}@${version}`
-}
-
-function releaseId(text: string): ReleaseId {
-  const [, name, version] = /^([^@\s]+)@([^@\s]+)$/.exec(text) ?? []
-  if (name === undefined || version === undefined) throw new InvalidArgumentError('Give it as NAME@VERSION.')
-  return { name, version }
 }
 
 function reasonText(text: string): string {

@@ -26,6 +26,13 @@ export function hostAndPort(text: string): string {
   return text
 }
 
+/** `name@version` of a release. */
+export function releaseId(text: string): { readonly name: string; readonly version: string } {
+  const [, name, version] = /^([^@\s]+)@([^@\s]+)$/.exec(text) ?? []
+  if (name === undefined || version === undefined) throw new InvalidArgumentError('Give it as NAME@VERSION.')
+  return { name, version }
+}
+
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** A time, as milliseconds since the epoch: in ISO 8601 (of UTC, where it names no zone), or a duration ago such as 2h. */

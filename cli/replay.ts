@@ -1,0 +1,123 @@
+/** `tickerwatch replay`: what was predicted, predicted again from the log; as recorded, or by another release. */
+import { randomUUID } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { finished } from 'node:stream/promises'
+import type { Command } from 'commander'
+import type { ReleaseId } from '../processors/models/release-desk.ts'
+import type { ReplayReport } from '../processors/replay/replay-predictions.ts'
+import { CliError } from './errors.ts'
+import { columns, printJson } from './table.ts'
+import { releaseId, whole } from './values.ts'
+
+interface ReplayCommandOptions {
+  readonly brokers: string
+  readonly model?: ReleaseId
+  readonly registry?: string
+  readonly trustedKeys: readonly string[]
+  readonly annotationsPerHour: number
+  readonly out?: string
+  readonly json?: boolean
+}
+
+/** Milliseconds between two lines of progress. */
+const PROGRESS = 5000
+
+export function define(command: Command): void {
+  command
+    .description(
+      'Predict the readings of the log again, beside the application, and compare with what was predicted. As recorded, all must be the same: exit code 1 if not.',
+    )
+    .requiredOption('--brokers <list>', 'Kafka, as host:port,…')
+    .option('--model <name@version>', 'by this release instead of those recorded: a backtest', releaseId)
+    .option(
+      '--registry <url>',
+      'a schema registry with Confluent’s API (default: schema ids of this process)',
+    )
+    .option('--trusted-keys <files...>', 'take only releases that one of these keys signed', [])
+    .option('--annotations-per-hour <n>', 'what the nodes run with', whole, 240)
+    .option('--out <file>', 'write each window that is predicted otherwise, a line of JSON each')
+    .option('--json', 'print JSON')
+    .action(replay)
+}
+
+async function replay(options: ReplayCommandOptions): Promise<void> {
+  const { model, out, json } = options
+  const differences = out === undefined ? undefined : createWriteStream(out, { flags: 'wx' })
+  const written = differences && finished(differences)
+  written?.catch(() => {}) // told below
+  const report = await replayOnKafka(options, difference =>
+    differences?.write(`${JSON.stringify(difference)}\n`),
+  )
+  differences?.end()
+  await written?.catch(cause => {
+    throw new CliError('FILE_UNWRITABLE', `${out} cannot be written: ${cause}`, { cause })
+  })
+  if (json) printJson(report)
+  else for (const line of inWords(report)) console.log(line)
+  const { different, missing, added } = report
+  if (model === undefined && different + missing + added > 0) {
+    const what = `${different} windows are predicted otherwise, ${missing} no more, ${added} anew`
+    throw new CliError('REPLAY_DIFFERS', what)
+  }
+}
+
+async function replayOnKafka(
+  { brokers, model, registry, trustedKeys, annotationsPerHour }: ReplayCommandOptions,
+  onDifference: (difference: object) => void,
+): Promise<ReplayReport> {
+  const { default: pino } = await import('pino')
+  const { trustedSources } = await import('../processors/models/trusted-sources.ts')
+  const { replayPredictions } = await import('../processors/replay/replay-predictions.ts')
+  const { defaultPolicy } = await import('../processors/routing/routing.ts')
+  const { avroSerdes, confluentRegistry, localRegistry } = await import('../schemas/index.ts')
+  const { systemTimers } = await import('../topology/index.ts')
+  const { kafkaLog } = await import('../topology/log/kafka/kafka-log.ts')
+  const clientId = `tickerwatch-replay-${randomUUID()}`
+  const log = await kafkaLog({ brokers: brokers.split(','), clientId })
+  let said = Date.now()
+  try {
+    return await replayPredictions({
+      log,
+      avro: avroSerdes(registry === undefined ? localRegistry() : confluentRegistry(registry)),
+      trusted: await trustedSources(trustedKeys),
+      routing: { ...defaultPolicy, requestsPerHour: annotationsPerHour },
+      clientId,
+      timers: systemTimers,
+      logger: pino({ level: 'error' }, pino.destination(2)),
+      release: model,
+      onDifference,
+      onProgress: predictions => {
+        if (Date.now() - said < PROGRESS) return
+        said = Date.now()
+        process.stderr.write(`${predictions} windows predicted\n`)
+      },
+    })
+  } finally {
+    await log.close()
+  }
+}
+
+function inWords(report: ReplayReport): string[] {
+  const { release, byVersion, labelChanges, incomplete, agreement, confidenceChange } = report
+  const versions = Object.entries(byVersion).map(([version, n]) => `${n} by ${version}`)
+  const rows = [
+    ['replayed', release === undefined ? 'as recorded' : `by ${release}`],
+    ['readings', String(report.readings)],
+    ['predictions', [report.predictions, ...versions].join(', ')],
+    ['identical', String(report.identical)],
+    ['different', String(report.different)],
+    ['missing', String(report.missing)],
+    ['added', String(report.added)],
+    ['labelled alike', `${(100 * agreement).toFixed(2)} %`],
+    ['confidence moved by', confidenceChange.toFixed(4)],
+    ['asked about or not', String(report.routeChanges)],
+    ...labelChanges
+      .slice(0, 10)
+      .map(({ recorded, replayed, windows }) => [`${recorded} → ${replayed}`, String(windows)]),
+    ...incomplete.map(({ partition, from, recordedFrom }) => [
+      `partition ${partition}`,
+      `begins at ${from}: the readings from ${recordedFrom} on are gone`,
+    ]),
+  ]
+  return columns(rows)
+}
