@@ -174,6 +174,7 @@ function openDesk(options: ActivityJobOptions, serving: ModelServing): Annotatio
     clientId: `${clientId}-annotation`,
     labels: version => serving.labels(version),
     featureSchemaHash: featureSchema.hash,
+    leastSamples: (featureSchema.hertz * featureSchema.seconds) / 2,
     newId: randomUUID,
     timers,
     logger,

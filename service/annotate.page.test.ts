@@ -113,6 +113,7 @@ describe.skipIf(reason !== undefined)(
         clientId: 'desk',
         labels: () => labels,
         featureSchemaHash: 'abc',
+        leastSamples: 25,
         newId: () => `claim ${claims++}`,
         timers: systemTimers,
         logger: { warn: () => {} },

@@ -56,6 +56,7 @@ describe('the annotation desk', () => {
       clientId: `desk-${desks.length}`,
       labels: () => labels,
       featureSchemaHash: 'abc',
+      leastSamples: 2,
       newId: () => `claim-${id++}`,
       timers,
       logger: { warn: () => {} },
@@ -85,7 +86,7 @@ describe('the annotation desk', () => {
     window === undefined ? -1 : (window.windowStart - START) / 2500
 
   it('hands out the least margin first, with its signals, and writes the label with what was scored', async () => {
-    await ask(request(3), request(1), request(2))
+    await ask(request(3), request(1), request(2), request(0, { samples: 1 }))
     const desk = await open()
     const shown = await desk.next('anna')
     expect(shown).toMatchObject({

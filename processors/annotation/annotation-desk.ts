@@ -39,6 +39,8 @@ export interface AnnotationDeskOptions extends TopicFollowerOptions {
   readonly labels: (version: string) => readonly string[]
   /** Of the features that this node computes: windows with others are left to other nodes. */
   readonly featureSchemaHash: string
+  /** An unsure window with fewer is not asked about: nobody could recognise it. */
+  readonly leastSamples: number
   /** Unique, for claims. */
   readonly newId: () => string
 }
@@ -241,7 +243,9 @@ export class AnnotationDesk {
 
   #takeRequest(request: AnnotationRequest): void {
     const id = windowId(request)
-    if (request.featureSchemaHash !== this.#options.featureSchemaHash || this.#latest.has(id)) return
+    const { featureSchemaHash, leastSamples } = this.#options
+    if (request.featureSchemaHash !== featureSchemaHash || this.#latest.has(id)) return
+    if (request.arm === 'unsure' && request.samples < leastSamples) return
     this.#requests.set(id, request)
     this.#enqueue(id, request)
   }
