@@ -60,6 +60,10 @@ export function define(command: Command): void {
     )
     .option('--sql <url>', 'PostgreSQL, as postgres://… (default: PGlite in this process)')
     .option('--state <dir>', 'what the node keeps on disk', defaultStateDirectory)
+    .option(
+      '--feature-store <url>',
+      'where labelled windows go: a directory, or s3://bucket/prefix (default: in the state directory)',
+    )
     .option('--host <address>', 'where the console listens', '127.0.0.1')
     .option('--port <n>', 'where the console listens', between(0, 65_535), 8080)
     .action(async (options: RunOptions) => {

@@ -95,6 +95,12 @@ export function metrics(source: StatusSource): Registry {
       value: right / windows,
     })),
   )
+  counter('tickerwatch_feature_store_rows_total', 'Annotations written to the feature store.', [], s => [
+    { value: s.featureStore.rows },
+  ])
+  gauge('tickerwatch_feature_store_waiting', 'Annotations that are not written there yet.', [], s => [
+    { value: s.featureStore.waiting },
+  ])
   counter('tickerwatch_sql_rows_total', 'Predictions written to SQL.', [], s => [{ value: s.sink.rows }])
   counter('tickerwatch_releases_refused_total', 'Releases of models refused.', [], s => [
     { value: s.models.refused.length },

@@ -3,6 +3,7 @@
  * node began; rates are this folder's business (`sampler.ts`). Times are milliseconds since the epoch.
  */
 import type { AnnotationStatus } from '../processors/annotation/annotation-desk.ts'
+import type { FeatureStoreStatus } from '../processors/feature-store/feature-store.ts'
 import type { Prediction } from '../schemas/index.ts'
 
 /** The service's only sight of the engine. All three are called often, and answer from what is at hand. */
@@ -30,6 +31,7 @@ export interface ServiceStatus {
   readonly annotationRequests: number
   /** What waits for people, what they said, and how accurate each release is by the random arm. */
   readonly annotation: AnnotationStatus
+  readonly featureStore: FeatureStoreStatus
   /** By model version; their sum is the number of predictions. */
   readonly predictions: Readonly<Record<string, number>>
   readonly lag: readonly PartitionLag[]

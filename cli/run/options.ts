@@ -23,6 +23,7 @@ export interface RunOptions {
   readonly registry?: string
   readonly sql?: string
   readonly state: string
+  readonly featureStore?: string
   readonly host: string
   readonly port: number
 }

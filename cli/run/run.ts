@@ -2,10 +2,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import pino from 'pino'
+import { openStore } from '../../lake/open-store.ts'
 import { type ActivityJob, startActivityJob } from '../../processors/activity-job.ts'
 import { deadLetterDesk, valueDecoder } from '../../processors/dead-letter-desk.ts'
+import { FeatureStoreWriter } from '../../processors/feature-store/feature-store.ts'
 import { shippedReleases } from '../../processors/models/shipped.ts'
 import { trustedSources } from '../../processors/models/trusted-sources.ts'
 import { defaultPolicy } from '../../processors/routing/routing.ts'
@@ -76,11 +78,22 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
 
   closeLater(() => job.close())
 
+  const features = new FeatureStoreWriter({
+    store: await openStore(options.featureStore ?? join(options.state, 'feature-store')),
+    log,
+    avro,
+    clientId: `${clientId}-feature-store`,
+    timers,
+    logger,
+  })
+  await features.start()
+  closeLater(() => features.stop())
+
   const token = randomBytes(24).toString('base64url')
   const service = await startService({
     port: options.port,
     host: options.host,
-    source: statusSource({ job, startedAt, guarantee, log: log.description, sql: sql.description }),
+    source: statusSource({ job, features, startedAt, guarantee, log: log.description, sql: sql.description }),
     releases: job.releases,
     deadLetters: deadLetterDesk({
       log,

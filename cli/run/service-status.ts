@@ -1,5 +1,6 @@
 /** The job's state as the console shows it. */
 import type { ActivityJob, ActivityStatus } from '../../processors/activity-job.ts'
+import type { FeatureStoreWriter } from '../../processors/feature-store/feature-store.ts'
 import { applicationId } from '../../processors/topics.ts'
 import type { Prediction } from '../../schemas/index.ts'
 import type { ServiceStatus, ShownPrediction, StatusSource, TopologyStatus } from '../../service/status.ts'
@@ -8,13 +9,21 @@ import { passed } from './report.ts'
 
 export interface StatusSourceOptions {
   readonly job: ActivityJob
+  readonly features: FeatureStoreWriter
   readonly startedAt: number
   readonly guarantee: string
   readonly log: string
   readonly sql: string
 }
 
-export function statusSource({ job, startedAt, guarantee, log, sql }: StatusSourceOptions): StatusSource {
+export function statusSource({
+  job,
+  features,
+  startedAt,
+  guarantee,
+  log,
+  sql,
+}: StatusSourceOptions): StatusSource {
   const nodes = nodesOf(job.topology)
   return {
     stalled: () => job.stalled,
@@ -38,6 +47,7 @@ export function statusSource({ job, startedAt, guarantee, log, sql }: StatusSour
         },
         annotationRequests: passed(status, 'annotation-request', 'out'),
         annotation: job.annotation.status(),
+        featureStore: features.status(),
         predictions: status.predictions.byVersion,
         lag: status.lag.map(each => ({ ...each, group: applicationId })),
         sink: {

@@ -38,6 +38,7 @@ export function movingSource(now: () => number): MovingSource {
     work: { tasks: ['0_0', '0_1', '0_2', '0_3'], standbys: [], restoring: [] },
     annotationRequests: 0,
     annotation: noAnnotations.status(),
+    featureStore: { target: 'file:///features/', rows: 0, waiting: 0 },
     predictions: {},
     lag: [0, 1, 2, 3].map(partition => ({
       group: 'activity',
