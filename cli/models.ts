@@ -1,6 +1,7 @@
 /** `tickerwatch models`: releases published, signed, promoted, put into shadow, rolled back; through the node or on Kafka. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { ReleaseChange, ReleaseId } from '../processors/models/release-desk.ts'
+import type { AnnotatedScore } from '../processors/models/shadow-comparison.ts'
 import { CliError } from './errors.ts'
 import { type DeskOptions, type ListedReleases, type ListingDesk, withDesk } from './models/desk.ts'
 import { defaultStateDirectory } from './node-file.ts'
@@ -54,6 +55,10 @@ export function define(command: Command): void {
         desk.rollback({ version: id?.version, reason: options.reason }),
       ),
     )
+  subcommand('compare', 'Compare a release in shadow with the one that served: agreement, and who is right.')
+    .argument('[name@version]', 'the release (default: the one in shadow)', releaseId)
+    .option(...model)
+    .action(compare)
   subcommand('switches', 'List which partition was scored by which release, from which reading on.')
     .option(...model)
     .action(switches)
@@ -150,6 +155,26 @@ async function switches(options: CommonOptions, self: Command): Promise<void> {
   ])
   for (const line of columns([['PARTITION', 'FROM READING', 'VERSION', 'COMMITTED'], ...rows]))
     console.log(line)
+}
+
+async function compare(id: ReleaseId | undefined, options: CommonOptions, self: Command): Promise<void> {
+  checkTogether(options, self)
+  const found = await withDesk(options, id?.name ?? options.model, desk => desk.comparison(id))
+  if (options.json) return printJson(found)
+  const { windows, agreed, annotated, randomArm, disagreements } = found
+  const right = ({ windows, shadowRight, servingRight }: AnnotatedScore): string =>
+    windows === 0
+      ? 'none'
+      : `${windows}: the shadow right in ${shadowRight}, the serving release in ${servingRight}`
+  const rows = [
+    ['in shadow', idOf(found)],
+    ['windows', String(windows)],
+    ['labelled alike', windows === 0 ? 'none' : `${agreed} (${((100 * agreed) / windows).toFixed(2)} %)`],
+    ['annotated', right(annotated)],
+    ['of these at random', right(randomArm)],
+    ...disagreements.map(({ serving, shadow, windows }) => [`${serving} → ${shadow}`, String(windows)]),
+  ]
+  for (const line of columns(rows)) console.log(line)
 }
 
 function checkTogether({ brokers, registry, trustedKeys }: CommonOptions, command: Command): void {

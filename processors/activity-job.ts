@@ -26,6 +26,7 @@ import { type IngestCounts, ingest } from './ingest.ts'
 import { publishRelease } from './models/publish.ts'
 import { type ReleaseDesk, releaseDesk } from './models/release-desk.ts'
 import type { ModelServing } from './models/serving.ts'
+import type { Shadow, ShadowStatus } from './models/shadow.ts'
 import { shippedReleases } from './models/shipped.ts'
 import { type PredictionCounts, PredictionMonitor } from './prediction-monitor.ts'
 import type { RecordingEvent } from './recordings/event.ts'
@@ -67,6 +68,8 @@ export interface ActivityStatus {
   readonly last: readonly Prediction[]
   readonly sink: SqlSinkStatus
   readonly switches: readonly ModelSwitch[]
+  /** Of this thread: worker threads have shadows of their own. Absent while no release is in shadow. */
+  readonly shadow: ShadowStatus | undefined
 }
 
 /** Milliseconds between two looks at the lag. */
@@ -84,6 +87,7 @@ interface Running {
   readonly readings: Serde<SensorReading>
   readonly switches: readonly ModelSwitch[]
   readonly serving: ModelServing
+  readonly shadow: Shadow
 }
 
 /** Makes the topics, registers the schemas, loads the release in force, and begins to process. */
@@ -93,7 +97,7 @@ export async function startActivityJob(options: ActivityJobOptions): Promise<Act
   const predictions = avro.value(topics.predictions, Prediction)
   const publishing = { log, avro, schema: featureSchema, trusted, clientId, timers }
   await log.admin.createTopics(topicSpecs(options.partitions, options.replicationFactor))
-  const { serving, topology } = await servedTopology(options)
+  const { serving, shadow, topology } = await servedTopology(options)
   const annotation = openDesk(options, serving)
   await avro.register()
   const [first] = await shippedReleases(model)
@@ -102,8 +106,9 @@ export async function startActivityJob(options: ActivityJobOptions): Promise<Act
   serving.start()
   try {
     await serving.whenReady(READY_WITHIN)
-    return await startProcessing(options, { serving, topology, annotation, readings, predictions })
+    return await startProcessing(options, { serving, shadow, topology, annotation, readings, predictions })
   } catch (error) {
+    await shadow.close()
     await serving.close()
     throw error
   }
@@ -114,6 +119,7 @@ async function startProcessing(
   options: ActivityJobOptions,
   made: {
     serving: ModelServing
+    shadow: Shadow
     topology: Graph
     annotation: AnnotationDesk
     readings: Serde<SensorReading>
@@ -121,7 +127,7 @@ async function startProcessing(
   },
 ): Promise<ActivityJob> {
   const { log, sql, clientId, logger, timers } = options
-  const { serving, topology, annotation, readings, predictions } = made
+  const { serving, shadow, topology, annotation, readings, predictions } = made
 
   const switches: ModelSwitch[] = []
   let { version } = serving.inForce()
@@ -135,6 +141,8 @@ async function startProcessing(
       switches.push({ version, at: timers.now() })
     },
   }
+  // Tasks that run in other threads are shadowed there.
+  if (options.threads !== undefined) await shadow.close()
   const node =
     options.threads === undefined
       ? activityNode(options, topology, listener)
@@ -162,6 +170,7 @@ async function startProcessing(
     readings,
     switches,
     serving,
+    shadow,
   })
 }
 
@@ -283,6 +292,7 @@ export class ActivityJob {
       last: monitor.last,
       sink: sink.status(),
       switches,
+      shadow: this.#running.shadow.status(),
     }
   }
 
@@ -303,13 +313,14 @@ export class ActivityJob {
 
   /** Stops, without waiting for what is under way unless it was finished: it is done again at the next start. */
   async close(): Promise<void> {
-    const { node, monitor, sink, annotation, serving } = this.#running
+    const { node, monitor, sink, annotation, serving, shadow } = this.#running
     this.#closed = true
     this.#stopWatching()
     await sink.close()
     await node.close()
     await monitor.stop()
     await annotation.close()
+    await shadow.close()
     await serving.close()
   }
 

@@ -15,6 +15,7 @@ import { activityTopology } from './activity-topology.ts'
 import { featureExtractor } from './features/extract.ts'
 import { featureSchema } from './features/schema.ts'
 import { ModelServing } from './models/serving.ts'
+import { Shadow } from './models/shadow.ts'
 import type { TrustedSources } from './models/signature.ts'
 import { releaseInForce } from './release-in-force.ts'
 import type { RoutingPolicy } from './routing/routing.ts'
@@ -47,9 +48,10 @@ export interface ActivityNodeOptions {
   readonly timers: Timers
 }
 
-/** The model that is followed, and the topology that asks it. The topics are there. */
+/** The model that is followed, what scores in its shadow, and the topology that asks them. The topics are there. */
 export async function servedTopology(options: Omit<ActivityNodeOptions, 'state' | 'guarantee'>): Promise<{
   readonly serving: ModelServing
+  readonly shadow: Shadow
   readonly topology: Graph
 }> {
   const { log, avro, model, routing, trusted, clientId, logger, timers } = options
@@ -64,16 +66,27 @@ export async function servedTopology(options: Omit<ActivityNodeOptions, 'state' 
     trusted,
     logger,
   })
+  const shadow = new Shadow({
+    log,
+    avro,
+    serving,
+    name: model,
+    schema: featureSchema,
+    clientId,
+    timers,
+    logger,
+  })
   const topology = activityTopology({
     avro,
     extractor: featureExtractor(featureSchema),
     release: releaseInForce(serving),
     score: async (release, features) => (await serving.get(release.version)).score(features),
+    onScored: windows => shadow.offer(windows),
     now: timers.now,
     routing,
     partitions,
   })
-  return { serving, topology }
+  return { serving, shadow, topology }
 }
 
 export function activityNode(
@@ -106,7 +119,7 @@ export async function activityThread(
   options: ActivityNodeOptions,
   listener: NodeListener,
 ): Promise<ThreadNode> {
-  const { serving, topology } = await servedTopology(options)
+  const { serving, shadow, topology } = await servedTopology(options)
   await options.avro.register()
   serving.start()
   try {
@@ -115,5 +128,11 @@ export async function activityThread(
     await serving.close()
     throw error
   }
-  return { node: activityNode(options, topology, listener), close: () => serving.close() }
+  return {
+    node: activityNode(options, topology, listener),
+    close: async () => {
+      await shadow.close()
+      await serving.close()
+    },
+  }
 }

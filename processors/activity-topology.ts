@@ -6,6 +6,7 @@ import { AnnotationRequest, type AvroSerdes, Prediction, SensorReading } from '.
 import { type Graph, hopping, type RecordedInput, string, TopologyBuilder } from '../topology/index.ts'
 import type { FeatureExtractor } from './features/extract.ts'
 import type { Score } from './models/classifier.ts'
+import type { ServedWindow } from './models/shadow.ts'
 import { faultOf } from './readings.ts'
 import { type Route, type RoutingPolicy, requestCounts, router } from './routing/routing.ts'
 import { topics } from './topics.ts'
@@ -23,6 +24,8 @@ export interface ActivityOptions {
   readonly release: RecordedInput<ReleaseId>
   /** Scores windows with a release that `release` has made ready; one answer per feature vector. */
   readonly score: (release: ReleaseId, features: readonly Float32Array[]) => Promise<readonly Score[]>
+  /** Is told of windows that were scored just now, before they are committed: it neither waits nor throws. */
+  readonly onScored?: (windows: readonly ServedWindow[]) => void
   /** Milliseconds since the epoch: a reading may not come from the future. */
   readonly now: () => number
   readonly routing: RoutingPolicy
@@ -58,7 +61,7 @@ interface RoutedWindow extends Omit<Score, 'route'> {
 }
 
 export function activityTopology(options: ActivityOptions): Graph {
-  const { avro, extractor, release, score, now, routing, partitions } = options
+  const { avro, extractor, release, score, onScored, now, routing, partitions } = options
   const { schema } = extractor
   const fields = motionFields.filter(field => schema.fields.includes(field))
   const routeOf = router(routing, partitions)
@@ -98,7 +101,9 @@ export function activityTopology(options: ActivityOptions): Graph {
           recorded,
           batch.map(window => window.features),
         )
-        return batch.map((window, i) => ({ ...window, ...scores[i]!, release: recorded }))
+        const windows = batch.map((window, i) => ({ ...window, ...scores[i]!, release: recorded }))
+        onScored?.(windows)
+        return windows
       },
       { recorded: release },
     )

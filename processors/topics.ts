@@ -10,6 +10,8 @@ export const topics = {
   /** Readings that came too late for a window. */
   lateReadings: 'ticker-watch-late',
   predictions: 'activity-predictions',
+  /** What a release in shadow says of windows, for comparison; key: device. The sink never sees it. */
+  shadowPredictions: 'activity-shadow-predictions',
   annotationRequests: 'annotation-requests',
   /** What people said of windows; key: device. */
   annotations: 'annotations',
@@ -27,7 +29,13 @@ const historical = { 'retention.ms': '-1' } as const
  * @param replicationFactor the cluster's default if undefined
  */
 export function topicSpecs(partitions: number, replicationFactor?: number): readonly TopicSpec[] {
-  const divided = [topics.readings, topics.lateReadings, topics.predictions, topics.annotationRequests]
+  const divided = [
+    topics.readings,
+    topics.lateReadings,
+    topics.predictions,
+    topics.shadowPredictions,
+    topics.annotationRequests,
+  ]
   const specs = [
     ...divided.map(topic => ({ topic, partitions, config: historical })),
     // What people said is small, and all of it counts.

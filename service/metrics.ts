@@ -103,7 +103,30 @@ export function metrics(source: StatusSource): Registry {
   ])
   counter('tickerwatch_sql_rows_total', 'Predictions written to SQL.', [], s => [{ value: s.sink.rows }])
   counter('tickerwatch_releases_refused_total', 'Releases of models refused.', [], s => [
-    { value: s.models.refused.length },
+    { value: s.models.refusals },
+  ])
+  counter(
+    'tickerwatch_shadow_windows_total',
+    'Windows left to the release in shadow, by what became of them.',
+    ['version', 'outcome'],
+    ({ models: { shadowing } }) => {
+      if (shadowing === undefined) return []
+      const { version, scored, dropped, failed } = shadowing
+      return Object.entries({ scored, dropped, failed }).map(([outcome, value]) => ({
+        labels: { version, outcome },
+        value,
+      }))
+    },
+  )
+  counter(
+    'tickerwatch_shadow_agreed_total',
+    'Of those scored, windows labelled as the serving release labelled them.',
+    ['version'],
+    ({ models: { shadowing } }) =>
+      shadowing === undefined ? [] : [{ labels: { version: shadowing.version }, value: shadowing.agreed }],
+  )
+  gauge('tickerwatch_shadow_backlog', 'Windows that wait for the release in shadow.', [], s => [
+    { value: s.models.shadowing?.backlog ?? 0 },
   ])
   gauge('tickerwatch_sql_paused', '1 while predictions cannot be written to SQL.', [], s => [
     { value: s.sink.paused === undefined ? 0 : 1 },

@@ -19,6 +19,7 @@ const publishing = z.object({
   promote: z.enum(['true', 'false']).default('false'),
   reason: reason.optional(),
 })
+const compared = z.object({ name: id.name.optional(), version: id.version.optional() })
 const promotion = z.strictObject({ ...id, reason })
 const shadowing = z.union([
   z.strictObject({ ...id, reason: reason.optional() }),
@@ -37,18 +38,26 @@ export function releaseRoutes(server: FastifyInstance, { source, desk, token }: 
     server.post(path, guarded, async (request, reply) => {
       const { data, error } = asked.safeParse(request.body)
       if (error !== undefined) return reply.code(400).send(badRequest(error))
-      return await answered(reply, () => change(data))
+      return await answered(reply, 201, () => change(data))
     })
   }
 
   server.get('/api/models', async () => source.status().models)
   server.get('/api/models/switches', async () => await desk.switches())
+  server.get('/api/models/comparison', async (request, reply) => {
+    const { data, error } = compared.safeParse(request.query)
+    if (error !== undefined) return reply.code(400).send(badRequest(error))
+    const { name, version } = data
+    const asked = name === undefined || version === undefined ? undefined : { name, version }
+    return await answered(reply, 200, () => desk.comparison(asked))
+  })
   server.post('/api/models', { ...guarded, bodyLimit: FILE_LIMIT }, async (request, reply) => {
     const { data, error } = publishing.safeParse(request.query)
     if (error !== undefined) return reply.code(400).send(badRequest(error))
     const { promote, reason } = data
     return await answered(
       reply,
+      201,
       async () =>
         await desk.publish(parseRelease(JSON.stringify(request.body), 'the request'), {
           promote: promote === 'true',
@@ -68,9 +77,9 @@ interface Reply {
   send(body: object): Reply
 }
 
-async function answered(reply: Reply, change: () => Promise<ReleaseChange>): Promise<Reply> {
+async function answered(reply: Reply, status: number, work: () => Promise<object>): Promise<Reply> {
   try {
-    return reply.code(201).send(await change())
+    return reply.code(status).send(await work())
   } catch (error) {
     // What is wrong with the log is told by the server.
     if (!(error instanceof ApplicationError)) throw error

@@ -4,6 +4,7 @@
  */
 import type { AnnotationStatus } from '../processors/annotation/annotation-desk.ts'
 import type { FeatureStoreStatus } from '../processors/feature-store/feature-store.ts'
+import type { ShadowStatus } from '../processors/models/shadow.ts'
 import type { Prediction } from '../schemas/index.ts'
 
 /** The service's only sight of the engine. All three are called often, and answer from what is at hand. */
@@ -73,6 +74,8 @@ export interface ModelsStatus {
   readonly inForce?: { readonly name: string; readonly version: string }
   /** What scores beside it. */
   readonly shadow?: { readonly name: string; readonly version: string }
+  /** How that does, in this thread. */
+  readonly shadowing?: ShadowStatus | undefined
   /** Every release seen on the topic, the newest first. */
   readonly known: readonly KnownRelease[]
   /** What became of releases, and why; in order, the last ones. */

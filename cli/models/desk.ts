@@ -43,6 +43,15 @@ const switches = z.array(
   id.extend({ partition: z.number(), number: z.number(), offset: z.number(), at: z.number() }),
 )
 
+const score = z.object({ windows: z.number(), shadowRight: z.number(), servingRight: z.number() })
+const comparison = id.extend({
+  windows: z.number(),
+  agreed: z.number(),
+  disagreements: z.array(z.object({ serving: z.string(), shadow: z.string(), windows: z.number() })),
+  annotated: score,
+  randomArm: score,
+})
+
 /** @param model whose releases they are, such as `watch`; a node has its own */
 export async function withDesk<A>(
   options: DeskOptions,
@@ -60,6 +69,10 @@ function deskOfNode(state: string): ListingDesk {
     changed.parse(await askNode(state, { method: 'POST', path, body: JSON.stringify(body) }))
   return {
     list: async () => listed.parse(await get('/api/models')),
+    comparison: async id => {
+      const query = new URLSearchParams(id === undefined ? {} : { ...id })
+      return comparison.parse(await get(`/api/models/comparison?${query}`))
+    },
     switches: async () => switches.parse(await get('/api/models/switches')),
     publish: (release, { promote, reason }) => {
       const query = new URLSearchParams({ promote: String(promote), ...(reason !== undefined && { reason }) })

@@ -56,7 +56,7 @@ export function statusSource({
           lag: status.sink.lag,
           paused: status.sink.paused?.reason,
         },
-        models: { ...releases, swaps: status.switches },
+        models: { ...releases, swaps: status.switches, shadowing: status.shadow },
         lastPredictions: status.last.map(prediction => shown(prediction, job)),
         topology: { nodes, edges: edgesOf(job.topology, status) },
       }

@@ -5,6 +5,7 @@ import { type ModelSwitch, modelSwitches } from './model-switches.ts'
 import { type PublishOptions, publishRelease, writeEvents } from './publish.ts'
 import { releaseKey, type UnpublishedRelease } from './release.ts'
 import type { ReleaseHistory } from './release-history.ts'
+import { compareShadow, type ShadowComparison } from './shadow-comparison.ts'
 import { verifyRelease } from './verifier.ts'
 
 export interface ReleaseId {
@@ -35,6 +36,8 @@ export interface ReleaseDesk {
     readonly version?: string | undefined
     readonly reason: string
   }): Promise<ReleaseChange>
+  /** How the release in shadow does, or one that was: beside what served, over all windows that both scored. */
+  comparison(id?: ReleaseId): Promise<ShadowComparison>
   /** Which task took which release from where on. */
   switches(): Promise<readonly ModelSwitch[]>
 }
@@ -97,6 +100,12 @@ export function releaseDesk(options: ReleaseDeskOptions): ReleaseDesk {
         options,
       )
       return changeOf(written!)
+    },
+    async comparison(id) {
+      await history.caughtUp()
+      const version = id?.version ?? history.shadow
+      if (version === undefined) throw new ApplicationError('MODEL_NO_SHADOW', 'no release is in shadow')
+      return await compareShadow({ ...options, release: { name: id?.name ?? name, version } })
     },
     switches: () => modelSwitches(options),
   }

@@ -9,5 +9,6 @@ export const noReleases: ReleaseDesk = {
   shadow: never,
   endShadow: never,
   rollback: never,
+  comparison: never,
   switches: never,
 }
