@@ -113,6 +113,12 @@ function raise(message: string): never {
   throw new Error(message)
 }
 
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
 /** @throws with the two, when they differ */
 export function expectEqual(what: string, found: unknown, expected: unknown): void {
   if (!Object.is(found, expected)) throw new Error(`${what}: ${found} instead of ${expected}`)

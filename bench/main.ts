@@ -2,10 +2,26 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { stopSignal } from '../cli/stop-signal.ts'
 import { messageOf } from '../topology/failure-policy.ts'
+import { activity } from './activity.ts'
 import { type Benchmark, print } from './benchmark.ts'
+import { consume } from './consume.ts'
+import { decode } from './decode.ts'
+import { growth } from './growth.ts'
+import { keys } from './keys.ts'
+import { latency } from './latency/latency.ts'
+import { log } from './log.ts'
+import { produce } from './produce.ts'
+import { recovery } from './recovery.ts'
+import { restore } from './restore/restore.ts'
+import { score } from './score.ts'
+import { store } from './store.ts'
 import { compare, type Guarantee, guarantees } from './watch/compare.ts'
+import { windows } from './windows.ts'
 
-const benchmarks: readonly Benchmark[] = []
+const benchmarks: readonly Benchmark[] = [
+  ...[consume, produce, log, decode, windows, store, score, activity],
+  ...[latency, restore, keys, growth, recovery],
+]
 
 export async function main(words: readonly string[]): Promise<void> {
   const signal = stopSignal()

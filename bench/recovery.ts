@@ -1,57 +1,88 @@
 /**
- * How long partitions stand still when nodes of the counting pipeline are killed, join and leave: two nodes on a real
- * broker, exactly-once, 2,000 records a second. Prints medians in milliseconds, and whether every output was right.
- * `npx tsx bench/recovery.ts [rounds] [host:port]`
+ * How long partitions stand still when nodes of the counting pipeline are killed, join and leave: two nodes on a real broker,
+ * exactly-once, 2,000 records a second. Every output is checked.
  */
 import { startTemporaryBroker } from '../topology/log/kafka/broker/temporary-broker.ts'
 import { CountingCluster } from '../topology/testing/counting/cluster.ts'
+import { benchmark, type Figure, median } from './benchmark.ts'
 
-const rounds = Number(process.argv[2] ?? 5)
-const sessionTimeout = 6000
-const broker = process.argv[3] === undefined ? await startTemporaryBroker() : undefined
-const cluster = await CountingCluster.start({
-  brokers: broker?.brokers ?? process.argv[3]!,
-  applicationId: `recovery-${Date.now()}`,
-  sessionTimeout,
+/** Of a node's process: milliseconds from its start until it has joined the group. */
+const STARTED = 'a node starts and joins'
+
+export const recovery = benchmark({
+  name: 'recovery',
+  summary: 'how long partitions stand still when nodes are killed, join and leave',
+  sizes: {
+    rounds: { of: 5, what: 'of all that may happen' },
+    session: { of: 6_000, what: 'milliseconds without a heartbeat until a node counts as dead' },
+  },
+  async run(size): Promise<Figure[]> {
+    const broker = await startTemporaryBroker()
+    const applicationId = `recovery-${Date.now()}`
+    const sessionTimeout = size('session')
+    const cluster = await CountingCluster.start({ brokers: broker.brokers, applicationId, sessionTimeout })
+    const found = new Map<string, number[]>()
+    const note = (name: string, value: number): void => {
+      found.set(name, [...(found.get(name) ?? []), value])
+    }
+    try {
+      const began = performance.now()
+      cluster.run('a')
+      await cluster.committing()
+      note(STARTED, performance.now() - began)
+      cluster.run('b')
+      await cluster.settled()
+      for (let round = 0; round < size('rounds'); round++) await happen(cluster, note)
+      const outputs = await cluster.outputs()
+      const wrong = outputs.filter(each => each.found.join('\n') !== each.expected.join('\n'))
+      if (wrong.length > 0) throw new Error(`${wrong.length} of ${outputs.length} partitions are wrong`)
+      return [...found].map(([what, values]) => ({
+        ...{ what, unit: 'ms', value: median(values) },
+        limit: limitOf(what, found, sessionTimeout),
+      }))
+    } finally {
+      await cluster.close()
+      await broker.stop()
+    }
+  },
 })
-const figures = new Map<string, number[]>()
-const note = (name: string, value: number): void => {
-  figures.set(name, [...(figures.get(name) ?? []), value])
+
+const names = {
+  restart: 'kill -9 and restart, until all commit',
+  death: 'kill -9 alone, until all commit',
+  stop: 'graceful stop',
+  leave: 'graceful leave, longest stall',
+  join: 'join, longest stall',
 }
-try {
-  cluster.run('a')
+
+function limitOf(
+  what: string,
+  found: ReadonlyMap<string, readonly number[]>,
+  sessionTimeout: number,
+): Figure['limit'] {
+  if (what === names.restart) return { what: STARTED, value: median(found.get(STARTED)!) }
+  if (what === names.death) return { what: 'the session timeout', value: sessionTimeout }
+  return undefined
+}
+
+async function happen(cluster: CountingCluster, note: (name: string, value: number) => void): Promise<void> {
+  let since = performance.now()
+  await cluster.end('b', 'SIGKILL')
+  cluster.run('b')
+  note(names.restart, (await cluster.settled(since)).recovery)
+
+  since = performance.now()
+  note(names.stop, await cluster.end('b', 'SIGTERM'))
+  note(names.leave, (await cluster.settled(since)).longestStall)
+
+  since = performance.now()
+  cluster.run('b')
+  note(names.join, (await cluster.settled(since)).longestStall)
+
+  since = performance.now()
+  await cluster.end('b', 'SIGKILL')
+  note(names.death, (await cluster.settled(since)).recovery)
+
   cluster.run('b')
   await cluster.settled()
-  for (let round = 0; round < rounds; round++) {
-    let since = performance.now()
-    await cluster.end('b', 'SIGKILL')
-    cluster.run('b')
-    note('kill -9 and restart: all commit again', (await cluster.settled(since)).recovery)
-
-    since = performance.now()
-    note('graceful stop', await cluster.end('b', 'SIGTERM'))
-    note('graceful leave: longest stall', (await cluster.settled(since)).longestStall)
-
-    since = performance.now()
-    cluster.run('b')
-    note('join: longest stall', (await cluster.settled(since)).longestStall)
-
-    since = performance.now()
-    await cluster.end('b', 'SIGKILL')
-    note(`kill -9, session ${sessionTimeout}: all commit again`, (await cluster.settled(since)).recovery)
-
-    cluster.run('b')
-    await cluster.settled()
-  }
-  for (const [name, values] of figures) {
-    const sorted = values.map(Math.round).sort((a, b) => a - b)
-    console.log(`${name.padEnd(45)} median ${sorted[sorted.length >> 1]}  all ${sorted.join(' ')}`)
-  }
-  const outputs = await cluster.outputs()
-  const wrong = outputs.filter(({ found, expected }) => found.join('\n') !== expected.join('\n'))
-  const records = outputs.reduce((sum, { found }) => sum + found.length, 0)
-  console.log(`${records} output records, ${wrong.length} of ${outputs.length} partitions wrong`)
-} finally {
-  await cluster.close()
-  await broker?.stop()
 }

@@ -21,6 +21,7 @@ const step = fc.oneof(
   }),
   fc.constant({ kind: 'commit' as const }),
   fc.constant({ kind: 'restore' as const }),
+  fc.constant({ kind: 'replay' as const }),
 )
 
 test('is a sorted map, whatever is committed and restored in between', () => {
@@ -47,6 +48,7 @@ test('is a sorted map, whatever is committed and restored in between', () => {
         } else {
           log.take(store)
           if (s.kind === 'restore') store = log.restore(create())
+          if (s.kind === 'replay') store = log.replay(create())
           expect(log.size).toBe(model.size)
         }
         expect(store.size).toBe(model.size)

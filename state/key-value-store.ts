@@ -111,6 +111,12 @@ export class KeyValueStore<K, V> {
     const entry = { key: this.#key.deserialize(key), ...decodeTimestamped(this.#value, value) }
     this.#entries.set(byteString(key), entry)
   }
+
+  /** Takes in a change of its changelog, null for a deletion: all of them, in their order, leave what is persisted. */
+  apply(key: Buffer, value: Buffer | null): void {
+    if (value === null) this.#entries.delete(byteString(key))
+    else this.load(key, value)
+  }
 }
 
 type Tree<E> = SortedTree<string, E>

@@ -24,9 +24,12 @@ interface ResidentStore {
 /** Only the last entry of each key is kept, as after compaction. */
 export class Changelog {
   readonly #entries = new Map<string, Buffer>()
+  /** All that was written, as before compaction. */
+  readonly #written: StoreChange[] = []
 
   take(store: ResidentStore): void {
     const changes = store.takeChanges()
+    this.#written.push(...changes)
     const ids = changes.map(({ key }) => key.toString('hex'))
     expect(new Set(ids).size).toBe(ids.length)
     for (const [i, { value }] of changes.entries()) {
@@ -41,6 +44,13 @@ export class Changelog {
     for (const [id, value] of [...this.#entries].sort(([a], [b]) => (a < b ? -1 : 1)))
       store.load(Buffer.from(id, 'hex'), Buffer.from(value))
     store.loaded?.()
+    expect(store.takeChanges()).toEqual([])
+    return store
+  }
+
+  /** The same from all that was ever written, in its order. */
+  replay<S extends ResidentStore & { apply(key: Buffer, value: Buffer | null): void }>(store: S): S {
+    for (const { key, value } of this.#written) store.apply(key, value)
     expect(store.takeChanges()).toEqual([])
     return store
   }

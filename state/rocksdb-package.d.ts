@@ -6,6 +6,13 @@ declare module 'rocksdb' {
     | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
     | { readonly type: 'del'; readonly key: Buffer }
 
+  /** Filled, then written at once; the bytes are copied by each call. */
+  export interface ChainedBatch {
+    put(key: Buffer, value: Buffer): this
+    del(key: Buffer): this
+    write(callback: Callback): void
+  }
+
   export interface Iterator {
     /** Without a key: the end is reached. Its promise form is not used: it allocates an array per entry. */
     next(callback: (error: Error | null, key?: Buffer, value?: Buffer) => void): void
@@ -28,6 +35,7 @@ declare module 'rocksdb' {
     open(options: Options, callback: Callback): void
     close(callback: Callback): void
     getMany(keys: readonly Buffer[], callback: Callback<(Buffer | undefined)[]>): void
+    batch(): ChainedBatch
     batch(operations: readonly BatchOperation[], callback: Callback): void
     clear(callback: Callback): void
     getProperty(name: string): string

@@ -1,5 +1,5 @@
 /**
- * Applies a task's changelogs to its database: those of all its stores through one reader, in one pass, in large
+ * Applies a task's changelogs to its database: those of all its stores through one reader, in one pass, in
  * batches, each written with the positions it reaches. So whoever stops in the middle goes on from there.
  *
  * A running task's database is brought to the end of its changelogs once, before the task starts (restore.ts); a standby's
@@ -13,9 +13,9 @@ import type { TaskStateStore } from './operators/context.ts'
 import { changelogTopic } from './plan.ts'
 import type { Timers } from './timers.ts'
 
-/** Entries, and bytes of them, applied to the database in one write. */
-const WRITE_SIZE = 20_000
-const WRITE_BYTES = 8 << 20
+/** Entries after which they are written. Many more at a time would outlive several collections of garbage. */
+const WRITE_SIZE = 2_000
+const NOTHING = Buffer.alloc(0)
 /** Milliseconds between two reports of progress. */
 const REPORT_INTERVAL = 1000
 
@@ -56,6 +56,8 @@ export interface ChangelogReaderOptions {
   readonly database: TaskStore
   /** What the database holds. */
   readonly checkpoint: Checkpoint
+  /** Whether stores of which the database has nothing are filled from the changelog at once, as far as they can be. */
+  readonly fill?: boolean
   readonly onRestore?: ((event: RestoreEvent) => void) | undefined
 }
 
@@ -74,6 +76,8 @@ interface Changelog {
   bytes: number
   /** No restore is under way. */
   done: boolean
+  /** The store has all that was read, so that it need not be loaded from the database. */
+  filled: boolean
 }
 
 export class ChangelogReader {
@@ -83,7 +87,6 @@ export class ChangelogReader {
   #reader: Reader | undefined
   #checkpoint: Checkpoint
   #pending = 0
-  #pendingBytes = 0
   #startedAt = 0
   #reportedAt = 0
   /** Read since it was made. */
@@ -104,7 +107,8 @@ export class ChangelogReader {
         start: position,
         end: 0,
       }
-      return { store, topic, position, end: 0, changes: [], range, records: 0, bytes: 0, done: true }
+      const filled = options.fill === true && position === 0 && store.apply !== undefined
+      return { store, topic, position, end: 0, changes: [], range, records: 0, bytes: 0, done: true, filled }
     })
   }
 
@@ -115,6 +119,11 @@ export class ChangelogReader {
   /** What the database holds now. */
   get checkpoint(): Checkpoint {
     return this.#checkpoint
+  }
+
+  /** Whether the store has its contents already. */
+  isFilled(store: TaskStateStore): boolean {
+    return this.#changelogs.some(each => each.store === store && each.filled)
   }
 
   /** Offsets between what was read and the ends, as they were when they were last asked for. */
@@ -145,8 +154,11 @@ export class ChangelogReader {
     this.#begin()
     while (this.lag > 0) {
       if (!wanted()) return false
-      for (const batch of await (await this.#open()).poll(pollWait)) this.take(batch)
-      if (this.#pending >= WRITE_SIZE || this.#pendingBytes >= WRITE_BYTES) await this.flush()
+      for (const batch of await (await this.#open()).poll(pollWait)) {
+        this.take(batch)
+        if (this.#pending >= WRITE_SIZE) await this.flush()
+      }
+      await this.flush()
     }
     await this.flush()
     return wanted()
@@ -177,22 +189,22 @@ export class ChangelogReader {
   }
 
   /**
-   * Takes in a batch of one of the changelogs; those of others are none of its business. It is written with the next `flush`.
+   * Takes in a batch of one of the changelogs; those of others are none of its business. It is written with the next `flush`,
+   * which is to come before the next poll: until then all of what was fetched is kept for it.
    * @throws TickerError STATE_TOO_NEW, STATE_INCOMPATIBLE
    */
   take(batch: RecordBatch): void {
     const changelog = this.#changelogs.find(({ topic }) => topic === batch.topic)
     if (changelog === undefined || batch.lastOffset < changelog.position) return
     const cursor = this.#cursor.reset(batch, changelog.position)
-    // A chunk of the log's memory is not kept for one of its records.
     while (cursor.next()) {
       if (cursor.hasHeaders()) checkHeader(changelog.store, cursor.headers(), this.#options.task)
-      const key = Buffer.from(cursor.key ?? [])
-      const value = cursor.value && Buffer.from(cursor.value)
+      const [key, value] = [cursor.key ?? NOTHING, cursor.value]
       changelog.changes.push({ key, value })
+      // What was filled in before something failed is deleted still: loading would leave it.
+      if (changelog.filled || value === null) fill(changelog, key, value)
       changelog.records++
       changelog.bytes += key.length + (value?.length ?? 0)
-      this.#pendingBytes += key.length + (value?.length ?? 0)
       this.#pending++
       this.records++
     }
@@ -212,7 +224,6 @@ export class ChangelogReader {
       const changes = new Map(this.#changelogs.map(each => [each.store.name, each.changes]))
       for (const changelog of this.#changelogs) changelog.changes = []
       this.#pending = 0
-      this.#pendingBytes = 0
       const checkpoint = { ...this.#checkpoint, positions }
       await this.#options.database.write(changes, checkpoint)
       this.#checkpoint = checkpoint
@@ -248,5 +259,14 @@ export class ChangelogReader {
     const { timers, onRestore } = this.#options
     const left = Math.max(0, range.end - position)
     onRestore?.({ ...range, type, records, bytes, left, elapsed: timers.now() - this.#startedAt })
+  }
+}
+
+/** What cannot be decoded may be replaced or deleted further on: then only what the database is left with counts. */
+function fill(changelog: Changelog, key: Buffer, value: Buffer | null): void {
+  try {
+    changelog.store.apply?.(key, value)
+  } catch {
+    changelog.filled = false
   }
 }

@@ -1,7 +1,16 @@
 import { expect, it, describe as suite } from 'vitest'
-import { memoryBackend, type TaskStore } from '../state/index.ts'
-import { changelogTopic, type Log, type Reader, type RestoreEvent, StreamsNode } from './index.ts'
-import { counting, countingLog, expectedCounts, inputs, run } from './testing/counting-node.ts'
+import { KeyValueStore, memoryBackend, type TaskStore } from '../state/index.ts'
+import {
+  changelogTopic,
+  type Log,
+  type Reader,
+  type RestoreEvent,
+  type Serde,
+  StreamsNode,
+  string,
+  TopologyBuilder,
+} from './index.ts'
+import { counting, countingLog, expectedCounts, inputs, isDone, run } from './testing/counting-node.ts'
 
 suite('a restore', () => {
   it('reads no more than the changelogs beyond the local state, and tells of each store', async () => {
@@ -36,6 +45,55 @@ suite('a restore', () => {
     expect(second.counts).toEqual(expectedCounts(inputs(300)))
     expect(second.windows).toEqual(first.windows)
     expect(second.read).toBeGreaterThan(50)
+    await log.close()
+  })
+
+  it('does not ask whether what was replaced or deleted since could still be decoded', async () => {
+    const log = await countingLog()
+    let unreadable = ''
+    const value: Serde<string> = {
+      ...string,
+      deserialize(bytes) {
+        if (bytes.toString() === unreadable) throw new Error(`${unreadable} cannot be read any more`)
+        return bytes.toString()
+      },
+    }
+    const builder = new TopologyBuilder()
+    builder.table('in', { key: string, value, store: 'rows' })
+    const rows = async (written: readonly (readonly [string, string | null])[]) => {
+      const topology = builder.build()
+      const node = new StreamsNode({ topology, applicationId: 'app', log, state: memoryBackend() })
+      await node.start()
+      const running = node.run()
+      await expect.poll(() => node.status().tasks.length).toBe(1)
+      const producer = await log.producer({ clientId: 'writer' })
+      await producer.init()
+      for (const [key, text] of written) {
+        const record = { topic: 'in', partition: 0, key: Buffer.from(key), timestamp: 0 }
+        await producer.send([{ ...record, value: text === null ? null : Buffer.from(text) }])
+        await expect.poll(() => isDone(node), { interval: 5 }).toBe(true)
+      }
+      await producer.close()
+      await expect.poll(() => isDone(node)).toBe(true)
+      const [{ store } = { store: undefined }] = node.stores('rows')
+      const entries = store instanceof KeyValueStore ? [...store.entries()] : []
+      await node.close()
+      await running
+      return entries.map(entry => `${entry.key}=${entry.value}`)
+    }
+    const written = await rows([
+      ...([
+        ['a', '1'],
+        ['gone', '1'],
+        ['b', 'old'],
+        ['b', '2'],
+        ['a', '3'],
+        ['gone', null],
+      ] as const), // as committed
+    ])
+    expect(written).toEqual(['a=3', 'b=2'])
+    unreadable = 'old'
+    expect(await rows([])).toEqual(written)
     await log.close()
   })
 

@@ -55,13 +55,14 @@ export async function restore(
 ): Promise<Restored | undefined> {
   const { wanted } = options
   const { stores } = task.operators
-  const reader = await openState(task.id, stores, options)
+  const reader = await openState(task.id, stores, { ...options, fill: true })
   if (reader === undefined) return undefined
   const { database } = reader
   try {
     const caughtUp = await reader.catchUp(POLL_WAIT, wanted)
     const sources = caughtUp ? await fromSources(stores, committed, reader, options) : undefined
-    if (sources !== undefined && (await load(stores, database, options))) {
+    const rest = stores.filter(store => !reader.isFilled(store))
+    if (sources !== undefined && (await load(rest, database, options))) {
       for (const decisions of task.operators.decisions) await decisions.restored()
       const { checkpoint, records } = sources
       if (wanted()) return { database, checkpoint, records: reader.records + records }
@@ -146,7 +147,7 @@ export async function loadFrom(
 export async function openState(
   id: TaskId,
   stores: readonly TaskStateStore[],
-  options: RestoreOptions,
+  options: RestoreOptions & { readonly fill?: boolean },
 ): Promise<ChangelogReader | undefined> {
   const { state, applicationId, onNotice } = options
   const task = taskName(id)

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { startBroker } from '../../topology/log/kafka/broker/start-broker.ts'
+import { median } from '../benchmark.ts'
 import { run } from '../program.ts'
 import { dataSet, peerSource } from './data-set.ts'
 import { buildPeer, checkerPython } from './peer.ts'
@@ -156,12 +157,6 @@ function printRow(cells: readonly string[]): void {
       .join('')
       .trimEnd(),
   )
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
 /** The median, and between what the values lie. */

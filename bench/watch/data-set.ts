@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { run } from '../program.ts'
+import { generate } from './input.ts'
 
 export const peerSource = join(import.meta.dirname, '../kafka-streams')
 
@@ -44,7 +45,7 @@ export async function dataSet(
   const model = join(directory, 'model.onnx')
   mkdirSync(oracle, { recursive: true })
   writeFileSync(model, gunzipSync(readFileSync(join(peerSource, 'model.onnx.gz'))))
-  await run(process.execPath, [join(peerSource, 'bench/gen.mjs'), String(records), input], { signal })
+  await generate(input, { records, signal })
   const known = committed[records]
   if (known === undefined) {
     const words = [join(peerSource, 'bench/oracle.py'), input, oracle, '--model', model, '--advance', '2500']

@@ -5,7 +5,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { stopSignal } from '../../cli/stop-signal.ts'
 import { type NodeOptions, WorkerThreads } from '../../topology/index.ts'
-import { event } from './event.ts'
+import { event } from '../event.ts'
 import watchNode, { type WatchOptions } from './node.ts'
 
 /** Makes the node in each of several threads. */

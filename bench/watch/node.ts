@@ -7,7 +7,7 @@ import {
   type ThreadNode,
 } from '../../topology/index.ts'
 import { kafkaLog } from '../../topology/log/kafka/kafka-log.ts'
-import { event } from './event.ts'
+import { event } from '../event.ts'
 import { onnxScorer } from './scorer.ts'
 import { watchTopology } from './topology.ts'
 

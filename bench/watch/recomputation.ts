@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import avsc from 'avsc'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { InputRecord } from './input.ts'
 
 const SIZE = 5000
 const ADVANCE = 2500
@@ -12,33 +13,6 @@ const GRACE = 1000
 const AXES = ['yaw', 'pitch', 'roll', 'rotationRateX', 'rotationRateY', 'rotationRateZ'].concat(
   ['userAccelerationX', 'userAccelerationY', 'userAccelerationZ'], // in the order of the features
 )
-
-export interface InputRecord {
-  readonly partition: number
-  readonly timestamp: number
-  readonly key: Buffer
-  readonly value: Buffer
-}
-
-/** As `gen.mjs` wrote it: big-endian partition u8, timestamp i64, key length u16, key, value length u16, value. */
-export function readInput(path: string): InputRecord[] {
-  const file = readFileSync(path)
-  const records: InputRecord[] = []
-  for (let at = 0; at < file.length; ) {
-    const partition = file[at]!
-    const timestamp = Number(file.readBigInt64BE(at + 1))
-    const keyEnd = at + 11 + file.readUInt16BE(at + 9)
-    const end = keyEnd + 2 + file.readUInt16BE(keyEnd)
-    records.push({
-      partition,
-      timestamp,
-      key: file.subarray(at + 11, keyEnd),
-      value: file.subarray(keyEnd + 2, end),
-    })
-    at = end
-  }
-  return records
-}
 
 export interface Emitted {
   readonly topic: string

@@ -1,5 +1,5 @@
 /** The program as its checker runs it: killed in the middle and started again, every record compared with a recomputation. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,8 @@ import {
   type TemporaryBroker,
 } from '../../topology/log/kafka/broker/temporary-broker.ts'
 import { kafkaLog } from '../../topology/log/kafka/kafka-log.ts'
-import { decoderOf, type Emitted, type InputRecord, readInput, recompute } from './recomputation.ts'
+import { generate, type InputRecord, inputRecords } from './input.ts'
+import { decoderOf, type Emitted, recompute } from './recomputation.ts'
 
 const reason = brokerUnavailable()
 const schemas = join(import.meta.dirname, 'schemas')
@@ -34,9 +35,9 @@ describe.skipIf(reason !== undefined)(`on Kafka ${reason ?? ''}`, () => {
   let input: readonly InputRecord[]
   beforeAll(async () => {
     const file = join(directory, 'input.bin')
-    const generator = join(root, 'bench/kafka-streams/bench/gen.mjs')
-    execFileSync(process.execPath, [generator, String(DEVICES * TICKS), file, String(DEVICES)])
-    input = readInput(file)
+    const { signal } = new AbortController()
+    await generate(file, { records: DEVICES * TICKS, devices: DEVICES, signal })
+    input = [...inputRecords(file)]
     writeFileSync(model, forest({ width: 46, classes: 6, trees: 60, seed: 3 }))
     broker = await startTemporaryBroker()
     log = await kafkaLog({ brokers: [broker.brokers], clientId: 'test' })

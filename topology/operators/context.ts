@@ -22,6 +22,8 @@ export interface TaskStateStore {
   load(key: Buffer, value: Buffer): void
   /** All entries are in. */
   loaded?(): void
+  /** Instead, while it is empty: takes in the changes of its changelog in their order, in which keys come as they like. */
+  apply?(key: Buffer, value: Buffer | null): void
   takeChanges(): { readonly key: Buffer; readonly value: Buffer | null }[]
 }
 
