@@ -7,7 +7,7 @@ import { Changes } from './changes.ts'
 import { byteString, type Coder } from './coder.ts'
 import { keyNames } from './key-names.ts'
 import { previousLayouts } from './numbered-values.ts'
-import { ascendingOrder, type SortedTree, sortedTree } from './sorted-tree.ts'
+import { ascendingOrder, type SortedTree, sortedTree, sortedTreeOf } from './sorted-tree.ts'
 import type { StoreChange, StoreRange } from './store.ts'
 import { decodeTimestamped, encodeTimestamped, type Timestamped } from './timestamped.ts'
 
@@ -32,7 +32,9 @@ export class KeyValueStore<K, V> {
   readonly #value: Coder<V>
   readonly #id: (key: K) => string
   /** Entries are replaced, never changed: snapshots share them. */
-  readonly #entries = sortedTree<string, KeyValueEntry<K, V>>(ascendingOrder)
+  #entries = sortedTree<string, KeyValueEntry<K, V>>(ascendingOrder)
+  /** By the names of their keys: what was applied, until it is loaded. */
+  #applied: Map<string, KeyValueEntry<K, V>> | undefined
   readonly #changes = new Changes<KeyValueEntry<K, V>>()
 
   constructor(options: { name: string; key: Coder<K>; value: Coder<V> }) {
@@ -106,16 +108,38 @@ export class KeyValueStore<K, V> {
     return this.#changes.take(entry => encodeTimestamped(this.#value, entry))
   }
 
-  /** Takes in a persisted entry. */
+  /** Takes in a persisted entry; most quickly in the order of their keys. */
   load(key: Buffer, value: Buffer): void {
-    const entry = { key: this.#key.deserialize(key), ...decodeTimestamped(this.#value, value) }
-    this.#entries.set(byteString(key), entry)
+    this.#entries.set(byteString(key), this.#persistedEntry(key, value))
   }
 
-  /** Takes in a change of its changelog, null for a deletion: all of them, in their order, leave what is persisted. */
+  /**
+   * Takes in a change of the changelog, null for a deletion. All of them, in their order, leave what is persisted, from `loaded`
+   * on. @throws what a coder throws; then the store has nothing
+   */
   apply(key: Buffer, value: Buffer | null): void {
-    if (value === null) this.#entries.delete(byteString(key))
-    else this.load(key, value)
+    this.#applied ??= new Map()
+    try {
+      if (value === null) this.#applied.delete(byteString(key))
+      else this.#applied.set(byteString(key), this.#persistedEntry(key, value))
+    } catch (error) {
+      this.#applied = undefined
+      throw error
+    }
+  }
+
+  /** A tree built of sorted entries takes a third of the time of inserting them as they come. */
+  loaded(): void {
+    const applied = this.#applied
+    if (applied === undefined) return
+    const ids = [...applied.keys()].sort() // by characters, which are bytes here: four times as fast as with a function
+    const entries = ids.map(id => applied.get(id)!)
+    this.#entries = sortedTreeOf(ids, entries, ascendingOrder)
+    this.#applied = undefined
+  }
+
+  #persistedEntry(key: Buffer, value: Buffer): KeyValueEntry<K, V> {
+    return { key: this.#key.deserialize(key), ...decodeTimestamped(this.#value, value) }
   }
 }
 

@@ -51,6 +51,7 @@ export class Changelog {
   /** The same from all that was ever written, in its order. */
   replay<S extends ResidentStore & { apply(key: Buffer, value: Buffer | null): void }>(store: S): S {
     for (const { key, value } of this.#written) store.apply(key, value)
+    store.loaded?.()
     expect(store.takeChanges()).toEqual([])
     return store
   }

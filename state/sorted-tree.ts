@@ -17,12 +17,13 @@ export function sortedTree<K, E>(compare: (a: K, b: K) => number): SortedTree<K,
   return new BTree<K, E>(undefined, compare)
 }
 
-/** A tree of what is there already, each its own key, in ascending order: many times as fast as one by one. */
-export function sortedTreeOf<K, E extends K>(
+/** A tree of what is there already, in ascending order of the keys: many times as fast as one by one. */
+export function sortedTreeOf<K, E>(
+  keys: K[],
   entries: E[],
   compare: (a: K, b: K) => number,
 ): SortedTree<K, E> {
-  return bulk.bulkLoad<K, E>(entries, entries, NODE_SIZE, compare)
+  return bulk.bulkLoad<K, E>(keys, entries, NODE_SIZE, compare)
 }
 
 /** Numbers by size, byte strings by their bytes, unsigned. */

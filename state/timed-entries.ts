@@ -211,12 +211,10 @@ export class TimedEntries<T> {
   loaded(): void {
     const entries = this.#loading
     this.#loading = []
-    this.#byTime = sortedTreeOf<Place, TimedEntry<T>>(
-      inOrderOfTime(entries, this.#timeOrder),
-      this.#timeOrder,
-    )
+    const timely = inOrderOfTime(entries, this.#timeOrder)
+    this.#byTime = sortedTreeOf<Place, TimedEntry<T>>(timely, timely, this.#timeOrder)
     // As persisted they are in order already, but for the length of keys and times before 1970.
-    this.#byKey = sortedTreeOf<Place, TimedEntry<T>>(entries.sort(compareByKey), compareByKey)
+    this.#byKey = sortedTreeOf<Place, TimedEntry<T>>(entries.sort(compareByKey), entries, compareByKey)
   }
 
   #keepNear(entry: TimedEntry<T>): void {

@@ -201,8 +201,7 @@ export class ChangelogReader {
       if (cursor.hasHeaders()) checkHeader(changelog.store, cursor.headers(), this.#options.task)
       const [key, value] = [cursor.key ?? NOTHING, cursor.value]
       changelog.changes.push({ key, value })
-      // What was filled in before something failed is deleted still: loading would leave it.
-      if (changelog.filled || value === null) fill(changelog, key, value)
+      if (changelog.filled) fill(changelog, key, value)
       changelog.records++
       changelog.bytes += key.length + (value?.length ?? 0)
       this.#pending++

@@ -61,8 +61,7 @@ export async function restore(
   try {
     const caughtUp = await reader.catchUp(POLL_WAIT, wanted)
     const sources = caughtUp ? await fromSources(stores, committed, reader, options) : undefined
-    const rest = stores.filter(store => !reader.isFilled(store))
-    if (sources !== undefined && (await load(rest, database, options))) {
+    if (sources !== undefined && (await load(stores, reader, options))) {
       for (const decisions of task.operators.decisions) await decisions.restored()
       const { checkpoint, records } = sources
       if (wanted()) return { database, checkpoint, records: reader.records + records }
@@ -99,14 +98,14 @@ async function fromSources(
   return { checkpoint, records }
 }
 
-/** Fills the stores from the database. False when no longer wanted. */
+/** Fills from the database the stores that were not filled while it was written. False when no longer wanted. */
 async function load(
   stores: readonly TaskStateStore[],
-  database: TaskStore,
+  reader: ChangelogReader,
   options: RestoreOptions,
 ): Promise<boolean> {
   for (const store of stores) {
-    for await (const entries of database.scan(store.name)) {
+    for await (const entries of reader.isFilled(store) ? [] : reader.database.scan(store.name)) {
       for (let at = 0; at < entries.length; ) {
         if (!options.wanted()) return false
         at = await loadFrom(store, entries, at, options)

@@ -22,7 +22,10 @@ export interface TaskStateStore {
   load(key: Buffer, value: Buffer): void
   /** All entries are in. */
   loaded?(): void
-  /** Instead, while it is empty: takes in the changes of its changelog in their order, in which keys come as they like. */
+  /**
+   * Instead, while it is empty: takes in the changes of its changelog, in their order. What cannot be decoded leaves it empty.
+   * @throws what a serde throws
+   */
   apply?(key: Buffer, value: Buffer | null): void
   takeChanges(): { readonly key: Buffer; readonly value: Buffer | null }[]
 }
