@@ -1,13 +1,13 @@
 /** A program that tells what happens to it in lines `EVENT name epoch-ms detail…`, and what it has used up by then. */
-import { type ChildProcess, execFileSync } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { type ProgramOptions, start, stop } from './program.ts'
 
 /** Milliseconds to wait for an event. */
 const PATIENCE = 300_000
-/** Clock ticks a second, in which /proc tells processor time. */
-const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+/** A second has so many of the ticks in which /proc tells processor time (USER_HZ), whatever the kernel's clock is. */
+const TICKS = 100
 
 export interface Event {
   readonly name: string
