@@ -6,6 +6,7 @@ import { activityTopology, type ReleaseId } from '../processors/activity-topolog
 import { featureExtractor } from '../processors/features/extract.ts'
 import { featureSchema } from '../processors/features/schema.ts'
 import type { Classifier } from '../processors/models/classifier.ts'
+import { defaultPolicy } from '../processors/routing/routing.ts'
 import { topicSpecs, topics } from '../processors/topics.ts'
 import { avroSerdes, localRegistry, SensorReading } from '../schemas/index.ts'
 import { memoryBackend } from '../state/index.ts'
@@ -128,6 +129,8 @@ async function predicted(
     release,
     score: async (_, features) => await classifier.score(features),
     now: Date.now,
+    routing: defaultPolicy,
+    partitions: PARTITIONS,
   })
   await avro.register()
   const node = new StreamsNode({ topology, applicationId, log, state: memoryBackend() })

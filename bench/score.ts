@@ -58,8 +58,14 @@ export const score = benchmark({
 /** The first release that comes with the package. */
 export async function shipped(): Promise<Classifier> {
   const [release] = await shippedReleases('watch')
-  const made = { status: 'promoted', publishedAt: 0, location: null, signature: null } as const
-  return await loadClassifier({ ...release!, ...made }, featureSchema)
+  const published = {
+    status: 'promoted',
+    reason: null,
+    publishedAt: 0,
+    location: null,
+    signature: null,
+  } as const
+  return await loadClassifier({ ...release!, ...published }, featureSchema)
 }
 
 /** Of no watch, but different from each other, so that trees are walked along many ways. */
