@@ -162,7 +162,8 @@ async function replay(
 
 /** The record as it was, or why it cannot be written. */
 function originalOf(letter: StoredLetter, partitions: number | undefined): ProducerRecord | string {
-  const { topic, partition, key, value, timestamp } = letter
+  const { topic, partition, key, value, timestamp, window } = letter
+  if (window !== undefined) return 'is the result of a window, which was never a record'
   if (partition < 0) return `never was a record of ${topic}`
   if (partitions === undefined) return `the topic ${topic} does not exist any more`
   return {
@@ -228,6 +229,7 @@ function letterOf(cursor: RecordCursor, replayedAt: number | undefined): StoredL
     stacktrace: text(deadLetterHeaders.stacktrace) ?? '',
     stage: text(deadLetterHeaders.stage) ?? '',
     operator: text(deadLetterHeaders.operator) ?? '',
+    window: text(deadLetterHeaders.window),
     application: text(deadLetterHeaders.application) ?? '',
     task: text(deadLetterHeaders.task),
     time: Number(text(deadLetterHeaders.time) ?? timestamp),

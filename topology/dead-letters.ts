@@ -23,7 +23,9 @@ export const deadLetterHeaders = {
   /** `decode`, `process` or `produce`, and the source, operator or sink. */
   stage: `${PREFIX}stage`,
   operator: `${PREFIX}operator`,
-  /** Where the record was, and its timestamp there. */
+  /** Of the result of a window: the operator, start and end in milliseconds; its key is the letter's. */
+  window: `${PREFIX}window`,
+  /** Where the record was, and its timestamp there; of the record that closed the window, if it is one. */
   topic: `${PREFIX}topic`,
   partition: `${PREFIX}partition`,
   offset: `${PREFIX}offset`,
@@ -34,13 +36,15 @@ export const deadLetterHeaders = {
   time: `${PREFIX}time`,
 } as const
 
-/** A record that is given up, and why. */
+/** A record that is given up, and why; or the result of a window, which has the window's key and no value. */
 export interface DeadLetter extends InputRecord {
   readonly code: string
   readonly message: string
   readonly stage: FailureStage
   readonly operator: string
   readonly application: string
+  /** As text: the operator, start and end in milliseconds. Undefined for a record. */
+  readonly window?: string | undefined
   /** Undefined for one that was given up outside a topology. */
   readonly task?: string
   /** When it was given up, milliseconds since the epoch. */
@@ -50,10 +54,20 @@ export interface DeadLetter extends InputRecord {
 }
 
 export function deadLetterOf(
-  { record, task, stage, operator, code, error }: RecordFailure,
+  { record, task, stage, operator, code, error, window }: RecordFailure,
   { application, now }: { application: string; now: number },
 ): DeadLetter {
-  return { ...record, code, message: messageOf(error), stage, operator, application, task, time: now, error }
+  const subject =
+    window === undefined
+      ? record
+      : {
+          ...record,
+          key: window.key,
+          value: null,
+          headers: [],
+          window: `${window.operator} ${window.start} ${window.end}`,
+        }
+  return { ...subject, code, message: messageOf(error), stage, operator, application, task, time: now, error }
 }
 
 /** The record to put into the dead-letter topic: the original's key, value, timestamp and headers, and the reason. */
@@ -70,6 +84,7 @@ export function deadLetterRecord(letter: DeadLetter, topic: string): ProducerRec
     stacktrace: thrown?.stack,
     stage: letter.stage,
     operator: letter.operator,
+    window: letter.window,
     topic: letter.topic,
     partition: String(letter.partition),
     offset: String(letter.offset),

@@ -5,11 +5,18 @@
  * A record is processed completely or not at all: one that is skipped or dead-lettered leaves no output and no change of
  * state, wherever on its way it failed (poison.ts says how). So to replay it later does nothing twice.
  *
+ * A window closes because of a record that is not in it. Where what follows fails on its result, it is the window that is
+ * skipped or dead-lettered: the record that closed it, and the other windows, go on.
+ *
  * Only what fails while an input record is on its way is decided here. A punctuation, or a `mapBatch` function and what
  * follows it, belongs to no single record: there the node ends with PROCESSING_FAILED or the function's own error.
  */
 import { type ErrorCode, TickerError } from './errors.ts'
 import type { Headers } from './log/log.ts'
+import type { ClosedWindow } from './operators/closed-windows.ts'
+
+/** Characters of a key in a message. */
+const KEY_SHOWN = 100
 
 /**
  * - `decode`: its bytes are no key or value of the source, `validate` refuses it, or it has no usable event time
@@ -41,6 +48,8 @@ export interface FailureReason {
   readonly code: ErrorCode
   /** What was thrown, or a TickerError that says what is wrong. */
   readonly error: unknown
+  /** Whose result failed, where a window did: the record only closed it, and goes on without it. */
+  readonly window?: ClosedWindow | undefined
 }
 
 export interface RecordFailure extends FailureReason {
@@ -68,16 +77,16 @@ export function decideFailure(
 ): Exclude<FailureAnswer, 'fail'> {
   const answer = ask(handlers, failure)
   if (answer !== 'fail') return answer
-  const { task, stage, operator, record, error } = failure
+  const { task, stage, operator, error } = failure
   throw new TickerError(
     'PROCESSING_FAILED',
-    `task ${task} cannot ${stage} ${placeOf(record)} (${operator}): ${messageOf(error)}`,
+    `task ${task} cannot ${stage} ${subjectOf(failure)} (${operator}): ${messageOf(error)}`,
     { cause: error },
   )
 }
 
 function ask(handlers: FailureHandlers, failure: RecordFailure): FailureAnswer {
-  const { stage, task, record } = failure
+  const { stage, task } = failure
   const handler = handlers[stage]
   if (handler === undefined) return stage === 'decode' ? 'deadLetter' : 'fail'
   try {
@@ -85,7 +94,7 @@ function ask(handlers: FailureHandlers, failure: RecordFailure): FailureAnswer {
   } catch (cause) {
     throw new TickerError(
       'PROCESSING_FAILED',
-      `the ${stage} handler of onFailure threw on ${placeOf(record)} of task ${task}: ${messageOf(cause)}`,
+      `the ${stage} handler of onFailure threw on ${subjectOf(failure)} of task ${task}: ${messageOf(cause)}`,
       { cause },
     )
   }
@@ -94,6 +103,20 @@ function ask(handlers: FailureHandlers, failure: RecordFailure): FailureAnswer {
 /** Where a record is, for messages. */
 export function placeOf({ topic, partition, offset }: InputRecord): string {
   return `${topic}/${partition} at ${offset}`
+}
+
+/** What failed, for messages: a record, or the window that it closed. */
+export function subjectOf({ record, window }: Pick<RecordFailure, 'record' | 'window'>): string {
+  if (window === undefined) return placeOf(record)
+  const { operator, key, start, end } = window
+  return `the window of ${printable(key)} from ${start} to ${end} of ${operator}, closed by ${placeOf(record)}`
+}
+
+/** Keys are often text. */
+function printable(key: Buffer): string {
+  const text = key.toString('utf8')
+  const shown = /^[^\p{C}\uFFFD]*$/u.test(text) ? text : `0x${key.toString('hex')}`
+  return shown.length <= KEY_SHOWN ? shown : `${shown.slice(0, KEY_SHOWN)}…`
 }
 
 export function messageOf(error: unknown): string {

@@ -8,7 +8,7 @@ import type { TopicPartition } from './log/log.ts'
 import { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 import type { RepartitionNode, SourceNode } from './nodes/topics.ts'
 import type { OutputPort } from './operators/operator.ts'
-import type { PoisonRecord } from './poison.ts'
+import { type PoisonRecord, PoisonWindows } from './poison.ts'
 import { noHeaders, type StreamRecord } from './record.ts'
 import { readyOf } from './serde.ts'
 
@@ -20,6 +20,8 @@ export class PartitionQueue {
   readonly record: StreamRecord = { key: null, value: null, timestamp: 0, headers: noHeaders }
   /** Whether a head record is decoded. */
   ready = false
+  /** Windows that it closes and that are passed over; meaningful while `ready`. */
+  poisonWindows: PoisonWindows | undefined
   /** The offset of the next record to process: what a commit commits. */
   position: number
   /** Batches held. */
@@ -27,7 +29,7 @@ export class PartitionQueue {
   readonly #cursor = new RecordCursor()
   readonly #source: SourceNode | RepartitionNode
   /** Records that are passed over, by offset. */
-  readonly #poison: ReadonlyMap<number, PoisonRecord> | undefined
+  readonly #poison: ReadonlyMap<number, PoisonRecord | PoisonWindows> | undefined
   readonly #onFailure: (record: InputRecord, reason: FailureReason) => void
   readonly #onPoison: (record: InputRecord, poison: PoisonRecord) => void
   #open: RecordBatch | undefined
@@ -43,7 +45,7 @@ export class PartitionQueue {
       out: OutputPort
       position: number
       partitionTime: number
-      poison: ReadonlyMap<number, PoisonRecord> | undefined
+      poison: ReadonlyMap<number, PoisonRecord | PoisonWindows> | undefined
       /** Told of a record that cannot be decoded, before it is passed over. What it throws, `advance` throws. */
       onFailure: (record: InputRecord, reason: FailureReason) => void
       /** Told of a marked record, before it is passed over. */
@@ -147,10 +149,11 @@ export class PartitionQueue {
   /** Decodes the cursor's record into the head, or gives it up (then `ready` stays false). */
   #decode(): Promise<void> | undefined {
     const poison = this.#poison?.get(this.#cursor.offset)
-    if (poison !== undefined) {
+    if (poison !== undefined && !(poison instanceof PoisonWindows)) {
       this.#onPoison(this.input, poison)
       return this.#passOver()
     }
+    this.poisonWindows = poison
     let fault: string | undefined
     try {
       this.#read()

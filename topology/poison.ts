@@ -21,6 +21,9 @@
  * 6. If the process is killed before that commit, marks and dead letter are both gone, and it begins again at 1; if after, n
  *    lies before the committed position. So there is one dead letter under exactly-once.
  * 7. The next start forgets the marks that lie before its positions.
+ *
+ * Where it was the result of a window that failed, the mark says so: then the record at n is processed, and the window is
+ * passed over when n closes it. Should another record close it this time, it fails once more, and that one is marked.
  */
 import { TickerError } from './errors.ts'
 import {
@@ -28,9 +31,10 @@ import {
   type FailureReason,
   type InputRecord,
   messageOf,
-  placeOf,
+  subjectOf,
 } from './failure-policy.ts'
 import type { CommittedOffset } from './log/log.ts'
+import type { ClosedWindow } from './operators/closed-windows.ts'
 
 /** Failures of a task with no record processed between them, after which it is no longer taken for the records' fault. */
 const IN_A_ROW = 100
@@ -39,10 +43,27 @@ export interface PoisonRecord extends FailureReason {
   readonly answer: Exclude<FailureAnswer, 'fail'>
 }
 
+/** A record that closed windows whose results failed: these are passed over, it is not. */
+export class PoisonWindows {
+  readonly #windows = new Map<string, PoisonRecord>()
+
+  add(poison: PoisonRecord, window: ClosedWindow): void {
+    this.#windows.set(idOf(window), poison)
+  }
+
+  find(window: ClosedWindow): PoisonRecord | undefined {
+    return this.#windows.get(idOf(window))
+  }
+}
+
+function idOf({ operator, key, start, end }: ClosedWindow): string {
+  return `${operator} ${start} ${end} ${key.toString('latin1')}`
+}
+
 /** The marks of one task: they outlive the `Task`, which is thrown away. */
 export class PoisonRecords {
   /** By topic and offset; a task has one partition of each topic. */
-  readonly #records = new Map<string, Map<number, PoisonRecord>>()
+  readonly #records = new Map<string, Map<number, PoisonRecord | PoisonWindows>>()
   #inARow = 0
 
   /**
@@ -54,16 +75,24 @@ export class PoisonRecords {
     if (this.#inARow > IN_A_ROW) {
       throw new TickerError(
         'PROCESSING_FAILED',
-        `${IN_A_ROW} records in a row failed, the last at ${placeOf(record)} in ${poison.operator}: ${messageOf(poison.error)}`,
+        `${IN_A_ROW} records in a row failed, the last at ${subjectOf({ ...poison, record })} in ${poison.operator}: ${messageOf(poison.error)}`,
         { cause: poison.error },
       )
     }
-    const offsets = this.#records.get(record.topic) ?? new Map<number, PoisonRecord>()
-    this.#records.set(record.topic, offsets.set(record.offset, poison))
+    const offsets = this.#records.get(record.topic) ?? new Map<number, PoisonRecord | PoisonWindows>()
+    this.#records.set(record.topic, offsets)
+    if (poison.window === undefined) {
+      offsets.set(record.offset, poison)
+      return
+    }
+    const known = offsets.get(record.offset)
+    const windows = known instanceof PoisonWindows ? known : new PoisonWindows()
+    windows.add(poison, poison.window)
+    offsets.set(record.offset, windows)
   }
 
   /** Those of a topic, by offset. */
-  of(topic: string): ReadonlyMap<number, PoisonRecord> | undefined {
+  of(topic: string): ReadonlyMap<number, PoisonRecord | PoisonWindows> | undefined {
     return this.#records.get(topic)
   }
 

@@ -28,10 +28,12 @@ import {
   type InputRecord,
   messageOf,
   placeOf,
+  subjectOf,
 } from './failure-policy.ts'
 import type { Admin, CommittedOffset, ProducerRecord, Reach, TopicPartition } from './log/log.ts'
 import type { RecordBatch } from './log/record-batch.ts'
 import { buildOperators, type Operators } from './operators/build.ts'
+import type { ClosedWindow } from './operators/closed-windows.ts'
 import { type AsyncOperator, OperatorFailure } from './operators/operator.ts'
 import type { CacheBudget, RecordCache } from './operators/record-cache.ts'
 import { nextQueue, PartitionQueue } from './partition-group.ts'
@@ -98,6 +100,8 @@ export class Task {
   /** Marked records met so far; `processed` when the last of them was, Infinity before. */
   #poisonMet = 0
   #processedAtPoison: number
+  /** Where the record at hand came from. */
+  #head: PartitionQueue | undefined
   /** Whether one was passed over since the last snapshot. */
   #passedPoison = false
   /** Records taken since the last snapshot, and the inputs' positions at it. */
@@ -127,6 +131,7 @@ export class Task {
       globals: options.globals,
       cacheBudget: options.cacheBudget,
       positions: () => this.positions,
+      passesOver: window => this.#head?.poisonWindows !== undefined && this.#passesOver(this.#head, window()),
     })
   }
 
@@ -250,6 +255,7 @@ export class Task {
         this.#parkUntil(this.#fetched(queue))
         break
       }
+      this.#head = queue
       try {
         clocks.take(queue)
         queue.out.forward(queue.record)
@@ -260,6 +266,10 @@ export class Task {
       queue.consume()
       this.processed++
       this.#dirty = true
+      if (queue.poisonWindows !== undefined) {
+        queue.poisonWindows = undefined
+        this.#met()
+      }
       for (const operator of asynchronous) {
         this.#handOn(operator)
         if (operator.full) this.#parkUntil(this.#relieved(operator))
@@ -397,26 +407,40 @@ export class Task {
 
   /** A record failed on its way: it is marked, unless the policy says `fail`. Answers with what the thread is to be told. */
   #poisoned(record: InputRecord, thrown: unknown): unknown {
-    const where = `on ${placeOf(record)}`
-    if (!(thrown instanceof OperatorFailure)) return this.#failed(thrown, where)
-    const { operator, cause: error } = thrown
+    if (!(thrown instanceof OperatorFailure)) return this.#failed(thrown, `on ${placeOf(record)}`)
+    const { operator, cause: error, window } = thrown
+    const subject = subjectOf({ record, window })
+    const where = `on ${subject}`
     const stage = this.#options.part.sinks.some(node => node.name === operator) ? 'produce' : 'process'
     const code = codeOf(error) ?? (stage === 'produce' ? 'RECORD_UNSERIALIZABLE' : 'RECORD_FAILED')
     if (recovery(code) !== 'poison') return this.#failed(thrown, where)
-    const reason = { stage, operator, code, error } as const
+    const reason = { stage, operator, code, error, window } as const
     const answer = this.#ask(record, reason)
     const afterProgress = this.processed > this.#processedAtPoison
     this.#options.poison.mark(record, { ...reason, answer }, { afterProgress })
-    return new TickerError(code, `${placeOf(record)} failed in ${operator}: ${messageOf(error)}`, {
+    return new TickerError(code, `${subject} failed in ${operator}: ${messageOf(error)}`, {
       cause: error,
     })
   }
 
   /** A record is met on which an earlier run of this task failed. */
   #meet(record: InputRecord, poison: PoisonRecord): void {
+    this.#met()
+    this.#carryOut(record, poison, poison.answer)
+  }
+
+  /** One more of the marks is behind. */
+  #met(): void {
     this.#passedPoison = true
     if (++this.#poisonMet === this.#options.poison.size) this.#processedAtPoison = this.processed
-    this.#carryOut(record, poison, poison.answer)
+  }
+
+  /** Whether a window that the record at hand closes failed before: then it is left out. */
+  #passesOver(queue: PartitionQueue, window: ClosedWindow): boolean {
+    const poison = queue.poisonWindows?.find(window)
+    if (poison === undefined) return false
+    this.#carryOut(queue.input, poison, poison.answer)
+    return true
   }
 
   #ask(record: InputRecord, reason: FailureReason): Answer {
@@ -441,7 +465,7 @@ export class Task {
     try {
       this.#collector.collect(topic, key, value, timestamp, headers)
     } catch (error) {
-      throw this.#failed(error, `to dead-letter ${placeOf(record)}`)
+      throw this.#failed(error, `to dead-letter ${subjectOf({ ...reason, record })}`)
     }
     this.deadLettered++
     onDeadLetter?.(letter)

@@ -69,11 +69,11 @@ describe('a thread', () => {
   const start = async (topology = counting(), options: Partial<NodeOptions> = {}): Promise<void> => {
     node = new StreamsNode({
       topology,
-      ...options,
       applicationId: 'app',
       log: held.log,
       state,
       commitInterval: 5,
+      ...options,
       onNotice: text => notices.push(text),
     })
     await node.start()
@@ -229,6 +229,36 @@ describe('a thread', () => {
     asking.release(new TickerError('LOG_REBALANCED', 'of a generation that is over'))
     await expect.poll(() => written(0)).toEqual(['1a'])
     expect(node.status().tasks).toHaveLength(2)
+  })
+
+  it('commits what a task has done when another node takes it over, which need not do it again', async () => {
+    await start(counting(), { commitInterval: 1e9, clientId: 'a' })
+    await write(0, 'a', 'b')
+    await write(1, 'c', 'd', 'e')
+    await expect.poll(() => node.status().processed).toBe(5)
+    const others = new HeldLog(inner)
+    const inits = [0, 1].map(partition => others.hold('init', `app-0_${partition}`))
+    const other = new StreamsNode({
+      topology: counting(),
+      applicationId: 'app',
+      clientId: 'b',
+      log: others.log,
+      state: memoryBackend(),
+      commitInterval: 1e9,
+    })
+    await other.start()
+    const run = other.run()
+    await Promise.race(inits.map(init => init.reached))
+    await expect.poll(() => node.status().tasks).toHaveLength(1)
+    const moved = node.status().tasks[0]!.name === '0_0' ? 1 : 0
+    await expect.poll(() => written(moved)).toEqual(moved === 0 ? ['1a', '2b'] : ['1c', '2d', '3e'])
+    for (const init of inits) init.release()
+    await expect.poll(() => other.status().tasks).toHaveLength(1)
+    await write(moved, 'f')
+    await expect.poll(() => other.status().processed).toBe(1)
+    await other.close()
+    expect((await written(moved)).at(-1)).toBe(moved === 0 ? '3f' : '4f')
+    await run
   })
 
   it('ends with what stands still when a commit does not, and is closed all the same', async () => {

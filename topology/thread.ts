@@ -3,9 +3,10 @@
  * stops the loop: commits, restores and second attempts go on beside it.
  *
  * An assignment comes in a callback of the consumer; the callback only notes it (all its partitions are paused by
- * then), and the loop acts on it between two steps. Tasks that stay go on with their state open; tasks that are gone are
- * dropped uncommitted, since another member may own them by now, and does them again from their last commit; new tasks
- * initialise their producer (which fences a predecessor), restore, seek and resume while the others run.
+ * then), and the loop acts on it between two steps. Tasks that stay go on with their state open; new tasks initialise their
+ * producer (which fences a predecessor), restore, seek and resume while the others run. Tasks that are gone are committed
+ * once more under exactly-once, to spare their new owner what they have done; should that have fenced them before, the commit
+ * fails and the new owner does it again. Under at-least-once nothing would fence that commit: there they are dropped.
  *
  * What an assignment may meet:
  * - *a poll*: what was fetched belongs to a generation that is over, and is dropped. Tasks that stay seek before they go on.
@@ -311,7 +312,7 @@ export class StreamThread {
     for (const name of [...this.#poison.keys()]) if (!stays(name)) this.#poison.delete(name)
     for (const running of [...this.#running.values()]) {
       if (stays(running.task.name)) this.#seekAndResume(running)
-      else this.#drop(running)
+      else this.#handOver(running)
     }
     this.placement.assigned(newest)
     for (const [name, id] of shares.at(-1) ?? []) {
@@ -465,6 +466,26 @@ export class StreamThread {
     this.#starting.delete(name)
     hurry()
     this.#endsWith(name, done)
+  }
+
+  /** Gives a task up that another member has by now, and commits what it has done if that is still possible. */
+  #handOver(running: Running): void {
+    const { task } = running
+    const isBusy = task.operators.asynchronous.some(operator => operator.pending > 0)
+    if (this.#options.guarantee !== 'exactly_once' || task.parked || isBusy) {
+      this.#drop(running)
+      return
+    }
+    this.#running.delete(task.name)
+    const last = async (): Promise<void> => {
+      await running.committing
+      // Where it fails the new owner was faster.
+      await commit(running).catch(() => {})
+      this.placement.dropped(task.name, running.checkpoint)
+      task.close()
+      await release(running)
+    }
+    this.#endsWith(task.name, last())
   }
 
   /** Forgets a task without a commit. */

@@ -3,13 +3,17 @@ import type { TableView } from '../change.ts'
 import type { AggregateNode } from '../nodes/aggregations.ts'
 import type { ForeignKeyNode } from '../nodes/foreign-keys.ts'
 import type {
+  SuppressNode,
   TableFilterNode,
   TableJoinNode,
   TableMapValuesNode,
   TableNode,
   TableStoreSpec,
 } from '../nodes/tables.ts'
+import type { StreamRecord } from '../record.ts'
+import type { Windowed } from '../windows.ts'
 import { aggregate, groupedTableAggregate } from './aggregate.ts'
+import { type ClosedWindow, closedWindows } from './closed-windows.ts'
 import type { BuildContext, Built } from './context.ts'
 import { foreignKeyJoin, foreignKeyLookup, foreignKeySubscribe, subscriptions } from './foreign-key-join.ts'
 import type { Downstream } from './operator.ts'
@@ -58,7 +62,9 @@ export function buildTable(node: TableNode | AggregateNode | ForeignKeyNode, con
       const buffer = suppressionBuffer(node)
       context.stores.push(buffer)
       derive(node, context, ([parent]) => parent && suppressedView(buffer, parent))
-      return [suppress(node, { buffer, out })]
+      return [
+        suppress(node, { buffer, out: node.isFinal ? closedWindows(out, heldWindow(node), context) : out }),
+      ]
     }
     case 'tableToStream':
       return [tableToStream(out)]
@@ -115,4 +121,12 @@ function keep(
   context.told.set(node.name, cache?.toldOf(store) ?? store)
   if (cache === undefined) return { store, out: context.port(node.name) }
   return { store: cachedStore(store, cache), out: cache }
+}
+
+/** Only tables of windows are suppressed until they are final. */
+function heldWindow({ name, store }: SuppressNode): (record: StreamRecord) => ClosedWindow {
+  return ({ key }) => {
+    const { start, end } = key as Windowed<unknown>
+    return { operator: name, key: store.key.serialize(key), start, end }
+  }
 }

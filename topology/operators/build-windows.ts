@@ -2,8 +2,10 @@
 import { SessionStore, WindowStore } from '../../state/index.ts'
 import type { TableView } from '../change.ts'
 import type { WindowAggregateNode } from '../nodes/aggregations.ts'
+import type { StreamRecord } from '../record.ts'
 import { windowedSerde } from '../windowed-serde.ts'
 import type { Windowed } from '../windows.ts'
+import { type ClosedWindow, closedWindows } from './closed-windows.ts'
 import type { BuildContext, Built, TaskStateStore } from './context.ts'
 import { idleTime } from './idle-time.ts'
 import { recordCache } from './record-cache.ts'
@@ -17,10 +19,18 @@ export function buildWindowAggregate(node: WindowAggregateNode, context: BuildCo
   // Final results come once each: there is nothing to hold back.
   const serdes = { key: windowedSerde(node.key, windows), value: node.value }
   const cache = node.emit === 'close' ? undefined : recordCache(node, serdes, context)
+  const windowOf = (record: StreamRecord): ClosedWindow => {
+    const { key, start, end } = windowedKey(record.key)
+    return { operator: node.name, key: node.key.serialize(key), start, end }
+  }
   const options = {
     cache,
     idle: idleTime(node, context),
-    out: cache ?? context.port(node.name),
+    out:
+      cache ??
+      (node.emit === 'close'
+        ? closedWindows(context.port(node.name), windowOf, context)
+        : context.port(node.name)),
     late: context.port(node.name, 'late'),
     counts: context.counts,
     retention,

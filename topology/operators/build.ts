@@ -11,10 +11,13 @@ import { type StreamJoinNode, type StreamTableJoinNode, storesOfStreamJoin } fro
 import type { ProcessNode, ProcessValuesNode } from '../nodes/processors.ts'
 import type { MapBatchNode } from '../nodes/streams.ts'
 import { repartitionTopic, type SubTopology } from '../plan.ts'
+import type { StreamRecord } from '../record.ts'
 import { DecisionStore } from '../recorded.ts'
 import type { Timers } from '../timers.ts'
+import type { WindowSamples } from '../windows.ts'
 import { buildTable } from './build-tables.ts'
 import { buildWindowAggregate } from './build-windows.ts'
+import { type ClosedWindow, closedWindows } from './closed-windows.ts'
 import { collect, keyIdOfBytes, paneStore } from './collect.ts'
 import type { BuildContext, Built } from './context.ts'
 import { globalJoin } from './global-join.ts'
@@ -53,6 +56,7 @@ export function buildOperators(
     cacheBudget?: CacheBudget | undefined
     /** Of the task's next records. */
     positions: () => readonly CommittedOffset[]
+    passesOver: BuildContext['passesOver']
   },
 ): Operators {
   const ports = new Map<string, Map<string, OutputPort>>()
@@ -204,7 +208,12 @@ function buildCollect(node: CollectNode, context: BuildContext): Built[number] {
     load: (key, value) => store.load(key, value, bytes => keyIdOfBytes(node, bytes)),
     takeChanges: () => store.takeChanges(),
   })
-  const [out, late] = [context.port(node.name), context.port(node.name, 'late')]
+  const windowOf = ({ key, value }: StreamRecord): ClosedWindow => {
+    const { start, end } = value as WindowSamples<string> // what `collect` hands on
+    return { operator: node.name, key: node.key.serialize(key), start, end }
+  }
+  const out = closedWindows(context.port(node.name), windowOf, context)
+  const late = context.port(node.name, 'late')
   return collect(node, { store, out, late, counts: context.counts, idle: idleTime(node, context) })
 }
 

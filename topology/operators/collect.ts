@@ -18,7 +18,7 @@ import {
 } from '../windows.ts'
 import type { TaskCounts } from './context.ts'
 import type { MakeIdleTime } from './idle-time.ts'
-import type { Operator, OutputPort } from './operator.ts'
+import type { Downstream, Operator, OutputPort } from './operator.ts'
 
 /** Panes as wide as the greatest common divisor of size and advance: every window is a whole number of them. */
 export function paneSize(windows: TimeWindows): number {
@@ -45,7 +45,7 @@ export function collect(
   node: CollectNode,
   options: {
     store: PaneStore
-    out: OutputPort
+    out: Downstream
     late: OutputPort
     counts: TaskCounts
     idle: MakeIdleTime | undefined

@@ -7,6 +7,7 @@ import type { SubTopology } from '../plan.ts'
 import type { DecisionStore } from '../recorded.ts'
 import type { SourceChangelog } from '../source-changelog.ts'
 import type { Timers } from '../timers.ts'
+import type { ClosedWindow } from './closed-windows.ts'
 import type { AsyncOperator, Collector, Operator, OutputPort } from './operator.ts'
 import type { CacheBudget, RecordCache } from './record-cache.ts'
 
@@ -70,6 +71,8 @@ export interface BuildContext {
   readonly told: Map<string, TableView>
   /** What moves the clocks for which nothing comes. */
   readonly idle: { start(): void; advance(upTo: number): number }[]
+  /** Whether a window's result is to be left out, because what follows failed on it before. */
+  readonly passesOver: (window: () => ClosedWindow) => boolean
   /** Of the task's next records. */
   readonly positions: () => readonly CommittedOffset[]
   /** Parents before children. */

@@ -1,6 +1,7 @@
 /** The code a record flows through. One operator per node of the graph and task; `build.ts` makes them. */
 import type { Headers } from '../log/log.ts'
 import type { StreamRecord } from '../record.ts'
+import type { ClosedWindow } from './closed-windows.ts'
 
 export interface Operator {
   /** Takes one record and, during the call, hands on what follows from it. */
@@ -30,13 +31,15 @@ export interface Downstream {
   forward(record: StreamRecord): void
 }
 
-/** That an operator threw, which one, and what: `cause`. */
+/** That an operator threw, which one, and what: `cause`; and on the result of which window, if it was one. */
 export class OperatorFailure extends Error {
   readonly operator: string
-  constructor(operator: string, cause: unknown) {
+  readonly window: ClosedWindow | undefined
+  constructor(operator: string, cause: unknown, window?: ClosedWindow) {
     super(`${operator} threw`, { cause })
     this.name = 'OperatorFailure'
     this.operator = operator
+    this.window = window
   }
 }
 

@@ -7,7 +7,7 @@ import type { Headers } from '../log/log.ts'
 import type { SuppressNode } from '../nodes/tables.ts'
 import type { StreamRecord } from '../record.ts'
 import type { Serde } from '../serde.ts'
-import type { Operator, OutputPort } from './operator.ts'
+import type { Downstream, Operator } from './operator.ts'
 
 /** A key's last update, and the value that what follows knows of. */
 interface Held {
@@ -28,7 +28,7 @@ export function suppressionBuffer({ store, maxBytes }: SuppressNode): HeldBuffer
  * An update comes out when the greatest timestamp of those that came in reaches its time: that of its key's first one held,
  * or its window's end, plus the wait; with its own timestamp and headers.
  */
-export function suppress(node: SuppressNode, options: { buffer: HeldBuffer; out: OutputPort }): Operator {
+export function suppress(node: SuppressNode, options: { buffer: HeldBuffer; out: Downstream }): Operator {
   const { buffer, out } = options
   const { maxRecords = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = node
   const isFull = (): boolean => buffer.size > maxRecords || buffer.bytes > maxBytes

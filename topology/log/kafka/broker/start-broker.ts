@@ -72,6 +72,8 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
   closeSync(log)
   const brokers = `${HOST}:${port}`
   const pid = child.pid!
+  // Its port is free when it has ended, which is a little after its arguments are gone from the list of processes.
+  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
   writeFileSync(join(dataDir, 'broker.json'), JSON.stringify({ pid, brokers }))
   const kill = () => child.kill('SIGKILL')
   // Tests that end by an error must not leave a broker behind, nor a start that is given up.
@@ -90,12 +92,12 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
     brokers,
     pid,
     async stop() {
-      await stopBroker(dataDir)
+      if (await stopBroker(dataDir)) await ended
       process.off('exit', kill)
     },
     async kill() {
       kill()
-      while (findBroker(dataDir) !== undefined) await delay(INTERVAL)
+      await ended
       process.off('exit', kill)
     },
   }
