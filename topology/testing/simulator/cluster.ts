@@ -26,7 +26,7 @@ const failures = new Set(['LOG_UNREACHABLE', 'LOG_FAILED', 'LOG_FENCED', 'LOG_RE
 
 /** Wraps what a process is given, to make it wrong in one way: a test that the checks find it. */
 export interface Mutant {
-  log?(log: Log, process: Process): Log
+  log?(log: Log, process: Process, simulation: Simulation): Log
   state?(state: StateBackend, process: Process): StateBackend
 }
 
@@ -172,7 +172,7 @@ export class Cluster {
       onFailure: { process: () => 'deadLetter' },
       applicationId: APPLICATION,
       clientId: machine.name,
-      log: mutant.log?.(reached, process) ?? reached,
+      log: mutant.log?.(reached, process, simulation) ?? reached,
       state: mutant.state?.(disk, process) ?? disk,
       guarantee,
       commitInterval,

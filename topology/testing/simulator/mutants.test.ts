@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { mutants, type Wrong } from './mutants.ts'
+import { hearsLate, mutants, type Wrong } from './mutants.ts'
 import { simulate } from './run.ts'
 import { scenarioOf } from './scenario.ts'
 
@@ -24,4 +24,13 @@ async function foundIn({ mutant, violates, operators, transactionTimeout }: Wron
 
 it.each(mutants)('finds an engine that $name', async wrong => {
   expect(await foundIn(wrong)).toContainEqual(expect.stringMatching(wrong.violates))
+})
+
+it('does not take one that hears late for one that does not ask', async () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const scenario = scenarioOf(seed)
+    if (scenario.guarantee !== 'exactly_once') continue
+    const { violations } = await simulate(scenario, { mutant: hearsLate() })
+    expect(violations).not.toContainEqual(expect.stringMatching(/has not asked/))
+  }
 })

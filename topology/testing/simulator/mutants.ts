@@ -19,6 +19,9 @@ export interface Wrong {
   readonly transactionTimeout?: number
 }
 
+/** Milliseconds: longer than until a second attempt. */
+const LATE = 400
+
 const isChangelog = ({ topic }: ProducerRecord): boolean => topic.endsWith('-changelog')
 const isOutput = (record: ProducerRecord): boolean => !isChangelog(record)
 
@@ -139,6 +142,31 @@ function consuming(
   })
 }
 
+/**
+ * Members that hear late that they are no members any more, or of which assignment, as on a broker, which tells them at their
+ * next heartbeat: an engine that asks before it tries again does well with it.
+ */
+export const hearsLate = consumingLate(() => ({}))
+
+function consumingLate(
+  own: (consumer: Awaited<ReturnType<Log['consumer']>>) => Partial<Awaited<ReturnType<Log['consumer']>>>,
+): () => Mutant {
+  return () => ({
+    log: (log, process, simulation) => ({
+      ...log,
+      consumer: async options => {
+        const later = (news: () => void): void => void simulation.after(LATE, news, process)
+        const consumer = await log.consumer({
+          ...options,
+          onAssigned: assignment => later(() => options.onAssigned(assignment)),
+          onLost: () => later(() => options.onLost?.()),
+        })
+        return { ...consumer, ...own(consumer) }
+      },
+    }),
+  })
+}
+
 export const mutants: readonly Wrong[] = [
   { name: 'writes its database before the commit', mutant: databaseFirst, violates: /^6:/ },
   {
@@ -222,6 +250,11 @@ export const mutants: readonly Wrong[] = [
       }),
     ),
     violates: /^1-3:/,
+  },
+  {
+    name: 'does not ask the group before it initialises a producer anew',
+    mutant: consumingLate(() => ({ heartbeat: async () => {} })),
+    violates: /^7:.*has not asked/,
   },
   {
     name: 'does not hear of new assignments',
