@@ -11,9 +11,9 @@ import {
   type NodeListener,
   type NodeStatus,
   plan,
-  type Queries,
   type Serde,
-  StreamsNode,
+  type StoreQueries,
+  type StreamsNode,
   WorkerThreads,
   type WorkerThreadsOptions,
 } from '../topology/index.ts'
@@ -239,10 +239,9 @@ export class ActivityJob {
     return this.#running.serving
   }
 
-  /** Reads the stores; undefined where the tasks run in worker threads. */
-  get queries(): Queries | undefined {
-    const { node } = this.#running
-    return node instanceof StreamsNode ? node.query : undefined
+  /** Reads the stores. */
+  get queries(): StoreQueries {
+    return this.#running.node.query
   }
 
   /** Publishes, promotes, rolls back. */

@@ -15,8 +15,7 @@ const table = {
   STORE_RESTORING:
     'Ask again, or with ?standby=true: the task begins at another node, or restores its state.',
   STORE_OWNER_UNREACHABLE:
-    'See that the node runs with one thread, and that the others reach what it is told to --advertise; or ask with ?standby=true.',
-  STORE_QUERIES_UNAVAILABLE: 'Run the node with --threads 1, and more such nodes instead of threads.',
+    'See that the node runs, and that the others reach what it is told to --advertise; or ask with ?standby=true.',
   RECORDINGS_NONE: 'Name a directory that holds recordings in the CASAS smartwatch format (.csv or .csv.gz).',
   RECORDINGS_TOO_MANY: 'Divide the recordings among several directories and stream one after the other.',
   RECORDING_FOREIGN: 'Convert the file to the CASAS smartwatch format, or remove it from the directory.',

@@ -9,7 +9,7 @@ import type { BaseLogger } from 'pino'
 import type { DeadLetterDesk } from '../processors/dead-letter-desk.ts'
 import { ApplicationError } from '../processors/errors.ts'
 import type { ReleaseDesk } from '../processors/models/release-desk.ts'
-import { type Queries, systemTimers, TickerError, type Timers } from '../topology/index.ts'
+import { type StoreQueries, systemTimers, TickerError, type Timers } from '../topology/index.ts'
 import { type Annotations, annotationRoutes } from './annotation-routes.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { eventStream } from './event-stream.ts'
@@ -28,8 +28,8 @@ export interface ServiceOptions {
   readonly releases: ReleaseDesk
   readonly deadLetters: DeadLetterDesk
   readonly annotations: Annotations
-  /** Of the node; absent where its tasks run in worker threads. */
-  readonly queries?: Queries | undefined
+  /** Of the node; without them no stores are shown. */
+  readonly queries?: StoreQueries | undefined
   /** What a writing request must bear. */
   readonly token: string
   readonly logger: Pick<BaseLogger, 'error'>
@@ -107,7 +107,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
   releaseRoutes(server, { source, desk: releases, token })
   deadLetterRoutes(server, { desk: deadLetters, token })
   annotationRoutes(server, { annotations, token })
-  storeRoutes(server, { queries, timers })
+  if (queries !== undefined) storeRoutes(server, { queries, timers })
 
   // Listed at the start: nothing but these files is ever served.
   await server.register(fastifyStatic, {

@@ -319,16 +319,6 @@ test('a standby on a third node is asked after the task, once, and only where th
   expect(asked).toEqual([['/api/stores/counts/keys', '1']])
 })
 
-test('worker threads cannot be asked', async () => {
-  const { http, url } = await listener()
-  await serve(http, undefined)
-  for (const path of ['', '/counts', '/counts/keys/k1', '/counts/windows']) {
-    const { status, body } = await ask(`${url}/api/stores${path}`)
-    expect([status, body.code]).toEqual([501, 'STORE_QUERIES_UNAVAILABLE'])
-    expect(body.remedy).toContain('--threads 1')
-  }
-})
-
 /** Of all tasks, sorted. */
 function keysIn({ answers }: { answers: readonly { entries: readonly { key: string }[] }[] }): string[] {
   return answers.flatMap(({ entries }) => entries.map(({ key }) => key)).sort()

@@ -9,9 +9,9 @@ import {
   type ErrorCode,
   type KeyOwner,
   type NodeTasks,
-  type Queries,
   type RangeOptions,
   type StoreDescription,
+  type StoreQueries,
   TickerError,
   type Timers,
 } from '../topology/index.ts'
@@ -22,8 +22,7 @@ import { jsonOf, keyOf, rowOf } from './stored-values.ts'
 export const LONGEST_KEY = 4096
 
 export interface StoreRoutesOptions {
-  /** Of the node; undefined where its tasks run in worker threads, whose stores cannot be read from here. */
-  readonly queries: Queries | undefined
+  readonly queries: StoreQueries
   readonly timers: Timers
 }
 
@@ -64,45 +63,38 @@ interface Reading extends Limited {
 export function storeRoutes(server: FastifyInstance, { queries, timers }: StoreRoutesOptions): void {
   server.register(async routes => {
     routes.setErrorHandler<Error>((error, _request, reply) => refuse(error, reply))
-    if (queries === undefined) {
-      routes.get('/api/stores', unavailable)
-      routes.get('/api/stores/*', unavailable)
-    } else {
-      overview(routes, queries)
-      byKey(routes, queries, timers)
-      byTime(routes, queries, timers)
-    }
+    overview(routes, queries)
+    byKey(routes, queries, timers)
+    byTime(routes, queries, timers)
   })
 }
 
-async function unavailable(): Promise<never> {
-  const text = 'the tasks of this node run in worker threads, whose stores cannot be read'
-  throw new ApplicationError('STORE_QUERIES_UNAVAILABLE', text)
-}
-
-function overview(routes: FastifyInstance, queries: Queries): void {
-  routes.get('/api/stores', async () => ({ stores: queries.stores().map(store => shown(store, queries)) }))
+function overview(routes: FastifyInstance, queries: StoreQueries): void {
+  routes.get('/api/stores', async () => {
+    const stores = await queries.stores()
+    return { stores: await Promise.all(stores.map(store => shown(store, queries))) }
+  })
 
   routes.get<{ Params: OfStore }>('/api/stores/:store', async ({ params: { store } }) =>
-    shown(described(store, queries), queries),
+    shown(await described(store, queries), queries),
   )
 }
 
-function byKey(routes: FastifyInstance, queries: Queries, timers: Timers): void {
+function byKey(routes: FastifyInstance, queries: StoreQueries, timers: Timers): void {
   routes.get<{ Params: OfStore; Querystring: Limited & { from?: string; to?: string } }>(
     '/api/stores/:store/keys',
     query({ ...limited, from: text, to: text }),
     async request => {
       const { store } = request.params
       const { from, to, ...limits } = request.query
-      const { keys } = described(store, queries)
+      const { keys } = await described(store, queries)
       const range = {
         ...(from === undefined ? {} : { from: keyOf(from, keys) }),
         ...(to === undefined ? {} : { to: keyOf(to, keys) }),
       }
       const reading: Reading = {
         ...limits,
-        owners: queries.owners(store),
+        owners: await queries.owners(store),
         read: options => queries.range(store, range, options),
       }
       return await answer(request, reading, { queries, timers }, answers => ({ store, answers }))
@@ -115,12 +107,12 @@ function byKey(routes: FastifyInstance, queries: Queries, timers: Timers): void 
     async request => {
       const { store } = request.params
       const { asOf, ...asked } = request.query
-      const key = keyOf(request.params.key, described(store, queries).keys)
+      const key = keyOf(request.params.key, (await described(store, queries)).keys)
       const time = asOf === undefined ? {} : { asOf }
       const reading: Reading = {
         ...asked,
         limit: 1,
-        owners: [queries.ownerOf(store, key)],
+        owners: [await queries.ownerOf(store, key)],
         read: async options => {
           const { value, ...rest } = await queries.get(store, key, { ...options, ...time })
           return [{ ...rest, value: value === undefined ? [] : [value] }]
@@ -136,7 +128,7 @@ function byKey(routes: FastifyInstance, queries: Queries, timers: Timers): void 
   )
 }
 
-function byTime(routes: FastifyInstance, queries: Queries, timers: Timers): void {
+function byTime(routes: FastifyInstance, queries: StoreQueries, timers: Timers): void {
   routes.get<{ Params: OfStore; Querystring: Times }>(
     '/api/stores/:store/windows',
     query({ ...limited, ...times }),
@@ -145,7 +137,7 @@ function byTime(routes: FastifyInstance, queries: Queries, timers: Timers): void
       const { from, to, ...limits } = request.query
       const reading: Reading = {
         ...limits,
-        owners: queries.owners(store),
+        owners: await queries.owners(store),
         read: options => queries.allWindows(store, { from, to }, options),
       }
       return await answer(request, reading, { queries, timers }, answers => ({ store, answers }))
@@ -158,10 +150,10 @@ function byTime(routes: FastifyInstance, queries: Queries, timers: Timers): void
     async request => {
       const { store } = request.params
       const { from, to, ...limits } = request.query
-      const key = keyOf(request.params.key, described(store, queries).keys)
+      const key = keyOf(request.params.key, (await described(store, queries)).keys)
       const reading: Reading = {
         ...limits,
-        owners: [queries.ownerOf(store, key)],
+        owners: [await queries.ownerOf(store, key)],
         read: async options => [await queries.windows(store, key, { from, to }, options)],
       }
       return await answer(request, reading, { queries, timers }, ([found]) => {
@@ -176,7 +168,7 @@ function byTime(routes: FastifyInstance, queries: Queries, timers: Timers): void
 async function answer(
   { headers, url }: FastifyRequest,
   { owners, limit, standby, read }: Reading,
-  { queries, timers }: { readonly queries: Queries; readonly timers: Timers },
+  { queries, timers }: { readonly queries: StoreQueries; readonly timers: Timers },
   shape: (answers: readonly TaskAnswer[]) => object,
 ): Promise<object> {
   const { node } = queries
@@ -197,15 +189,15 @@ async function answer(
 }
 
 /** @throws TickerError QUERY_STORE_UNKNOWN */
-function described(name: string, queries: Queries): StoreDescription {
-  const found = queries.stores().find(store => store.name === name)
+async function described(name: string, queries: StoreQueries): Promise<StoreDescription> {
+  const found = (await queries.stores()).find(store => store.name === name)
   if (found === undefined) throw new TickerError('QUERY_STORE_UNKNOWN', `no task has a store ${name}`)
   return found
 }
 
-function shown({ name, kind, keys }: StoreDescription, queries: Queries): object {
+async function shown({ name, kind, keys }: StoreDescription, queries: StoreQueries): Promise<object> {
   const place = ({ node, endpoint }: NodeTasks): object => ({ node, endpoint })
-  const tasks = queries.owners(name).map(({ task, partition, active, standbys }) => ({
+  const tasks = (await queries.owners(name)).map(({ task, partition, active, standbys }) => ({
     ...{ task, partition, active: active && place(active), standbys: standbys.map(place) },
   }))
   return { name, kind, keys, tasks }
@@ -220,7 +212,6 @@ const statuses: Partial<Record<ErrorCode | ApplicationErrorCode, number>> = {
   STORE_OWNER_UNKNOWN: 503,
   STORE_RESTORING: 503,
   STORE_OWNER_UNREACHABLE: 502,
-  STORE_QUERIES_UNAVAILABLE: 501,
 }
 
 /** @throws what is no answer to a question about a store */

@@ -82,6 +82,7 @@ export type {
   RangeOptions,
   StoreDescription,
   StoreKind,
+  StoreQueries,
   TimeRange,
 } from './queries.ts'
 export type { RecordPosition, StreamRecord } from './record.ts'

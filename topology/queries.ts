@@ -79,6 +79,13 @@ export interface StoreDescription {
 
 export type StoreKind = 'key-value' | 'window' | 'session' | 'versioned'
 
+/** What can be asked, wherever the tasks run: beside who asks (`Queries`), or in worker threads (thread-queries.ts). */
+export interface StoreQueries extends Pick<Queries, 'node' | 'get' | 'range' | 'windows' | 'allWindows'> {
+  stores(): readonly StoreDescription[] | Promise<readonly StoreDescription[]>
+  ownerOf(store: string, key: unknown): KeyOwner | Promise<KeyOwner>
+  owners(store: string): readonly KeyOwner[] | Promise<readonly KeyOwner[]>
+}
+
 export interface QueriesOptions {
   readonly plan: Plan
   /** This one, as the placement names it. */

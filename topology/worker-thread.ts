@@ -1,6 +1,7 @@
 /** What runs in a worker thread of a node: a node of its own, told what to do by `worker-threads.ts`. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { codeOf } from './errors.ts'
+import { answerTo } from './thread-queries.ts'
 import type {
   ThreadContext,
   ThreadFailure,
@@ -52,17 +53,25 @@ async function close(): Promise<void> {
   }
 }
 
-const calls: Record<ThreadRequest['call'], () => unknown> = {
-  start,
-  close,
-  pause: () => made?.node.pause(),
-  resume: () => made?.node.resume(),
+async function carryOut(request: ThreadRequest): Promise<unknown> {
+  switch (request.call) {
+    case 'start':
+      return await start()
+    case 'close':
+      return await close()
+    case 'pause':
+      return made?.node.pause()
+    case 'resume':
+      return made?.node.resume()
+    case 'query':
+      return await answerTo(made!.node.query, request.question)
+  }
 }
 
-port.on('message', async ({ id, call }: ThreadRequest) => {
+port.on('message', async (request: ThreadRequest) => {
+  const { id } = request
   try {
-    await calls[call]()
-    post({ kind: 'answer', id })
+    post({ kind: 'answer', id, value: await carryOut(request) })
   } catch (error) {
     post({ kind: 'refusal', id, error: failureOf(error) })
   }

@@ -13,7 +13,9 @@ import type { RestoreEvent } from './changelog-reader.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import { type ErrorCode, TickerError } from './errors.ts'
 import type { NodeOptions, NodeStatus, StreamsNode } from './node.ts'
+import type { StoreQueries } from './queries.ts'
 import type { Decision } from './recorded.ts'
+import { type Question, threadQueries } from './thread-queries.ts'
 
 /** What a node tells of itself; the same for one thread and for all of them. */
 export type NodeListener = Pick<
@@ -50,10 +52,9 @@ export interface WorkerThreadsOptions extends NodeListener {
 
 type Call = 'start' | 'close' | 'pause' | 'resume'
 
-export interface ThreadRequest {
-  readonly id: number
-  readonly call: Call
-}
+type Asked = { readonly call: Call } | { readonly call: 'query'; readonly question: Question }
+
+export type ThreadRequest = { readonly id: number } & Asked
 
 export interface ThreadFailure {
   readonly code: string | undefined
@@ -62,7 +63,7 @@ export interface ThreadFailure {
 }
 
 export type ThreadMessage =
-  | { readonly kind: 'answer'; readonly id: number }
+  | { readonly kind: 'answer'; readonly id: number; readonly value?: unknown }
   | { readonly kind: 'refusal'; readonly id: number; readonly error: ThreadFailure }
   | { readonly kind: 'failed'; readonly error: ThreadFailure }
   | { readonly kind: 'status'; readonly status: NodeStatus }
@@ -120,6 +121,15 @@ export class WorkerThreads {
     return this.#ended
   }
 
+  /** Reads the stores of all threads, and says who has the others. */
+  get query(): StoreQueries {
+    return threadQueries(this.#options.clientId, () =>
+      this.#threads
+        .filter(thread => thread.runs)
+        .map(thread => question => thread.ask({ call: 'query', question })),
+    )
+  }
+
   /** As of the last quarter of a second; of a thread that has ended, when it ended. */
   status(): NodeStatus {
     return summed(this.#threads.map(thread => thread.status))
@@ -150,7 +160,7 @@ export class WorkerThreads {
 class Thread {
   status = NONE
   readonly #worker: Worker
-  readonly #waiting = new Map<number, { resolve(): void; reject(error: unknown): void }>()
+  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>()
   readonly #options: NodeListener
   readonly #exited: Promise<void>
   readonly #onFailed: (error: unknown) => void
@@ -173,18 +183,26 @@ class Thread {
     this.#exited = new Promise(resolve => {
       this.#worker.on('exit', code => {
         this.#over = true
+        for (const { reject } of this.#waiting.values()) reject(new Error(`thread ${number} has ended`))
         if (!this.#closing) this.#fail(new Error(`thread ${number} has ended by itself with ${code}`))
         resolve()
       })
     })
   }
 
-  call(call: Call): Promise<void> {
-    if (this.#over) return Promise.resolve()
+  get runs(): boolean {
+    return !this.#over && !this.#closing
+  }
+
+  async call(call: Call): Promise<void> {
+    if (!this.#over) await this.ask({ call })
+  }
+
+  ask(request: Asked): Promise<unknown> {
     const id = ++this.#lastId
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
-      this.#worker.postMessage({ id, call } satisfies ThreadRequest)
+      this.#worker.postMessage({ id, ...request } satisfies ThreadRequest)
     })
   }
 
@@ -202,7 +220,7 @@ class Thread {
     const { onNotice, onDeadLetter, onDecision, onRestore, onRestored } = this.#options
     switch (message.kind) {
       case 'answer':
-        this.#waiting.get(message.id)?.resolve()
+        this.#waiting.get(message.id)?.resolve(message.value)
         this.#waiting.delete(message.id)
         break
       case 'refusal':

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import type { ProcessingGuarantee } from '../../topology/index.ts'
 
 /** What `tickerwatch run` was asked for; durations are milliseconds. */
@@ -26,4 +27,15 @@ export interface RunOptions {
   readonly featureStore?: string
   readonly host: string
   readonly port: number
+}
+
+/**
+ * Where other nodes reach this one's stores: by default where the console listens, by the name of the machine if on all its
+ * addresses. Nowhere, if that is not known yet (any free port).
+ */
+export function endpointOf({ advertise, host, port }: RunOptions): string | undefined {
+  if (advertise !== undefined) return advertise
+  if (port === 0) return undefined
+  const reachable = host === '0.0.0.0' || host === '::' ? hostname() : host
+  return reachable.includes(':') ? `[${reachable}]:${port}` : `${reachable}:${port}`
 }

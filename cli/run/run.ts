@@ -17,7 +17,7 @@ import { startService } from '../../service/server.ts'
 import { systemTimers } from '../../topology/index.ts'
 import { removeNodeFile, writeNodeFile } from '../node-file.ts'
 import { stopSignal } from '../stop-signal.ts'
-import type { RunOptions } from './options.ts'
+import { endpointOf, type RunOptions } from './options.ts'
 import { openParts } from './parts.ts'
 import { reportOf, summary } from './report.ts'
 import { statusSource } from './service-status.ts'
@@ -190,17 +190,6 @@ function introduce(
   model      ${modelInWords(job)}
   console    ${url}
   Ctrl-C stops and prints a summary.${options.for === undefined ? '' : ` Ends by itself after ${options.for / 1000} s.`}`)
-}
-
-/**
- * Where other nodes reach this one's stores: by default where the console listens, by the name of the machine if on all its
- * addresses. Nowhere, if that is not known yet (any free port), or if the stores are those of worker threads.
- */
-function endpointOf({ advertise, host, port, threads }: RunOptions): string | undefined {
-  if (advertise !== undefined) return advertise
-  if (port === 0 || threads > 1) return undefined
-  const reachable = host === '0.0.0.0' || host === '::' ? hostname() : host
-  return reachable.includes(':') ? `[${reachable}]:${port}` : `${reachable}:${port}`
 }
 
 /** The same for a node that is started again, another one for each node: by machine and state directory. */

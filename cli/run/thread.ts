@@ -5,7 +5,7 @@ import { trustedSources } from '../../processors/models/trusted-sources.ts'
 import { defaultPolicy } from '../../processors/routing/routing.ts'
 import { avroSerdes } from '../../schemas/index.ts'
 import { systemTimers, type ThreadMaker } from '../../topology/index.ts'
-import type { RunOptions } from './options.ts'
+import { endpointOf, type RunOptions } from './options.ts'
 import { openLog, openRegistry, openState } from './parts.ts'
 
 const make: ThreadMaker<RunOptions> = async (options, { clientId, node: process, listener }) => {
@@ -17,6 +17,7 @@ const make: ThreadMaker<RunOptions> = async (options, { clientId, node: process,
       state: openState(options, log),
       guarantee: options.guarantee,
       standbyReplicas: options.standbyReplicas,
+      endpoint: endpointOf(options),
       replicationFactor: options.replicationFactor,
       model: options.model,
       routing: { ...defaultPolicy, requestsPerHour: options.annotationsPerHour },

@@ -135,6 +135,7 @@ export function groupsContract(kit: Kit): void {
     test('members tell each other what they like, and are told by the leader; who has news asks for another division', async () => {
       const [group, topic] = [unique('group'), await newTopic(2)]
       const words = new Map<string, string>()
+      let onAsked = (): void => {}
       const joined = async (name: string): Promise<Member> => {
         const assignments: Assignment[] = []
         const consumer = opened(
@@ -143,7 +144,11 @@ export function groupsContract(kit: Kit): void {
             clientId: unique(name),
             topics: [topic],
             assignor: sticky,
-            metadata: () => words.get(name) ?? '',
+            metadata: () => {
+              const word = words.get(name) ?? ''
+              if (name === 'b') onAsked()
+              return word
+            },
             tell: (members, shares, topics) => {
               const said = members
                 .map(({ metadata }) => metadata)
@@ -180,6 +185,17 @@ export function groupsContract(kit: Kit): void {
       words.set('a', 'white')
       members[0]!.consumer.rejoin()
       await hear('white of green white: 1 of 2', 'green of green white: 1 of 2')
+      // What it has to say changes once more when it has just been asked.
+      words.set('b', 'black')
+      onAsked = () => {
+        onAsked = () => {}
+        queueMicrotask(() => {
+          words.set('b', 'grey')
+          members[1]!.consumer.rejoin()
+        })
+      }
+      members[1]!.consumer.rejoin()
+      await hear('white of grey white: 1 of 2', 'grey of grey white: 1 of 2')
     })
 
     test('two members share; when one leaves the other has all, and is told what each had', async () => {

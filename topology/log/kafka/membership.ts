@@ -49,6 +49,8 @@ export class Membership {
   #owned: readonly TopicPartition[] = []
   /** A predecessor with this client id, or a join whose answer was lost, may have left a member that nobody is. */
   #mayHaveGhost = true
+  /** Asked to join again since it last told what it has to tell. */
+  #wantsToJoin = false
   /** The last one in which this member was assigned anything. */
   #generation: number | undefined
   #closed = false
@@ -101,6 +103,7 @@ export class Membership {
    * the generation it names, if by nothing else.
    */
   rejoin(): void {
+    this.#wantsToJoin = true
     this.#assignment = undefined
     this.#hurry()
   }
@@ -194,6 +197,7 @@ export class Membership {
     const coordinator = await joining.groupCoordinator(group)
     if (this.#mayHaveGhost && this.#memberId === NO_MEMBER) await this.#evict(coordinator)
     this.#mayHaveGhost = true
+    this.#wantsToJoin = false
     const metadata = encodeSubscription({
       clientId,
       topics,
@@ -227,6 +231,8 @@ export class Membership {
     const { generationId, memberId } = joined
     this.#assignment = { generation: generationId, memberId, partitions, metadata: told }
     this.#options.onAssigned(this.#assignment)
+    // What this member has to tell has changed since it was told.
+    if (this.#wantsToJoin) this.#assignment = undefined
   }
 
   /** Leads the group: divides what its members subscribe to. */
