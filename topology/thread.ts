@@ -20,56 +20,25 @@
  * - *a heartbeat before a second attempt*: it answers for a generation that is over, so the attempt looks whether another
  *   assignment came meanwhile before it leaves the task to the next one.
  */
-import type { TableView } from './change.ts'
-import type { RestoreEvent } from './changelog-reader.ts'
-import { commit, type ProcessingGuarantee } from './commit.ts'
-import type { DeadLetter } from './dead-letters.ts'
+import { commit } from './commit.ts'
 import { recoveryOf, TickerError } from './errors.ts'
-import { type FailureHandlers, messageOf } from './failure-policy.ts'
+import { messageOf } from './failure-policy.ts'
 import type { Assignment, Consumer, TopicPartition } from './log/log.ts'
 import type { RecordBatch } from './log/record-batch.ts'
 import type { TaskStateStore } from './operators/context.ts'
 import type { CacheBudget } from './operators/record-cache.ts'
 import { type SubTopology, type TaskId, taskName } from './plan.ts'
 import { PoisonRecords } from './poison.ts'
-import type { Decision } from './recorded.ts'
 import { type Running, release, startTask } from './start-task.ts'
 import { Task } from './task.ts'
-import { TaskPlacement, type TaskPlacementOptions } from './task-placement.ts'
+import { TaskPlacement } from './task-placement.ts'
+import type { ThreadOptions } from './thread-options.ts'
 import type { Activity } from './watchdog.ts'
 
 /** Failures of a task in a row, without a commit between, after which the thread gives up. */
 const ATTEMPTS = 10
 /** Records a task takes before the others have their turn. */
 const TURN = 1000
-
-export interface ThreadOptions
-  extends Omit<TaskPlacementOptions, 'storesOf' | 'running' | 'rejoin' | 'onNotice'> {
-  readonly guarantee: ProcessingGuarantee
-  /** Milliseconds from one commit of a task to the next. */
-  readonly commitInterval: number
-  /** Milliseconds; the log's default if undefined. */
-  readonly sessionTimeout: number | undefined
-  /** Partitions of all topics the topology reads and writes. */
-  readonly partitions: ReadonlyMap<string, number>
-  /** Bytes of the largest batch that each of them takes. */
-  readonly batchLimits: ReadonlyMap<string, number>
-  readonly failureHandlers: FailureHandlers
-  /** The contents of global tables, by their node. */
-  readonly globals: ReadonlyMap<string, TableView>
-  /** Bytes of updates that the record caches of its tables may hold back; 0 for none. */
-  readonly cacheBytes: number
-  readonly listener: ThreadListener
-}
-
-/** What a node wants to know of its threads. */
-export interface ThreadListener {
-  onNotice(text: string): void
-  onDeadLetter(letter: DeadLetter): void
-  onDecision(task: string, store: string, decision: Decision<unknown>): void
-  onRestored(task: string, records: number): void
-  onRestore(event: RestoreEvent): void
-}
 
 /** A task that is being restored, or waits before it is tried again. */
 interface Starting {
