@@ -10,6 +10,7 @@ import { growth } from './growth.ts'
 import { keys } from './keys.ts'
 import { latency } from './latency/latency.ts'
 import { log } from './log.ts'
+import { modelSwap } from './model-swap.ts'
 import { produce } from './produce.ts'
 import { recovery } from './recovery.ts'
 import { restore } from './restore/restore.ts'
@@ -20,7 +21,7 @@ import { windows } from './windows.ts'
 
 const benchmarks: readonly Benchmark[] = [
   ...[consume, produce, log, decode, windows, store, score, activity],
-  ...[latency, restore, keys, growth, recovery],
+  ...[latency, restore, keys, growth, recovery, modelSwap],
 ]
 
 export async function main(words: readonly string[]): Promise<void> {
