@@ -11,9 +11,8 @@ import { shippedReleases } from '../processors/models/shipped.ts'
 import { forest } from '../processors/models/testing/onnx.ts'
 import { type SwapsUnderLoad, swapsUnderLoad } from '../processors/models/testing/swaps-under-load.ts'
 import { trustedSources } from '../processors/models/trusted-sources.ts'
-import { startTemporaryBroker } from '../topology/log/kafka/broker/temporary-broker.ts'
-import { kafkaLog } from '../topology/log/kafka/kafka-log.ts'
 import { benchmark, expectEqual, type Figure } from './benchmark.ts'
+import { withKafka } from './with-kafka.ts'
 
 export const modelSwap = benchmark({
   name: 'model-swap',
@@ -24,23 +23,23 @@ export const modelSwap = benchmark({
     swaps: { of: 6, what: 'between the two shipped releases, and the last two with one of more than 1 MB' },
   },
   async run(size): Promise<readonly Figure[]> {
+    const [older, newer] = await shippedReleases('watch')
+    if (older === undefined || newer === undefined) throw new Error('two releases are shipped')
     const directory = await mkdtemp(join(tmpdir(), 'tickerwatch-model-swap-'))
-    const broker = await startTemporaryBroker()
-    const log = await kafkaLog({ brokers: [broker.brokers], clientId: 'model-swap' })
     try {
-      const [older, newer] = await shippedReleases('watch')
-      if (older === undefined || newer === undefined) throw new Error('two releases are shipped')
       const large = await largeRelease(newer, directory)
       const swaps = Array.from({ length: Math.max(0, size('swaps') - 2) }, (_, i) =>
         i % 2 === 0 ? newer : older,
       )
-      const swapped = await swapsUnderLoad({
-        log,
-        devices: size('devices'),
-        seconds: size('seconds'),
-        releases: [older, ...swaps, large, older],
-        trusted: await trustedSources([]),
-      })
+      const swapped = await withKafka(async ({ log }) =>
+        swapsUnderLoad({
+          log,
+          devices: size('devices'),
+          seconds: size('seconds'),
+          releases: [older, ...swaps, large, older],
+          trusted: await trustedSources([]),
+        }),
+      )
       check(swapped)
       const { stalls, otherStall, readings, seconds } = swapped
       const limit = { what: 'the longest at any other time', value: otherStall }
@@ -54,8 +53,6 @@ export const modelSwap = benchmark({
         })),
       ]
     } finally {
-      await log.close()
-      await broker.stop()
       await rm(directory, { recursive: true, force: true })
     }
   },

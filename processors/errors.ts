@@ -49,7 +49,7 @@ const table = {
   MODEL_TOO_LARGE: 'Train a smaller model: fewer or shallower trees.',
   MODEL_TOO_LARGE_FOR_TOPIC:
     'Put the model where every node reaches it, and name the place as "location" in the release file instead of "onnx".',
-  MODEL_LOCATION_UNSUPPORTED: 'Name the place of the model by a file: URL.',
+  MODEL_LOCATION_UNSUPPORTED: 'Name the place of the model by a file: or s3: URL.',
   MODEL_LOCATION_EMPTY:
     'Put the model where the release says it is, for every node; then publish the release again.',
   MODEL_UNSIGNED: 'Sign the release file: tickerwatch models sign FILE --key KEY.',

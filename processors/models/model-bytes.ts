@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import { constants, open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { LakeError } from '../../lake/errors.ts'
+import { openStore } from '../../lake/open-store.ts'
 import type { ModelRelease } from '../../schemas/index.ts'
 import { ApplicationError } from '../errors.ts'
 import { releaseKey } from './release.ts'
@@ -19,7 +21,7 @@ export type ModelSource = Pick<ModelRelease, 'name' | 'version' | 'onnx' | 'loca
 export type OpenLocation = (location: URL) => Promise<AsyncIterable<Uint8Array>>
 
 /** By the protocol of the URL. */
-const openers: Readonly<Record<string, OpenLocation>> = { 'file:': openFile }
+const openers: Readonly<Record<string, OpenLocation>> = { 'file:': openFile, 's3:': openObject }
 
 /**
  * @throws ApplicationError MODEL_BYTES_MISSING, MODEL_TOO_LARGE, MODEL_DAMAGED, MODEL_LOCATION_UNSUPPORTED, MODEL_LOCATION_EMPTY
@@ -61,6 +63,27 @@ async function openLocation(location: string): Promise<AsyncIterable<Uint8Array>
     `models are read from ${Object.keys(openers).join(' and ')} URLs, not from ${location}`,
   )
 }
+
+/** An object of a bucket; the environment says which AWS is meant (`lake/README.md`). */
+async function openObject(location: URL): Promise<AsyncIterable<Uint8Array>> {
+  const empty = (cause: unknown): ApplicationError =>
+    new ApplicationError('MODEL_LOCATION_EMPTY', `there is no object ${location}`, { cause })
+  const key = decodeURIComponent(location.pathname.slice(1))
+  const store = await openStore(`s3://${location.host}`).catch(cause => {
+    throw empty(cause)
+  })
+  return (async function* () {
+    try {
+      yield* store.stream(key)
+    } catch (error) {
+      throw error instanceof LakeError && missing.has(error.code) ? empty(error) : error
+    } finally {
+      await store.close()
+    }
+  })()
+}
+
+const missing: ReadonlySet<string> = new Set(['OBJECT_MISSING', 'OBJECT_KEY_INVALID', 'S3_BUCKET_MISSING'])
 
 async function openFile(location: URL): Promise<AsyncIterable<Uint8Array>> {
   try {
