@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { stopSignal } from '../cli/stop-signal.ts'
 import { messageOf } from '../topology/failure-policy.ts'
+import { type ActiveLearningOptions, activeLearning } from './active-learning/active-learning.ts'
 import { activity } from './activity.ts'
 import { type Benchmark, print } from './benchmark.ts'
 import { consume } from './consume.ts'
@@ -40,6 +41,15 @@ export async function main(words: readonly string[]): Promise<void> {
     )
     .option('--json', 'the last line is one object with ratios and runs', false)
     .action(async ({ threads = [1, 2], ...options }: WatchWords) => compare({ ...options, threads, signal }))
+  program
+    .command('active-learning')
+    .description('labels that a model needs, asked for by the annotation queue and at random')
+    .requiredOption('--recordings <directory>', 'labelled recordings in the CASAS file format')
+    .option('--seeds <number>', 'runs of each', positive, 10)
+    .option('--goal <share>', 'the macro-F1 that is to be reached', Number, 0.95)
+    .option('--limit <number>', 'labels after which a run is given up', positive, 500)
+    .option('--json', 'the last line is one object', false)
+    .action(async (options: Omit<ActiveLearningOptions, 'signal'>) => activeLearning({ ...options, signal }))
   for (const each of benchmarks) addBenchmark(program, each, signal)
   try {
     await program.parseAsync([...words], { from: 'user' })

@@ -96,7 +96,7 @@ function unescaped(attribute: string): string {
 }
 
 /** The Python of an environment that holds what a folder's requirements.txt names; made once per version of it. */
-async function environment(folderOfRequirements: string): Promise<string> {
+export async function environment(folderOfRequirements: string): Promise<string> {
   const requirements = join(root, folderOfRequirements, 'requirements.txt')
   const hash = createHash('sha256')
     .update(await readFile(requirements))

@@ -12,7 +12,7 @@ import { ApplicationError } from '../errors.ts'
 import { drawn } from '../routing/routing.ts'
 import { TopicFollower, type TopicFollowerOptions } from '../topic-follower.ts'
 import { topics } from '../topics.ts'
-import { AnnotationQueue } from './annotation-queue.ts'
+import { AnnotationQueue, type QueuedWindow } from './annotation-queue.ts'
 import {
   type AnnotationCounts,
   LatestAnnotations,
@@ -70,6 +70,11 @@ export interface AnnotationStatus extends AnnotationCounts {
   readonly accuracy: readonly LiveAccuracy[]
 }
 
+/** With its features, by which another release scores it. */
+interface Waiting extends QueuedWindow {
+  readonly features: Float32Array
+}
+
 interface Claim {
   readonly claim: string
   readonly annotator: string
@@ -86,7 +91,7 @@ export class AnnotationDesk {
   readonly #latest = new LatestAnnotations()
   /** By window id: those waiting, and the last ones answered. */
   readonly #requests = new Map<string, AnnotationRequest>()
-  readonly #queue = new AnnotationQueue(WAITING)
+  readonly #queue = new AnnotationQueue<Waiting>(WAITING)
   /** Window ids of the random arm that wait, in the order of their draw, so that those answered first are random too. */
   readonly #random = new Map<string, number>()
   readonly #answered = new Set<string>()
@@ -212,8 +217,8 @@ export class AnnotationDesk {
       const fit = [...this.#random].filter(([id]) => !unfit(id))
       return fit.sort(([, a], [, b]) => a - b)[0]?.[0]
     }
-    if (this.#handed % RANDOM_EVERY === RANDOM_EVERY - 1) return random() ?? this.#queue.next(unfit)
-    return this.#queue.next(unfit) ?? random()
+    if (this.#handed % RANDOM_EVERY === RANDOM_EVERY - 1) return random() ?? this.#queue.next(unfit)?.id
+    return this.#queue.next(unfit)?.id ?? random()
   }
 
   #known(key: WindowKey): AnnotationRequest {
@@ -258,10 +263,11 @@ export class AnnotationDesk {
     }
     const gone = this.#queue.add({
       id,
+      deviceId: request.deviceId,
       margin: request.margin,
       features: Float32Array.from(request.features),
     })
-    if (gone !== undefined) this.#forget(gone)
+    if (gone !== undefined) this.#forget(gone.id)
   }
 
   #takeAnnotation(annotation: Annotation): void {
@@ -275,7 +281,7 @@ export class AnnotationDesk {
     }
     this.#claims.delete(id)
     if (request === undefined) return
-    this.#queue.remove(id, { asked: true })
+    this.#queue.remove(id)
     this.#random.delete(id)
     this.#skipped.delete(id)
     this.#answered.add(id)
