@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { CliError } from './errors.ts'
 import { readNodeFile } from './node-file.ts'
 
-/** Milliseconds that a node may take for its answer. */
-const patience = 30_000
+/** Milliseconds that a node may take for its answer, unless it is asked for more. */
+const PATIENCE = 30_000
 
 const refusal = z.object({ message: z.string(), code: z.string().optional() })
 
@@ -14,13 +14,18 @@ export interface NodeRequest {
   readonly path: string
   /** JSON text. */
   readonly body?: string
+  /** Milliseconds. */
+  readonly patience?: number
 }
 
 /**
  * Sends a request to the node of a state directory, with its token, and gives the JSON of the answer.
  * @throws CliError NODE_NOT_RUNNING, NODE_FILE_INVALID, NODE_UNREACHABLE, NODE_REFUSED
  */
-export async function askNode(stateDirectory: string, { method, path, body }: NodeRequest): Promise<unknown> {
+export async function askNode(
+  stateDirectory: string,
+  { method, path, body, patience = PATIENCE }: NodeRequest,
+): Promise<unknown> {
   const node = await readNodeFile(stateDirectory)
   const unreachable = (cause: unknown) =>
     new CliError('NODE_UNREACHABLE', `the node at ${node.url} does not answer`, { cause })

@@ -3,55 +3,76 @@ import { randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import type { Command } from 'commander'
+import { z } from 'zod'
 import type { ReleaseId } from '../processors/models/release-desk.ts'
 import type { ReplayReport } from '../processors/replay/replay-predictions.ts'
 import { CliError } from './errors.ts'
+import { askNode } from './node-client.ts'
+import { defaultStateDirectory } from './node-file.ts'
 import { columns, printJson } from './table.ts'
 import { releaseId, whole } from './values.ts'
 
 interface ReplayCommandOptions {
-  readonly brokers: string
+  readonly state: string
   readonly model?: ReleaseId
+  /** These are of a replay on Kafka; a node has its own. */
+  readonly brokers?: string
   readonly registry?: string
   readonly trustedKeys: readonly string[]
-  readonly annotationsPerHour: number
+  readonly annotationsPerHour?: number
   readonly out?: string
   readonly json?: boolean
 }
 
 /** Milliseconds between two lines of progress. */
 const PROGRESS = 5000
+/** Milliseconds that a node may take. */
+const PATIENCE = 3_600_000
+
+/** JSON has no NaN, which a share of no windows is. */
+const share = z
+  .number()
+  .nullable()
+  .transform(value => value ?? Number.NaN)
+const report = z.object({
+  release: z.string().optional(),
+  readings: z.number(),
+  predictions: z.number(),
+  byVersion: z.record(z.string(), z.number()),
+  identical: z.number(),
+  different: z.number(),
+  missing: z.number(),
+  added: z.number(),
+  agreement: share,
+  labelChanges: z.array(z.object({ recorded: z.string(), replayed: z.string(), windows: z.number() })),
+  routeChanges: z.number(),
+  confidenceChange: share,
+  incomplete: z.array(z.object({ partition: z.number(), from: z.number(), recordedFrom: z.number() })),
+})
 
 export function define(command: Command): void {
   command
     .description(
       'Predict the readings of the log again, beside the application, and compare with what was predicted. As recorded, all must be the same: exit code 1 if not.',
     )
-    .requiredOption('--brokers <list>', 'Kafka, as host:port,…')
+    .option('--state <dir>', 'state directory of the running node, which replays', defaultStateDirectory)
+    .option('--brokers <list>', 'replay here what is on Kafka, as host:port,…; needs no running node')
     .option('--model <name@version>', 'by this release instead of those recorded: a backtest', releaseId)
     .option(
       '--registry <url>',
       'a schema registry with Confluent’s API (default: schema ids of this process)',
     )
     .option('--trusted-keys <files...>', 'take only releases that one of these keys signed', [])
-    .option('--annotations-per-hour <n>', 'what the nodes run with', whole, 240)
+    .option('--annotations-per-hour <n>', 'what the nodes run with (default: 240)', whole)
     .option('--out <file>', 'write each window that is predicted otherwise, a line of JSON each')
     .option('--json', 'print JSON')
     .action(replay)
 }
 
-async function replay(options: ReplayCommandOptions): Promise<void> {
-  const { model, out, json } = options
-  const differences = out === undefined ? undefined : createWriteStream(out, { flags: 'wx' })
-  const written = differences && finished(differences)
-  written?.catch(() => {}) // told below
-  const report = await replayOnKafka(options, difference =>
-    differences?.write(`${JSON.stringify(difference)}\n`),
-  )
-  differences?.end()
-  await written?.catch(cause => {
-    throw new CliError('FILE_UNWRITABLE', `${out} cannot be written: ${cause}`, { cause })
-  })
+async function replay(options: ReplayCommandOptions, command: Command): Promise<void> {
+  const { model, json, brokers } = options
+  checkTogether(options, command)
+  const report = brokers === undefined ? await replayInNode(options) : await replayOnKafka(options, brokers)
   if (json) printJson(report)
   else for (const line of inWords(report)) console.log(line)
   const { different, missing, added } = report
@@ -61,8 +82,43 @@ async function replay(options: ReplayCommandOptions): Promise<void> {
   }
 }
 
-async function replayOnKafka(
-  { brokers, model, registry, trustedKeys, annotationsPerHour }: ReplayCommandOptions,
+function checkTogether(options: ReplayCommandOptions, command: Command): void {
+  const { brokers, registry, trustedKeys, annotationsPerHour, out } = options
+  if (brokers !== undefined) return
+  const given = {
+    '--registry': registry !== undefined,
+    '--trusted-keys': trustedKeys.length > 0,
+    '--annotations-per-hour': annotationsPerHour !== undefined,
+    '--out': out !== undefined,
+  }
+  for (const [name, isGiven] of Object.entries(given))
+    if (isGiven) command.error(`option '${name}' belongs to --brokers`, { exitCode: 2 })
+}
+
+/** In the running node: its log may be in memory, where nobody else sees it. */
+async function replayInNode({ state, model }: ReplayCommandOptions): Promise<ReplayReport> {
+  const body = JSON.stringify(model ?? {})
+  return report.parse(await askNode(state, { method: 'POST', path: '/api/replay', body, patience: PATIENCE }))
+}
+
+async function replayOnKafka(options: ReplayCommandOptions, brokers: string): Promise<ReplayReport> {
+  const { out } = options
+  const differences = out === undefined ? undefined : createWriteStream(out, { flags: 'wx' })
+  const written = differences && finished(differences)
+  written?.catch(() => {}) // told below
+  const report = await replayOn(options, brokers, difference =>
+    differences?.write(`${JSON.stringify(difference)}\n`),
+  )
+  differences?.end()
+  await written?.catch(cause => {
+    throw new CliError('FILE_UNWRITABLE', `${out} cannot be written: ${cause}`, { cause })
+  })
+  return report
+}
+
+async function replayOn(
+  { model, registry, trustedKeys, annotationsPerHour }: ReplayCommandOptions,
+  brokers: string,
   onDifference: (difference: object) => void,
 ): Promise<ReplayReport> {
   const { default: pino } = await import('pino')
@@ -80,7 +136,10 @@ async function replayOnKafka(
       log,
       avro: avroSerdes(registry === undefined ? localRegistry() : confluentRegistry(registry)),
       trusted: await trustedSources(trustedKeys),
-      routing: { ...defaultPolicy, requestsPerHour: annotationsPerHour },
+      routing: {
+        ...defaultPolicy,
+        ...(annotationsPerHour !== undefined && { requestsPerHour: annotationsPerHour }),
+      },
       clientId,
       timers: systemTimers,
       logger: pino({ level: 'error' }, pino.destination(2)),

@@ -21,6 +21,7 @@ import { type ActivityNodeOptions, activityNode, READY_WITHIN, servedTopology } 
 import type { ReleaseId } from './activity-topology.ts'
 import { AnnotationDesk } from './annotation/annotation-desk.ts'
 import { rowDeadLetter } from './dead-letters.ts'
+import { ApplicationError } from './errors.ts'
 import { featureSchema } from './features/schema.ts'
 import { type IngestCounts, ingest } from './ingest.ts'
 import { publishRelease } from './models/publish.ts'
@@ -30,6 +31,7 @@ import type { Shadow, ShadowStatus } from './models/shadow.ts'
 import { shippedReleases } from './models/shipped.ts'
 import { type PredictionCounts, PredictionMonitor } from './prediction-monitor.ts'
 import type { RecordingEvent } from './recordings/event.ts'
+import { type ReplayReport, replayPredictions } from './replay/replay-predictions.ts'
 import type { Sql } from './sinks/sql.ts'
 import { type SqlSink, type SqlSinkStatus, startSqlSink } from './sinks/sql-sink.ts'
 import { applicationId, topicSpecs, topics } from './topics.ts'
@@ -215,6 +217,7 @@ export class ActivityJob {
   /** How many records were processed when that number last changed, or nothing waited, and when that was. */
   #progress = { processed: 0, at: 0 }
   #closed = false
+  #replaying = false
   #stopWatching = (): void => {}
 
   constructor(options: ActivityJobOptions, running: Running) {
@@ -259,6 +262,24 @@ export class ActivityJob {
       history,
       applicationId,
     })
+  }
+
+  /**
+   * Predicts again what is on the log, beside what runs: as recorded, or by another release. One at a time.
+   * @throws ApplicationError REPLAY_UNDER_WAY, REPLAY_DIVERGED, MODEL_…; TickerError
+   */
+  async replay(release: ReleaseId | undefined): Promise<ReplayReport> {
+    if (this.#replaying) throw new ApplicationError('REPLAY_UNDER_WAY', 'another replay is under way')
+    this.#replaying = true
+    try {
+      return await replayPredictions({
+        ...this.#options,
+        clientId: `${this.#options.clientId}-replay`,
+        release,
+      })
+    } finally {
+      this.#replaying = false
+    }
   }
 
   /** Why it should be started again, in one line; undefined while it makes progress. */

@@ -70,6 +70,7 @@ const table = {
   MODEL_CLASS_UNKNOWN: 'Name classes of the release with --classes.',
   MODEL_UNKNOWN: 'Publish the release on the topic of models.',
   MODEL_CLOSED: 'This is a defect of the caller: report it.',
+  REPLAY_UNDER_WAY: 'Wait for its end.',
   REPLAY_DIVERGED:
     'See that the log is the one the application ran on, and that this is the version of the program that ran.',
   MODEL_NONE_IN_FORCE: 'Promote a release: tickerwatch models publish FILE --promote.',

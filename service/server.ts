@@ -15,6 +15,7 @@ import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { eventStream } from './event-stream.ts'
 import { metrics } from './metrics.ts'
 import { releaseRoutes } from './release-routes.ts'
+import { type Replay, replayRoutes } from './replay-routes.ts'
 import { Sampler } from './sampler.ts'
 import type { StatusSource } from './status.ts'
 import { LONGEST_KEY, storeRoutes } from './store-routes.ts'
@@ -26,6 +27,8 @@ export interface ServiceOptions {
   readonly host?: string
   readonly source: StatusSource
   readonly releases: ReleaseDesk
+  /** Without it there is no such route. */
+  readonly replay?: Replay | undefined
   readonly deadLetters: DeadLetterDesk
   readonly annotations: Annotations
   /** Of the node; without them no stores are shown. */
@@ -62,6 +65,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
   const {
     source,
     releases,
+    replay,
     deadLetters,
     annotations,
     queries,
@@ -104,6 +108,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
     return exposition.metrics()
   })
   eventStream(server, sampler)
+  if (replay !== undefined) replayRoutes(server, { replay, token })
   releaseRoutes(server, { source, desk: releases, token })
   deadLetterRoutes(server, { desk: deadLetters, token })
   annotationRoutes(server, { annotations, token })

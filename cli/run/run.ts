@@ -95,6 +95,7 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
     host: options.host,
     source: statusSource({ job, features, startedAt, guarantee, log: log.description, sql: sql.description }),
     releases: job.releases,
+    replay: release => job.replay(release),
     deadLetters: deadLetterDesk({
       log,
       applicationId,
