@@ -32,6 +32,16 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./replay.ts'),
   },
   {
+    name: 'annotate',
+    summary: 'print where people label windows',
+    load: () => import('./annotate.ts'),
+  },
+  {
+    name: 'retrain',
+    summary: 'train on what people labelled, and promote what is better',
+    load: () => import('./retrain.ts'),
+  },
+  {
     name: 'dead-letters',
     summary: 'list, show and replay records that were given up',
     load: () => import('./dead-letters.ts'),

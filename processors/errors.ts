@@ -39,6 +39,8 @@ const table = {
   ANNOTATION_WINDOW_UNKNOWN: 'Ask for another window: this one is no longer kept here.',
   ANNOTATION_INVALID: 'Give one of the labels of the release in force, or say that you cannot tell.',
   ANNOTATION_UNAVAILABLE: 'Ask again: the log did not answer in time.',
+  RETRAINING_FAILED:
+    'See the message; --python names an interpreter that has the packages of spark-jobs/requirements.txt.',
   ROUTING_INVALID:
     'Ask for at least one annotation per hour and partition (or for 0), and for a random share from 0 to 1.',
   MODEL_NOT_SHIPPED:

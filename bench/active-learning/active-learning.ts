@@ -5,9 +5,9 @@
  */
 import { AnnotationQueue, type QueuedWindow } from '../../processors/annotation/annotation-queue.ts'
 import { Tally } from '../../processors/evaluation/tally.ts'
+import { type LabelledWindow, labelledWindows } from '../../processors/retraining/labelled-windows.ts'
 import { environment } from '../../test/programs.ts'
 import { mulberry32 } from '../../topology/testing/mulberry32.ts'
-import { type LabelledWindow, labelledWindows } from './labelled-windows.ts'
 import { type Learner, startLearner } from './learner.ts'
 
 /** Labels of a round. */

@@ -1,8 +1,9 @@
 /** Labelled windows of recordings, cut as the stream cuts them, with their features. */
-import { featureExtractor } from '../../processors/features/extract.ts'
-import { featureSchema } from '../../processors/features/schema.ts'
-import { openRecordings } from '../../processors/recordings/reader.ts'
+
 import type { SensorReading } from '../../schemas/index.ts'
+import { featureExtractor } from '../features/extract.ts'
+import { featureSchema } from '../features/schema.ts'
+import { openRecordings } from '../recordings/reader.ts'
 
 export interface LabelledWindow {
   readonly deviceId: string
