@@ -250,11 +250,9 @@ export class Task {
     for (const operator of asynchronous) this.#handOn(operator)
     while (this.processed - before < limit && !this.full && !this.parked) {
       const queue = nextQueue(this.#queues)
-      if (queue === undefined || this.#passedPoison) break
-      if (queue instanceof Promise) {
-        this.#parkUntil(this.#fetched(queue))
-        break
-      }
+      // Also where a marked record was passed over on the way: somebody must hear it fail.
+      if (queue instanceof Promise) this.#parkUntil(this.#fetched(queue))
+      if (queue === undefined || queue instanceof Promise || this.#passedPoison) break
       this.#head = queue
       try {
         clocks.take(queue)

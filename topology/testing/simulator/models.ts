@@ -7,7 +7,7 @@ import { string } from '../../serde.ts'
 import { timeWindowedSerde } from '../../windowed-serde.ts'
 import { type LoggedRecord, readPartition } from './recomputation.ts'
 import { isFaulty, REFUSED, type Reading } from './records.ts'
-import { type OperatorName, windows } from './topologies.ts'
+import { joinedByKey, type OperatorName, referredBy, windows } from './topologies.ts'
 
 /** An input record that is no dead letter. */
 interface Taken {
@@ -180,6 +180,29 @@ export function checkGroups(log: MemoryLog, parts: readonly OperatorName[], part
     found.push(...checkSums(log, 'regroup-out', partitions, values))
   }
   return found
+}
+
+/** 1: each row of a join by a foreign key ends as it and the row that it refers to end. */
+export function checkForeignKeys(log: MemoryLog, partitions: number): string[] {
+  const tables = ['in', 'other'].map(topic => {
+    const rows = new Map<string, Reading | null>()
+    for (let partition = 0; partition < partitions; partition++)
+      for (const { key, value } of taken(readPartition(log, topic, partition), false))
+        if (key !== null) rows.set(key, value)
+    return rows
+  })
+  const [referring, referred] = tables
+  const last = new Map<string, string | null>()
+  for (let partition = 0; partition < partitions; partition++)
+    for (const { key, value } of readPartition(log, 'foreignKey-out', partition))
+      last.set(`${key}`, value === null ? null : `${value}`)
+  return [...referring!].flatMap(([key, row]) => {
+    const expected = row === null ? null : joinedByKey(row, referred!.get(referredBy(row)) ?? null)
+    const actual = last.get(key) ?? null
+    return actual === expected
+      ? []
+      : [`1-3: ${key} of foreignKey-out ends as ${actual}, expected ${expected}`]
+  })
 }
 
 function inputsOf(log: MemoryLog, parts: readonly OperatorName[], partitions: number): Taken[][] {

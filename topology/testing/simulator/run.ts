@@ -15,7 +15,7 @@ import {
 } from './checks.ts'
 import { APPLICATION, Cluster, type Mutant } from './cluster.ts'
 import { Ledger } from './ledger.ts'
-import { checkGroups, checkModels } from './models.ts'
+import { checkForeignKeys, checkGroups, checkModels } from './models.ts'
 import { Network } from './network.ts'
 import { recompute } from './recomputation.ts'
 import { HEADER, type InputRecord } from './records.ts'
@@ -127,26 +127,28 @@ export async function simulate(
     passed = true
   }
   await finish()
-  if (passed) {
+  /** What came out, beside what should have. */
+  const compared = async (): Promise<string[]> => {
     const expected = await recompute({ log, plan: planned, partitions: counts, ledger, topology, planOf })
     const written = [
       ...outputTopics(parts),
       deadLetterTopic(APPLICATION),
       ...[...counts.keys()].filter(topic => !external.has(topic)),
     ]
-    const tables = outputTopics(parts).filter(topic => topic.endsWith('-out'))
-    const found: string[] = []
     if (guarantee !== 'exactly_once')
-      found.push(...checkNothingLost(checked, written, expected, { counted: hasOneProcess(scenario) }))
-    else if (cacheBytes > 0)
-      found.push(...checkLast(checked, tables, expected), ...checkGroups(log, parts, partitions))
-    else
-      found.push(
-        ...checkOutputs(checked, written, expected),
-        ...checkModels(log, parts, partitions),
-        ...checkGroups(log, parts, partitions),
-      )
-    if (guarantee === 'exactly_once') found.push(...checkStores(checked, expected))
+      return checkNothingLost(checked, written, expected, { counted: hasOneProcess(scenario) })
+    const outputs =
+      cacheBytes > 0
+        ? checkLast(
+            checked,
+            outputTopics(parts).filter(topic => topic.endsWith('-out')),
+            expected,
+          )
+        : [...checkOutputs(checked, written, expected), ...checkModels(log, parts, partitions)]
+    return [...outputs, ...checkGroups(log, parts, partitions), ...checkStores(checked, expected)]
+  }
+  if (passed) {
+    const found = parts.includes('foreignKey') ? checkForeignKeys(log, partitions) : await compared()
     found.push(...checkTransactions(checked))
     for (const { machine, disk } of cluster.disks) found.push(...checkDisk(checked, machine, disk.contents))
     for (const violation of found) ledger.violated(violation)

@@ -3,7 +3,7 @@ import type { ProcessingGuarantee } from '../../commit.ts'
 import { mulberry32 } from '../mulberry32.ts'
 import { type Fault, pick, randomFaults } from './faults.ts'
 import { type InputRecord, randomRecords } from './records.ts'
-import { inputTopics, type OperatorName, operators } from './topologies.ts'
+import { foreignKeyParts, inputTopics, type OperatorName, operators } from './topologies.ts'
 
 export interface Scenario {
   readonly seed: number
@@ -62,7 +62,10 @@ export function scenarioOf(seed: number): Scenario {
   const guarantee = random() < 0.88 ? 'exactly_once' : 'at_least_once'
   const cacheBytes = guarantee === 'exactly_once' && random() < 0.15 ? 200 + below(5000) : 0
   const from = cacheBytes > 0 ? cached : guarantee === 'exactly_once' ? operators : repeatable
-  const parts = [...new Set(Array.from({ length: 1 + below(3) }, () => pick(random, from)))]
+  const parts =
+    guarantee === 'exactly_once' && cacheBytes === 0 && random() < 0.08
+      ? foreignKeyParts
+      : [...new Set(Array.from({ length: 1 + below(3) }, () => pick(random, from)))]
   const partitions = 1 + below(4)
   const nodes = 1 + below(3)
   // Either the group gives a member up first, or the broker its transaction.

@@ -41,7 +41,13 @@ export const operators = [
   'faulty',
 ] as const
 
-export type OperatorName = (typeof operators)[number]
+/**
+ * A join by a foreign key, alone: the order in which its answers come back cannot be recomputed, so only what it ends as is
+ * judged.
+ */
+export const foreignKeyParts = ['foreignKey'] as const
+
+export type OperatorName = (typeof operators)[number] | (typeof foreignKeyParts)[number]
 
 /** What a topology needs from the process that runs it. */
 export interface Surroundings {
@@ -63,6 +69,10 @@ interface Sum {
   /** Of the last reading added. */
   readonly last: string
 }
+
+/** The key of the other table's row that a row refers to. */
+export const referredBy = ({ n }: Reading): string => `k${n % 5}`
+export const joinedByKey = ({ id }: Reading, other: Reading | null): string => `${id}+${other?.id}`
 
 type Readings = KStream<string | null, Reading | null>
 
@@ -88,7 +98,9 @@ export const windows = {
 } as const
 
 export const inputTopics = (parts: readonly OperatorName[]): readonly string[] =>
-  parts.some(part => ['join', 'leftJoin', 'tableJoin'].includes(part)) ? ['in', 'other'] : ['in']
+  parts.some(part => ['join', 'leftJoin', 'tableJoin', 'foreignKey'].includes(part))
+    ? ['in', 'other']
+    : ['in']
 
 /** Where the operators write, late records included. */
 export function outputTopics(parts: readonly OperatorName[]): readonly string[] {
@@ -203,6 +215,17 @@ const build: Readonly<Record<OperatorName, (input: Readings, place: Place) => vo
       .leftJoin('tableJoin', other!.toTable('rows-right'), (a, b) => `${a.id}+${b?.id}`)
       .toStream()
       .to('tableJoin-out', { value: string })
+  },
+  foreignKey(input, { other }) {
+    input
+      .toTable('referring')
+      .foreignKeyLeftJoin('foreignKey', other!.toTable('referred'), {
+        foreignKey: referredBy,
+        joiner: joinedByKey,
+        value: string,
+      })
+      .toStream()
+      .to('foreignKey-out')
   },
   faulty(input) {
     input
