@@ -11,6 +11,7 @@ import type { CommittedOffset, Log, Reader } from './log/log.ts'
 import { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 import type { TaskStateStore } from './operators/context.ts'
 import { changelogTopic } from './plan.ts'
+import { readyOf } from './serde.ts'
 import type { Timers } from './timers.ts'
 
 /** Entries after which they are written. Many more at a time would outlive several collections of garbage. */
@@ -265,7 +266,9 @@ export class ChangelogReader {
 function fill(changelog: Changelog, key: Buffer, value: Buffer | null): void {
   try {
     changelog.store.apply?.(key, value)
-  } catch {
+  } catch (error) {
     changelog.filled = false
+    // Who loads the database asks again, and is told if it fails; a promise that nobody hears would end the process.
+    readyOf(error)?.catch(() => {})
   }
 }

@@ -12,6 +12,33 @@ import {
 } from './index.ts'
 import { counting, countingLog, expectedCounts, inputs, isDone, run } from './testing/counting-node.ts'
 
+/** Runs a node with a table of these values on an empty disk, writes rows, and answers with what the table holds. */
+function tableRows(log: Log, value: Serde<string>) {
+  const builder = new TopologyBuilder()
+  builder.table('in', { key: string, value, store: 'rows' })
+  return async (written: readonly (readonly [string, string | null])[]) => {
+    const topology = builder.build()
+    const node = new StreamsNode({ topology, applicationId: 'app', log, state: memoryBackend() })
+    await node.start()
+    const running = node.run()
+    await expect.poll(() => node.status().tasks.length).toBe(1)
+    const producer = await log.producer({ clientId: 'writer' })
+    await producer.init()
+    for (const [key, text] of written) {
+      const record = { topic: 'in', partition: 0, key: Buffer.from(key), timestamp: 0 }
+      await producer.send([{ ...record, value: text === null ? null : Buffer.from(text) }])
+      await expect.poll(() => isDone(node), { interval: 5 }).toBe(true)
+    }
+    await producer.close()
+    await expect.poll(() => isDone(node)).toBe(true)
+    const [{ store } = { store: undefined }] = node.stores('rows')
+    const entries = store instanceof KeyValueStore ? [...store.entries()] : []
+    await node.close()
+    await running
+    return entries.map(entry => `${entry.key}=${entry.value}`)
+  }
+}
+
 suite('a restore', () => {
   it('reads no more than the changelogs beyond the local state, and tells of each store', async () => {
     const [log, state, older] = [await countingLog(), memoryBackend(), memoryBackend()]
@@ -58,29 +85,7 @@ suite('a restore', () => {
         return bytes.toString()
       },
     }
-    const builder = new TopologyBuilder()
-    builder.table('in', { key: string, value, store: 'rows' })
-    const rows = async (written: readonly (readonly [string, string | null])[]) => {
-      const topology = builder.build()
-      const node = new StreamsNode({ topology, applicationId: 'app', log, state: memoryBackend() })
-      await node.start()
-      const running = node.run()
-      await expect.poll(() => node.status().tasks.length).toBe(1)
-      const producer = await log.producer({ clientId: 'writer' })
-      await producer.init()
-      for (const [key, text] of written) {
-        const record = { topic: 'in', partition: 0, key: Buffer.from(key), timestamp: 0 }
-        await producer.send([{ ...record, value: text === null ? null : Buffer.from(text) }])
-        await expect.poll(() => isDone(node), { interval: 5 }).toBe(true)
-      }
-      await producer.close()
-      await expect.poll(() => isDone(node)).toBe(true)
-      const [{ store } = { store: undefined }] = node.stores('rows')
-      const entries = store instanceof KeyValueStore ? [...store.entries()] : []
-      await node.close()
-      await running
-      return entries.map(entry => `${entry.key}=${entry.value}`)
-    }
+    const rows = tableRows(log, value)
     const written = await rows([
       ...([
         ['a', '1'],
@@ -94,6 +99,29 @@ suite('a restore', () => {
     expect(written).toEqual(['a=3', 'b=2'])
     unreadable = 'old'
     expect(await rows([])).toEqual(written)
+    await log.close()
+  })
+
+  it('asks again for what cannot be decoded before something is fetched', async () => {
+    const log = await countingLog()
+    let failures = 0
+    const value: Serde<string> = {
+      ...string,
+      deserialize(bytes) {
+        if (failures-- > 0)
+          throw Object.assign(new Error('no schema'), { ready: Promise.reject(new Error('no registry')) })
+        return bytes.toString()
+      },
+    }
+    const rows = tableRows(log, value)
+    const written = await rows([
+      ['a', '1'],
+      ['b', '2'],
+    ])
+    // Once as the changelog is read, once as the database is loaded.
+    failures = 2
+    expect(await rows([])).toEqual(written)
+    expect(failures).toBeLessThan(0)
     await log.close()
   })
 
