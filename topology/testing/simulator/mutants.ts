@@ -5,6 +5,8 @@
 import type { StoreChange, TaskStore } from '../../../state/store.ts'
 import type { ConsumerOptions, Log, Producer, ProducerRecord } from '../../log/log.ts'
 import { APPLICATION, type Mutant } from './cluster.ts'
+import type { Fault } from './faults.ts'
+import type { Scenario } from './scenario.ts'
 import type { OperatorName } from './topologies.ts'
 
 export interface Wrong {
@@ -15,8 +17,8 @@ export interface Wrong {
   readonly violates: RegExp
   /** Operators that the topology must have one of; any, if absent. */
   readonly operators?: readonly OperatorName[]
-  /** Milliseconds after which the broker ends an open transaction, if not the scenario's. */
-  readonly transactionTimeout?: number
+  /** What of a scenario must be otherwise for it to be found. */
+  readonly scenario?: (scenario: Scenario) => Partial<Scenario>
 }
 
 /** Milliseconds: longer than until a second attempt. */
@@ -167,6 +169,18 @@ function consumingLate(
   })
 }
 
+/** Processes that are stopped in the middle of commits until others have their tasks, and then wake up. */
+export function zombies(): Partial<Scenario> {
+  const sessionTimeout = 500
+  const faults = [4, 12, 20].map(
+    (nth): Fault => ({
+      at: { operation: 'send', nth, moment: 'before' },
+      action: { kind: 'pause', duration: 2 * sessionTimeout },
+    }),
+  )
+  return { nodes: 2, sessionTimeout, transactionTimeout: 10 * sessionTimeout, faults }
+}
+
 export const mutants: readonly Wrong[] = [
   { name: 'writes its database before the commit', mutant: databaseFirst, violates: /^6:/ },
   {
@@ -255,6 +269,7 @@ export const mutants: readonly Wrong[] = [
     name: 'does not ask the group before it initialises a producer anew',
     mutant: consumingLate(() => ({ heartbeat: async () => {} })),
     violates: /^7:.*has not asked/,
+    scenario: zombies,
   },
   {
     name: 'does not hear of new assignments',
@@ -283,7 +298,7 @@ export const mutants: readonly Wrong[] = [
       }
     },
     violates: /^(5|10):/,
-    transactionTimeout: 1e9,
+    scenario: () => ({ transactionTimeout: 1e9 }),
   },
   {
     name: 'keeps a checkpoint that lags behind its contents',
