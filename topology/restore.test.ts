@@ -21,7 +21,7 @@ function tableRows(log: Log, value: Serde<string>) {
     const node = new StreamsNode({ topology, applicationId: 'app', log, state: memoryBackend() })
     await node.start()
     const running = node.run()
-    await expect.poll(() => node.status().tasks.length).toBe(1)
+    await expect.poll(() => node.status().tasks.length, { timeout: 20_000 }).toBe(1)
     const producer = await log.producer({ clientId: 'writer' })
     await producer.init()
     for (const [key, text] of written) {
