@@ -18,15 +18,17 @@ const table = {
   ARCHIVE_ENTRY_UNSUPPORTED:
     'Unpack it with another program, and stage the files: only stored and deflated entries are read.',
   S3_BUCKET_MISSING: 'Create the bucket, or correct its name; names are global, and buckets are not moved.',
-  S3_ACCESS_DENIED:
-    'Give these credentials s3:ListBucket on the bucket and Get, Put and Delete on its objects.',
-  S3_REGION_WRONG: 'Set AWS_REGION to the region in which the bucket is.',
-  S3_CREDENTIALS_MISSING:
+  AWS_ACCESS_DENIED:
+    'Give these credentials what lake/README.md lists: for a bucket s3:ListBucket, and Get, Put and Delete on its objects.',
+  AWS_REGION_WRONG: 'Set AWS_REGION to the region in which the bucket is.',
+  AWS_REGION_MISSING: 'Set AWS_REGION, such as eu-central-1.',
+  AWS_CREDENTIALS_MISSING:
     'Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with a role.',
-  S3_CREDENTIALS_EXPIRED: 'Log in anew: temporary credentials last some hours.',
-  S3_CREDENTIALS_INVALID: 'Check the access key, its secret, and the clock of this machine.',
-  S3_UNREACHABLE: 'Check the network and AWS_ENDPOINT_URL_S3; it was tried several times.',
-  S3_FAILED: 'See the message; S3 refused the request.',
+  AWS_CREDENTIALS_EXPIRED: 'Log in anew: temporary credentials last some hours.',
+  AWS_CREDENTIALS_INVALID: 'Check the access key, its secret, and the clock of this machine.',
+  AWS_UNREACHABLE:
+    'Check the network, the region, and AWS_ENDPOINT_URL if it is set; it was tried several times.',
+  AWS_REFUSED: 'See the message; the service refused the request.',
 } as const satisfies Record<string, string>
 
 export type LakeErrorCode = keyof typeof table

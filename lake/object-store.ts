@@ -16,7 +16,7 @@ export interface ByteRange {
   readonly end: number
 }
 
-/** Every method throws `LakeError`: OBJECT_KEY_INVALID, those named with it, and what the store itself has to say (S3_…). */
+/** Every method throws `LakeError`: OBJECT_KEY_INVALID, those named with it, and what the store itself has to say (S3_…, AWS_…). */
 export interface ObjectStore {
   /** Where it is, without secrets; ends with a slash. */
   readonly url: string

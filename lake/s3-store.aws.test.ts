@@ -69,14 +69,14 @@ describe('errors of S3', () => {
   })
 
   const cases: [number, string, LakeErrorCode][] = [
-    [403, 'AccessDenied', 'S3_ACCESS_DENIED'],
+    [403, 'AccessDenied', 'AWS_ACCESS_DENIED'],
     [404, 'NoSuchBucket', 'S3_BUCKET_MISSING'],
-    [301, 'PermanentRedirect', 'S3_REGION_WRONG'],
-    [400, 'AuthorizationHeaderMalformed', 'S3_REGION_WRONG'],
-    [400, 'ExpiredToken', 'S3_CREDENTIALS_EXPIRED'],
-    [403, 'InvalidAccessKeyId', 'S3_CREDENTIALS_INVALID'],
-    [403, 'SignatureDoesNotMatch', 'S3_CREDENTIALS_INVALID'],
-    [405, 'MethodNotAllowed', 'S3_FAILED'],
+    [301, 'PermanentRedirect', 'AWS_REGION_WRONG'],
+    [400, 'AuthorizationHeaderMalformed', 'AWS_REGION_WRONG'],
+    [400, 'ExpiredToken', 'AWS_CREDENTIALS_EXPIRED'],
+    [403, 'InvalidAccessKeyId', 'AWS_CREDENTIALS_INVALID'],
+    [403, 'SignatureDoesNotMatch', 'AWS_CREDENTIALS_INVALID'],
+    [405, 'MethodNotAllowed', 'AWS_REFUSED'],
   ]
   test.each(cases)('%i %s is %s, and tells no secret', async (status, code, expected) => {
     answer = { status, code }
@@ -98,7 +98,7 @@ describe('errors of S3', () => {
   test('a HEAD, which is answered without a body, tells a refusal from an absence', async () => {
     const store = s3Store(s3Client(), 'bucket')
     answer = { status: 403, code: '' }
-    await expect(store.stat('key')).rejects.toEqual(raised('S3_ACCESS_DENIED'))
+    await expect(store.stat('key')).rejects.toEqual(raised('AWS_ACCESS_DENIED'))
     answer = { status: 404, code: '' }
     expect(await store.stat('key')).toBeUndefined()
     await store.close()
@@ -109,14 +109,14 @@ describe('errors of S3', () => {
     await new Promise(resolve => closed.once('listening', resolve))
     at(`http://127.0.0.1:${portOf(closed)}`)
     await new Promise(resolve => closed.close(resolve))
-    await expect(s3Store(s3Client(), 'bucket').get('key')).rejects.toEqual(raised('S3_UNREACHABLE'))
+    await expect(s3Store(s3Client(), 'bucket').get('key')).rejects.toEqual(raised('AWS_UNREACHABLE'))
 
     vi.stubEnv('AWS_ACCESS_KEY_ID', undefined)
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', undefined)
     vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
     vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/dev/null')
     vi.stubEnv('AWS_CONFIG_FILE', '/dev/null')
-    await expect(s3Store(s3Client(), 'bucket').get('key')).rejects.toEqual(raised('S3_CREDENTIALS_MISSING'))
+    await expect(s3Store(s3Client(), 'bucket').get('key')).rejects.toEqual(raised('AWS_CREDENTIALS_MISSING'))
   })
 })
 

@@ -13,7 +13,8 @@ import {
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import { LakeError, type LakeErrorCode } from './errors.ts'
+import { causeOf, statusOf, told } from './aws.ts'
+import { LakeError } from './errors.ts'
 import {
   type ByteRange,
   checkKey,
@@ -160,7 +161,7 @@ export function s3Store(client: S3Client, bucket: string, prefix = ''): ObjectSt
         const begun = await told(`beginning ${url}${key}`, () =>
           client.send(new CreateMultipartUploadCommand(at(key))),
         )
-        if (begun.UploadId === undefined) throw new LakeError('S3_FAILED', `${url}${key} got no upload id`)
+        if (begun.UploadId === undefined) throw new LakeError('AWS_REFUSED', `${url}${key} got no upload id`)
         return begun.UploadId
       },
 
@@ -200,59 +201,6 @@ export function s3Store(client: S3Client, bucket: string, prefix = ''): ObjectSt
       client.destroy()
     },
   }
-}
-
-/** What S3 answers with, by the name of its error. */
-const codes: Readonly<Record<string, LakeErrorCode>> = {
-  NoSuchBucket: 'S3_BUCKET_MISSING',
-  AccessDenied: 'S3_ACCESS_DENIED',
-  Forbidden: 'S3_ACCESS_DENIED',
-  PermanentRedirect: 'S3_REGION_WRONG',
-  AuthorizationHeaderMalformed: 'S3_REGION_WRONG',
-  IllegalLocationConstraintException: 'S3_REGION_WRONG',
-  CredentialsProviderError: 'S3_CREDENTIALS_MISSING',
-  ExpiredToken: 'S3_CREDENTIALS_EXPIRED',
-  ExpiredTokenException: 'S3_CREDENTIALS_EXPIRED',
-  TokenRefreshRequired: 'S3_CREDENTIALS_EXPIRED',
-  InvalidAccessKeyId: 'S3_CREDENTIALS_INVALID',
-  InvalidToken: 'S3_CREDENTIALS_INVALID',
-  SignatureDoesNotMatch: 'S3_CREDENTIALS_INVALID',
-  RequestTimeTooSkewed: 'S3_CREDENTIALS_INVALID',
-  TimeoutError: 'S3_UNREACHABLE',
-}
-
-/** Answers to HEAD have no body, and so no name. */
-const codesOfStatus: Readonly<Record<number, LakeErrorCode>> = {
-  301: 'S3_REGION_WRONG',
-  403: 'S3_ACCESS_DENIED',
-}
-
-/** Runs a request, and says in the project's words what went wrong. */
-async function told<T>(what: string, request: () => Promise<T>): Promise<T> {
-  try {
-    return await request()
-  } catch (cause) {
-    if (cause instanceof LakeError) throw cause
-    const { name, message } = cause instanceof Error ? cause : new Error(String(cause))
-    // Without an answer it is the network: ECONNREFUSED, ENOTFOUND, a connection that ended.
-    const status = statusOf(cause)
-    const unnamed = status === undefined ? 'S3_UNREACHABLE' : (codesOfStatus[status] ?? 'S3_FAILED')
-    const code = codes[name] ?? unnamed
-    const detail = message && message !== name ? `${name}: ${message}` : name
-    throw new LakeError(code, `${what} failed: ${detail}`, { cause })
-  }
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof LakeError ? error.cause : error
-}
-
-/** The HTTP status of the answer; undefined where there was none. */
-function statusOf(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !('$metadata' in error)) return undefined
-  const metadata = error.$metadata
-  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined
-  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined
 }
 
 /** A HEAD is answered without a body, hence without a name: NotFound. A missing bucket has a name of its own elsewhere. */

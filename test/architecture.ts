@@ -8,7 +8,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   topology: ['state', 'schemas'],
   lake: ['topology', 'state', 'schemas'],
   processors: ['lake', 'topology', 'state', 'schemas'],
-  'spark-jobs': ['topology', 'state', 'schemas'],
+  'spark-jobs': ['lake', 'topology', 'state', 'schemas'],
   service: ['processors', 'lake', 'spark-jobs', 'topology', 'state', 'schemas'],
   cli: ['service', 'processors', 'lake', 'spark-jobs', 'topology', 'state', 'schemas'],
 }

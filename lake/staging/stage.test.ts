@@ -114,13 +114,13 @@ function dyingAfter(parts: number): ObjectStore {
     uploads: {
       ...inner.uploads,
       async put(key, id, part, bytes) {
-        if (left-- <= 0) throw new LakeError('S3_UNREACHABLE', 'the process is gone')
+        if (left-- <= 0) throw new LakeError('AWS_UNREACHABLE', 'the process is gone')
         await inner.uploads.put(key, id, part, bytes)
       },
       async complete(key, id) {
-        if (left-- <= 0) throw new LakeError('S3_UNREACHABLE', 'the process is gone')
+        if (left-- <= 0) throw new LakeError('AWS_UNREACHABLE', 'the process is gone')
         await inner.uploads.complete(key, id)
-        if (left-- <= 0) throw new LakeError('S3_UNREACHABLE', 'the process is gone')
+        if (left-- <= 0) throw new LakeError('AWS_UNREACHABLE', 'the process is gone')
       },
     },
   }
@@ -136,7 +136,7 @@ test('cut off after every number of writes it goes on, and no part that was fini
     }
     const cut = staged([server.url], { store: dyingAfter(1 + (runs % 3)), onProgress })
     const report = await cut.catch(error => {
-      expect(error).toEqual(raised('S3_UNREACHABLE'))
+      expect(error).toEqual(raised('AWS_UNREACHABLE'))
     })
     written += last
     if (report !== undefined) break
@@ -148,7 +148,7 @@ test('cut off after every number of writes it goes on, and no part that was fini
 
 test('a plain file is read on from the first part that is missing', async () => {
   const plain = await serve('far.csv', files['p1.csv']!)
-  await expect(staged([plain.url], { store: dyingAfter(3) })).rejects.toEqual(raised('S3_UNREACHABLE'))
+  await expect(staged([plain.url], { store: dyingAfter(3) })).rejects.toEqual(raised('AWS_UNREACHABLE'))
   plain.requests.length = 0
   await staged([plain.url])
   await plain.stop()
@@ -157,7 +157,7 @@ test('a plain file is read on from the first part that is missing', async () => 
 })
 
 test('a source that has changed is staged anew, whether it was finished or not', async () => {
-  await expect(staged([server.url], { store: dyingAfter(3) })).rejects.toEqual(raised('S3_UNREACHABLE'))
+  await expect(staged([server.url], { store: dyingAfter(3) })).rejects.toEqual(raised('AWS_UNREACHABLE'))
   const other = { ...files, 'p1.csv': csv(5000, 9) }
   server.bytes = await zipped(other)
   server.etag = '"2"'

@@ -79,7 +79,7 @@ export async function stage(locations: readonly string[], options: StageOptions)
   const failures: { source: string; error: LakeError }[] = []
   const failed = (source: string, error: unknown) => {
     signal.throwIfAborted()
-    if (!(error instanceof LakeError) || error.code.startsWith('S3_')) throw error
+    if (!(error instanceof LakeError) || /^(S3|AWS)_/.test(error.code)) throw error
     failures.push({ source, error })
   }
   const advance = (done: number, written: number) => {

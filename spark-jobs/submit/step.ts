@@ -1,0 +1,156 @@
+/** A job on a cluster: a step that runs spark-submit, followed to its end. */
+import { gunzipSync } from 'node:zlib'
+import {
+  AddJobFlowStepsCommand,
+  CancelStepsCommand,
+  DescribeStepCommand,
+  type EMRClient,
+  type Step,
+} from '@aws-sdk/client-emr'
+import { told } from '../../lake/aws.ts'
+import type { ObjectStore } from '../../lake/object-store.ts'
+import type { Waiting } from './cluster.ts'
+import type { Code } from './code.ts'
+import { SubmitError } from './errors.ts'
+
+/** Lines of a log that are shown. */
+const TAIL = 40
+/** Bytes of a log, packed, that are looked at. */
+const LOG_LIMIT = 64 << 20
+/** Milliseconds: EMR brings logs to S3 every five minutes, and once when a step ends. */
+const LOGS_WITHIN = 360_000
+
+export interface SparkJob {
+  /** Of the step, such as `clean`. */
+  readonly name: string
+  /** A file of spark-jobs, such as `clean.py`. */
+  readonly script: string
+  /** What the script is given. */
+  readonly words: readonly string[]
+}
+
+/** The words of spark-submit on the cluster. @param environment an archive of a Python environment, on S3 */
+export function sparkSubmit(job: SparkJob, code: Code, environment: string | undefined): string[] {
+  const python = './environment/bin/python'
+  return [
+    'spark-submit',
+    '--deploy-mode',
+    'cluster',
+    '--name',
+    job.name,
+    '--py-files',
+    code.modules,
+    '--files',
+    code.featureSchema,
+    ...(environment === undefined
+      ? []
+      : [
+          '--archives',
+          `${environment}#environment`,
+          '--conf',
+          `spark.yarn.appMasterEnv.PYSPARK_PYTHON=${python}`,
+          '--conf',
+          `spark.executorEnv.PYSPARK_PYTHON=${python}`,
+        ]),
+    `${code.url}${job.script}`,
+    ...job.words,
+  ]
+}
+
+/** @returns the step's id */
+export async function addStep(
+  emr: EMRClient,
+  cluster: string,
+  name: string,
+  words: readonly string[],
+): Promise<string> {
+  const command = new AddJobFlowStepsCommand({
+    JobFlowId: cluster,
+    Steps: [
+      {
+        Name: name,
+        ActionOnFailure: 'CONTINUE',
+        HadoopJarStep: { Jar: 'command-runner.jar', Args: [...words] },
+      },
+    ],
+  })
+  const { StepIds } = await told(`adding the step ${name}`, () => emr.send(command))
+  const [id] = StepIds ?? []
+  if (id === undefined) throw new SubmitError('EMR_STEP_FAILED', `EMR gave the step ${name} no id`)
+  return id
+}
+
+/** Waits until the step has ended well. @throws SubmitError EMR_STEP_FAILED, EMR_STEP_CANCELLED */
+export async function followStep(
+  emr: EMRClient,
+  cluster: string,
+  id: string,
+  waiting: Waiting,
+): Promise<void> {
+  const begun = waiting.now()
+  let last: string | undefined
+  let said = begun
+  for (;;) {
+    const { Name, Status } = await describe(emr, cluster, id)
+    const state = Status?.State
+    const minutes = Math.round((waiting.now() - begun) / 60_000)
+    if (state !== last || waiting.now() - said >= 60_000) {
+      waiting.say(`step ${Name}: ${state?.toLowerCase()}${minutes > 0 ? `, ${minutes} min` : ''}`)
+      said = waiting.now()
+    }
+    last = state
+    if (state === 'COMPLETED') return
+    if (state === 'FAILED') {
+      const { Reason = '', Message = '' } = Status?.FailureDetails ?? {}
+      throw new SubmitError('EMR_STEP_FAILED', `the step ${Name} (${id}) failed. ${Reason} ${Message}`.trim())
+    }
+    if (state === 'CANCELLED' || state === 'INTERRUPTED')
+      throw new SubmitError('EMR_STEP_CANCELLED', `the step ${Name} (${id}) is ${state.toLowerCase()}`)
+    await waiting.wait(waiting.poll)
+  }
+}
+
+/** Asks for the end of a step, whether it waits or runs. */
+export async function cancelStep(emr: EMRClient, cluster: string, id: string): Promise<void> {
+  const command = new CancelStepsCommand({
+    ClusterId: cluster,
+    StepIds: [id],
+    StepCancellationOption: 'TERMINATE_PROCESS',
+  })
+  await told(`cancelling the step ${id}`, () => emr.send(command))
+}
+
+/**
+ * The last lines of what the step printed.
+ * @param logs where the configuration says; EMR brings the logs there some time after the step has ended
+ */
+export async function stepLog(
+  logs: ObjectStore,
+  cluster: string,
+  id: string,
+  waiting: Waiting,
+): Promise<readonly string[]> {
+  const deadline = waiting.now() + LOGS_WITHIN
+  const folder = `${cluster}/steps/${id}`
+  for (;;) {
+    for (const name of ['stderr', 'stdout', 'controller']) {
+      const key = `${folder}/${name}.gz`
+      if ((await logs.stat(key)) === undefined) continue
+      const lines = String(gunzipSync(await logs.get(key, { limit: LOG_LIMIT })))
+        .trimEnd()
+        .split('\n')
+      if (lines.some(line => line !== '')) return [`${logs.url}${key}:`, ...lines.slice(-TAIL)]
+    }
+    if (waiting.now() > deadline)
+      return [`No log came to ${logs.url}${folder}/ within ${LOGS_WITHIN / 60_000} minutes.`]
+    waiting.say('waiting for the log')
+    await waiting.wait(waiting.poll)
+  }
+}
+
+async function describe(emr: EMRClient, cluster: string, id: string): Promise<Step> {
+  const command = new DescribeStepCommand({ ClusterId: cluster, StepId: id })
+  const { Step: step } = await told(`asking for the step ${id}`, () => emr.send(command))
+  if (step === undefined) throw new SubmitError('EMR_STEP_FAILED', `EMR does not describe the step ${id}`)
+  return step
+}

@@ -1,0 +1,291 @@
+/**
+ * EMR for tests: its API (AWS JSON 1.1) over HTTP, with clusters and steps that go through their states as the real ones
+ * do (EMR API reference, ClusterStatus and StepStatus). What a step runs is given: it may truly run spark-submit.
+ */
+import { createServer, type IncomingMessage } from 'node:http'
+import { gzipSync } from 'node:zlib'
+import { z } from 'zod'
+
+export type ClusterState =
+  | 'STARTING'
+  | 'BOOTSTRAPPING'
+  | 'RUNNING'
+  | 'WAITING'
+  | 'TERMINATING'
+  | 'TERMINATED'
+  | 'TERMINATED_WITH_ERRORS'
+
+export type StepState = 'PENDING' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELLED'
+
+export interface FakeStep {
+  readonly id: string
+  readonly name: string
+  readonly words: readonly string[]
+  state: StepState
+  readonly stopped: AbortController
+}
+
+export interface FakeCluster {
+  readonly id: string
+  readonly name: string
+  /** The request that made it. */
+  readonly request: Readonly<Record<string, unknown>>
+  readonly release: string
+  readonly tags: readonly { readonly Key: string; readonly Value: string }[]
+  state: ClusterState
+  reason: { Code?: string; Message?: string }
+  readonly steps: FakeStep[]
+  /** So often it is asked for before it goes on to the next state. */
+  patience: number
+}
+
+export interface StepResult {
+  readonly code: number
+  readonly stderr: string
+}
+
+export interface FakeEmrOptions {
+  /** Runs a step's words; ends when the signal is aborted. */
+  readonly run: (words: readonly string[], signal: AbortSignal) => Promise<StepResult>
+  /** Takes a log to where LogUri says. */
+  readonly log: (uri: string, bytes: Buffer) => Promise<void>
+}
+
+export interface FakeEmr {
+  readonly url: string
+  readonly clusters: FakeCluster[]
+  /** Names of the operations called. */
+  readonly calls: string[]
+  /** The next clusters do not start, for this reason. */
+  startFails: { readonly Code: string; readonly Message: string } | undefined
+  /** Answers every call with this error. */
+  refuse: { readonly type: string; readonly message: string } | undefined
+  stop(): Promise<void>
+}
+
+const runJobFlow = z.object({
+  Name: z.string(),
+  ReleaseLabel: z.string(),
+  LogUri: z.string().endsWith('/'),
+  ServiceRole: z.string(),
+  JobFlowRole: z.string(),
+  Instances: z.object({
+    InstanceGroups: z
+      .array(z.object({ InstanceRole: z.enum(['MASTER', 'CORE', 'TASK']), InstanceType: z.string() }).loose())
+      .min(1),
+    KeepJobFlowAliveWhenNoSteps: z.boolean(),
+  }),
+  Tags: z.array(z.object({ Key: z.string(), Value: z.string() })),
+})
+const addSteps = z.object({
+  JobFlowId: z.string(),
+  Steps: z.array(
+    z.object({
+      Name: z.string(),
+      ActionOnFailure: z.string(),
+      HadoopJarStep: z.object({ Jar: z.literal('command-runner.jar'), Args: z.array(z.string()) }),
+    }),
+  ),
+})
+const ofCluster = z.object({ ClusterId: z.string() })
+const ofStep = z.object({ ClusterId: z.string(), StepId: z.string() })
+const ofSteps = z.object({ ClusterId: z.string(), StepIds: z.array(z.string()) })
+const ofStates = z.object({ ClusterStates: z.array(z.string()) })
+const ofJobFlows = z.object({ JobFlowIds: z.array(z.string()) })
+
+class Refused extends Error {}
+
+export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEmr> {
+  let ids = 0
+  const running = new Set<Promise<void>>()
+
+  function clusterOf(id: string): FakeCluster {
+    const cluster = emr.clusters.find(each => each.id === id)
+    if (cluster === undefined) throw new Refused(`Cluster id '${id}' is not valid.`)
+    return cluster
+  }
+
+  function stepOf(cluster: FakeCluster, id: string): FakeStep {
+    const step = cluster.steps.find(each => each.id === id)
+    if (step === undefined) throw new Refused(`Step id '${id}' is not valid.`)
+    return step
+  }
+
+  /** A cluster goes on when it has been asked for often enough, so that a test sees its states without a clock. */
+  function advance(cluster: FakeCluster): void {
+    if (cluster.patience-- > 0) return
+    cluster.patience = 1
+    const { state } = cluster
+    if (state === 'STARTING') {
+      if (emr.startFails === undefined) cluster.state = 'BOOTSTRAPPING'
+      else {
+        cluster.state = 'TERMINATED_WITH_ERRORS'
+        cluster.reason = emr.startFails
+      }
+    } else if (state === 'BOOTSTRAPPING') cluster.state = 'WAITING'
+    else if (state === 'TERMINATING') cluster.state = 'TERMINATED'
+    startNext(cluster)
+  }
+
+  /** Steps run one after the other. */
+  function startNext(cluster: FakeCluster): void {
+    if (cluster.state !== 'WAITING') return
+    const step = cluster.steps.find(({ state }) => state === 'PENDING')
+    if (step === undefined) return
+    step.state = 'RUNNING'
+    cluster.state = 'RUNNING'
+    const work = runStep(cluster, step).finally(() => {
+      running.delete(work)
+      if (cluster.state === 'RUNNING') cluster.state = 'WAITING'
+      startNext(cluster)
+    })
+    running.add(work)
+  }
+
+  async function runStep(cluster: FakeCluster, step: FakeStep): Promise<void> {
+    const { code, stderr } = await run(step.words, step.stopped.signal).catch(error => ({
+      code: 1,
+      stderr: String(error),
+    }))
+    const uri = `${String(cluster.request.LogUri)}${cluster.id}/steps/${step.id}/stderr.gz`
+    await log(uri, gzipSync(stderr)).catch(() => {})
+    if (step.state === 'RUNNING') step.state = code === 0 ? 'COMPLETED' : 'FAILED'
+  }
+
+  function end(steps: readonly FakeStep[]): void {
+    for (const step of steps) {
+      if (step.state !== 'PENDING' && step.state !== 'RUNNING') continue
+      step.state = 'CANCELLED'
+      step.stopped.abort()
+    }
+  }
+
+  const describedStep = (step: FakeStep) => ({
+    Id: step.id,
+    Name: step.name,
+    Status: {
+      State: step.state,
+      ...(step.state === 'FAILED' && {
+        FailureDetails: { Reason: 'Unknown Error.', Message: 'Exception in thread "main"' },
+      }),
+    },
+  })
+
+  const operations: Readonly<Record<string, (input: unknown) => object>> = {
+    RunJobFlow(input) {
+      const request = runJobFlow.parse(input)
+      const cluster: FakeCluster = {
+        id: `j-${String(++ids).padStart(13, '0')}`,
+        name: request.Name,
+        request,
+        release: request.ReleaseLabel,
+        tags: request.Tags,
+        state: 'STARTING',
+        reason: {},
+        steps: [],
+        patience: 1,
+      }
+      emr.clusters.push(cluster)
+      return { JobFlowId: cluster.id }
+    },
+    ListClusters(input) {
+      const { ClusterStates } = ofStates.parse(input)
+      const found = emr.clusters.filter(({ state }) => ClusterStates.includes(state))
+      return {
+        Clusters: found.map(({ id, name, state }) => ({ Id: id, Name: name, Status: { State: state } })),
+      }
+    },
+    DescribeCluster(input) {
+      const cluster = clusterOf(ofCluster.parse(input).ClusterId)
+      advance(cluster)
+      const { id, name, state, reason, release, tags } = cluster
+      const Status = { State: state, StateChangeReason: reason }
+      return { Cluster: { Id: id, Name: name, Status, ReleaseLabel: release, Tags: tags } }
+    },
+    AddJobFlowSteps(input) {
+      const { JobFlowId, Steps } = addSteps.parse(input)
+      const cluster = clusterOf(JobFlowId)
+      if (cluster.state.startsWith('TERMINAT'))
+        throw new Refused('A job flow that is shutting down takes no steps.')
+      const steps = Steps.map(
+        ({ Name, HadoopJarStep }): FakeStep => ({
+          id: `s-${String(++ids).padStart(13, '0')}`,
+          name: Name,
+          words: HadoopJarStep.Args,
+          state: 'PENDING',
+          stopped: new AbortController(),
+        }),
+      )
+      cluster.steps.push(...steps)
+      return { StepIds: steps.map(({ id }) => id) }
+    },
+    DescribeStep(input) {
+      const { ClusterId, StepId } = ofStep.parse(input)
+      const cluster = clusterOf(ClusterId)
+      const described = describedStep(stepOf(cluster, StepId))
+      startNext(cluster)
+      return { Step: described }
+    },
+    CancelSteps(input) {
+      const { ClusterId, StepIds } = ofSteps.parse(input)
+      const cluster = clusterOf(ClusterId)
+      end(StepIds.map(id => stepOf(cluster, id)))
+      return { CancelStepsInfoList: StepIds.map(StepId => ({ StepId, Status: 'SUBMITTED' })) }
+    },
+    TerminateJobFlows(input) {
+      for (const id of ofJobFlows.parse(input).JobFlowIds) {
+        const cluster = clusterOf(id)
+        if (cluster.state.startsWith('TERMINATED')) continue
+        cluster.state = 'TERMINATING'
+        end(cluster.steps)
+      }
+      return {}
+    },
+  }
+
+  const http = createServer((request, response) => {
+    const answer = (status: number, body: object): void => {
+      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
+    }
+    bodyOf(request).then(
+      text => {
+        const operation = /^ElasticMapReduce\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1] ?? ''
+        emr.calls.push(operation)
+        if (emr.refuse) return answer(400, { __type: emr.refuse.type, message: emr.refuse.message })
+        try {
+          const work = operations[operation]
+          if (work === undefined) throw new Refused(`${operation} is not known here.`)
+          answer(200, work(JSON.parse(text)))
+        } catch (error) {
+          const message = error instanceof Error ? error.message : String(error)
+          answer(400, { __type: 'ValidationException', message })
+        }
+      },
+      () => response.destroy(),
+    )
+  })
+  await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
+  const address = http.address()
+  if (address === null || typeof address === 'string') throw new Error('the server does not listen')
+
+  const emr: FakeEmr = {
+    url: `http://127.0.0.1:${address.port}`,
+    clusters: [],
+    calls: [],
+    startFails: undefined,
+    refuse: undefined,
+    async stop() {
+      for (const cluster of emr.clusters) end(cluster.steps)
+      await Promise.allSettled(running)
+      http.closeAllConnections()
+      await new Promise(resolve => http.close(resolve))
+    },
+  }
+  return emr
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const piece of request.setEncoding('utf8')) text += piece
+  return text
+}
