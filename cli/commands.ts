@@ -62,6 +62,7 @@ export const commands: readonly CommandEntry[] = [
     summary: 'bring recordings from the web or disk into the lake',
     load: () => import('./stage.ts'),
   },
+  { name: 'emr', summary: 'run Spark jobs on EMR', load: () => import('./emr.ts') },
   { name: 'describe', summary: 'print the topology', load: () => import('./describe.ts') },
   { name: 'broker', summary: 'run a Kafka broker for development', load: () => import('./broker.ts') },
 ]

@@ -9,6 +9,7 @@ const table = {
   LETTER_UNKNOWN: 'tickerwatch dead-letters list shows those there are.',
   REPLAY_DIFFERS:
     'Replay with the routing and the version that the nodes run; if they are the same, this is a defect: report it.',
+  JOB_UNKNOWN: 'tickerwatch emr --help lists the jobs.',
   FILE_UNREADABLE: 'Check the path and its permissions.',
   FILE_UNWRITABLE: 'Name a file that is not there yet, in a directory that can be written.',
 } as const

@@ -1,4 +1,4 @@
-/** What runs on the cluster: the scripts, and what they import, uploaded by the hash of their contents. */
+/** What runs on the cluster: the scripts, what they import and the tables they read, uploaded by the hash of their contents. */
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
@@ -8,7 +8,7 @@ import { LakeError } from '../../lake/errors.ts'
 import type { ObjectStore } from '../../lake/object-store.ts'
 
 export interface Code {
-  /** Of the folder that holds the scripts; ends with a slash. */
+  /** Of the folder that holds scripts and tables under their paths in spark-jobs; ends with a slash. */
   readonly url: string
   /** A zip of every module, for --py-files. */
   readonly modules: string
@@ -21,7 +21,7 @@ const featureSchema = new URL('../../schemas/features.json', import.meta.url)
 
 /** Uploads what is not there yet. Another version of any file has a folder of its own, so a running job keeps its code. */
 export async function uploadCode(store: ObjectStore): Promise<Code> {
-  const files = await pythonFiles()
+  const files = await jobFiles()
   const schema = await readFile(featureSchema)
   const hash = createHash('sha256')
   for (const [path, bytes] of [...files, ['features.json', schema] as const])
@@ -30,16 +30,21 @@ export async function uploadCode(store: ObjectStore): Promise<Code> {
 
   await put(store, `${folder}/features.json`, schema)
   await put(store, `${folder}/modules.zip`, await zipped(files))
-  for (const [path, bytes] of files) if (!path.includes('/')) await put(store, `${folder}/${path}`, bytes)
+  for (const [path, bytes] of files) if (!isModule(path)) await put(store, `${folder}/${path}`, bytes)
   const url = `${store.url}${folder}/`
   return { url, modules: `${url}modules.zip`, featureSchema: `${url}features.json` }
 }
 
+/** Python files of packages are imported only. */
+function isModule(path: string): boolean {
+  return path.endsWith('.py') && path.includes('/')
+}
+
 /** Path below spark-jobs → contents, in the order of the paths; without tests. */
-async function pythonFiles(): Promise<Map<string, Buffer>> {
+async function jobFiles(): Promise<Map<string, Buffer>> {
   const paths = (await readdir(scripts, { recursive: true }))
     .map(path => path.replaceAll('\\', '/'))
-    .filter(path => path.endsWith('.py') && !/(^|\/)(test_|conftest|\.|submit\/)/.test(path))
+    .filter(path => /\.(py|csv)$/.test(path) && !/(^|\/)(test_|conftest|\.|submit\/)/.test(path))
     .sort()
   return new Map(
     await Promise.all(

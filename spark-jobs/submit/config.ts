@@ -19,6 +19,8 @@ const configFile = z.strictObject({
     .string()
     .regex(/^emr-\d+\.\d+\.\d+$/, 'a release, such as emr-7.13.0')
     .default('emr-7.13.0'),
+  /** Jobs read from here and write here: staging/, processed/, features/, statistics/, releases/, reports/. */
+  lake: s3.transform(url => url.replace(/\/+$/, '')),
   /** Jobs and what they import go here, by the hash of their contents. */
   code: s3,
   /** EMR writes its logs here. */

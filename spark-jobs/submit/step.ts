@@ -25,8 +25,8 @@ export interface SparkJob {
   readonly name: string
   /** A file of spark-jobs, such as `clean.py`. */
   readonly script: string
-  /** What the script is given. */
-  readonly words: readonly string[]
+  /** What the script is given. @param code of the folder with scripts and tables; ends with a slash */
+  readonly words: (code: string) => readonly string[]
 }
 
 /** The words of spark-submit on the cluster. @param environment an archive of a Python environment, on S3 */
@@ -53,7 +53,7 @@ export function sparkSubmit(job: SparkJob, code: Code, environment: string | und
           `spark.executorEnv.PYSPARK_PYTHON=${python}`,
         ]),
     `${code.url}${job.script}`,
-    ...job.words,
+    ...job.words(code.url),
   ]
 }
 

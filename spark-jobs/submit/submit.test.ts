@@ -12,6 +12,7 @@ import { type FakeEmr, type StepResult, startFakeEmr } from './testing/fake-emr.
 
 const config: EmrConfig = parseConfig(
   JSON.stringify({
+    lake: 's3://lake/',
     code: 's3://lake/code',
     logs: 's3://lake/logs',
     environment: 's3://lake/code/environment.tar.gz',
@@ -20,7 +21,11 @@ const config: EmrConfig = parseConfig(
   }),
   'the configuration',
 )
-const job = { name: 'clean', script: 'train.py', words: ['--input', 's3://lake/staging'] }
+const job = {
+  name: 'clean',
+  script: 'train.py',
+  words: (code: string) => ['--table', `${code}labels/casas.csv`],
+}
 
 let scratch: string
 let code: ObjectStore
@@ -102,8 +107,8 @@ test('without a cluster one is made, and runs the job with code that is named by
   expect(words[0]).toBe('spark-submit')
   expect(words.at(words.indexOf('--archives') + 1)).toBe('s3://lake/code/environment.tar.gz#environment')
   const script = words.find(word => word.endsWith('/train.py')) ?? ''
-  expect(words.slice(words.indexOf(script) + 1)).toEqual(job.words)
   const folder = script.replace(code.url, '').replace('/train.py', '')
+  expect(words.slice(words.indexOf(script) + 1)).toEqual(job.words(`${code.url}${folder}/`))
   expect(folder).toMatch(/^[0-9a-f]{16}$/)
   for (const name of ['train.py', 'modules.zip', 'features.json'])
     expect((await code.stat(`${folder}/${name}`))?.size, name).toBeGreaterThan(0)

@@ -1,0 +1,66 @@
+/** `tickerwatch emr JOB`: Spark jobs on EMR. */
+
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Command } from 'commander'
+import { jobs } from '../spark-jobs/submit/jobs.ts'
+import { stopSignal } from './stop-signal.ts'
+
+interface EmrOptions {
+  readonly config: string
+  readonly keep?: boolean
+  readonly json?: boolean
+}
+
+/** Milliseconds between two questions to EMR, which limits their rate. */
+const POLL = 10_000
+
+export function define(command: Command): void {
+  command
+    .description(
+      'Run a Spark job on EMR: on the cluster of the configuration if it is there, else on one made for it, which ends when it is idle, or at once after a failure or Ctrl-C. What follows -- goes to the job’s script.',
+    )
+    .argument('<job>', jobs.map(({ name, summary }) => `${name} (${summary})`).join(', '))
+    .argument('[words...]', 'options of the script, after --')
+    .option('--config <file>', 'of the cluster and the lake (spark-jobs/submit/README.md)', 'emr.json')
+    .option('--keep', 'leave a cluster that was made for this job running, also after a failure')
+    .option('--json', 'print one line of JSON')
+    .action(runJob)
+}
+
+async function runJob(
+  name: string,
+  words: readonly string[],
+  { config: path, keep = false, json }: EmrOptions,
+): Promise<void> {
+  const { CliError } = await import('./errors.ts')
+  const entry = jobs.find(each => each.name === name)
+  if (entry === undefined) throw new CliError('JOB_UNKNOWN', `there is no job ${name}`)
+  const { EMRClient } = await import('@aws-sdk/client-emr')
+  const { openStore } = await import('../lake/open-store.ts')
+  const { readConfig } = await import('../spark-jobs/submit/config.ts')
+  const { jobOf } = await import('../spark-jobs/submit/jobs.ts')
+  const { submit } = await import('../spark-jobs/submit/submit.ts')
+  const config = await readConfig(path)
+  const emr = new EMRClient({ maxAttempts: 5 })
+  const [code, logs] = await Promise.all([openStore(config.code), openStore(config.logs)])
+  try {
+    const done = await submit(jobOf(entry, config.lake, words), {
+      emr,
+      config,
+      code,
+      logs,
+      keep,
+      poll: POLL,
+      signal: stopSignal(),
+      wait: (milliseconds, signal) => pause(milliseconds, undefined, { signal }),
+      now: Date.now,
+      say: line => void process.stderr.write(`${line}\n`),
+    })
+    if (json) console.log(JSON.stringify(done))
+    else
+      console.log(`${name} is done after ${Math.round(done.duration / 1000)} s, on cluster ${done.cluster}`)
+  } finally {
+    emr.destroy()
+    await Promise.all([code.close(), logs.close()])
+  }
+}
