@@ -56,11 +56,10 @@ export async function runParity(): Promise<Outcome> {
   return runVitest('parity', { PYSPARK_PYTHON: await environment('spark-jobs') })
 }
 
-/** Tests against what speaks AWS's protocols. */
+/** Tests against what speaks AWS's protocols; steps of EMR run on a Spark of this machine. */
 export async function runAws(): Promise<Outcome> {
-  return runVitest('aws', {
-    TICKERWATCH_MOTO: join(dirname(await environment('lake/testing')), 'moto_server'),
-  })
+  const moto = join(dirname(await environment('lake/testing')), 'moto_server')
+  return runVitest('aws', { TICKERWATCH_MOTO: moto, PYSPARK_PYTHON: await environment('spark-jobs') })
 }
 
 export async function runPytest(): Promise<Outcome> {

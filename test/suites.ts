@@ -26,7 +26,7 @@ export const suites: readonly Suite[] = [
   vitest('broker', java, maven),
   vitest('registry', java, maven),
   vitest('fault', java, maven),
-  { name: 'aws', needs: [python], run: runAws },
+  { name: 'aws', needs: [python, java, maven], run: runAws },
   { name: 'parity', needs: [python, recordings], run: runParity },
   { name: 'python', needs: [python, java], run: runPytest },
 ]
