@@ -7,6 +7,7 @@ import { stopSignal } from './stop-signal.ts'
 
 interface EmrOptions {
   readonly config: string
+  readonly to?: string
   readonly keep?: boolean
   readonly json?: boolean
 }
@@ -14,14 +15,18 @@ interface EmrOptions {
 /** Milliseconds between two questions to EMR, which limits their rate. */
 const POLL = 10_000
 
+/** What every job does before it runs, alone. */
+const uploadOnly = { name: 'code', summary: 'upload the jobs’ code, and run none' }
+
 export function define(command: Command): void {
   command
     .description(
       'Run a Spark job on EMR: on the cluster of the configuration if it is there, else on one made for it, which ends when it is idle, or at once after a failure or Ctrl-C. What follows -- goes to the job’s script.',
     )
-    .argument('<job>', jobs.map(({ name, summary }) => `${name} (${summary})`).join(', '))
+    .argument('<job>', [...jobs, uploadOnly].map(({ name, summary }) => `${name} (${summary})`).join(', '))
     .argument('[words...]', 'options of the script, after --')
     .option('--config <file>', 'of the cluster and the lake (spark-jobs/submit/README.md)', 'emr.json')
+    .option('--to <url>', 'with code: where it goes, instead of where the configuration says')
     .option('--keep', 'leave a cluster that was made for this job running, also after a failure')
     .option('--json', 'print one line of JSON')
     .action(runJob)
@@ -30,8 +35,9 @@ export function define(command: Command): void {
 async function runJob(
   name: string,
   words: readonly string[],
-  { config: path, keep = false, json }: EmrOptions,
+  { config: path, to, keep = false, json }: EmrOptions,
 ): Promise<void> {
+  if (name === uploadOnly.name) return await upload(path, to)
   const { CliError } = await import('./errors.ts')
   const entry = jobs.find(each => each.name === name)
   if (entry === undefined) throw new CliError('JOB_UNKNOWN', `there is no job ${name}`)
@@ -62,5 +68,17 @@ async function runJob(
   } finally {
     emr.destroy()
     await Promise.all([code.close(), logs.close()])
+  }
+}
+
+async function upload(path: string, to: string | undefined): Promise<void> {
+  const { openStore } = await import('../lake/open-store.ts')
+  const { uploadCode } = await import('../spark-jobs/submit/code.ts')
+  const { readConfig } = await import('../spark-jobs/submit/config.ts')
+  const store = await openStore(to ?? (await readConfig(path)).code)
+  try {
+    console.log((await uploadCode(store)).url)
+  } finally {
+    await store.close()
   }
 }

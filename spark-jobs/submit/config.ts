@@ -27,11 +27,13 @@ const configFile = z.strictObject({
   logs: s3,
   /** An archive (tar.gz) of a Python environment with spark-jobs/requirements.txt; without it the cluster's own Python runs. */
   environment: s3.optional(),
-  instances: z.strictObject({
-    primary: instanceType.default('m6i.xlarge'),
-    core: group.default({ type: 'm6i.2xlarge', count: 2, spot: false }),
-    task: group.optional(),
-  }),
+  instances: z
+    .strictObject({
+      primary: instanceType.default('m6i.xlarge'),
+      core: group.default({ type: 'm6i.2xlarge', count: 2, spot: false }),
+      task: group.optional(),
+    })
+    .prefault({}),
   subnet: z
     .string()
     .regex(/^subnet-[0-9a-f]+$/)

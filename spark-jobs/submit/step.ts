@@ -121,7 +121,8 @@ export async function cancelStep(emr: EMRClient, cluster: string, id: string): P
 }
 
 /**
- * The last lines of what the step printed.
+ * The last lines of what the job printed. The script runs in a container of YARN, whose log tells what it said; the step's own,
+ * which names the application, is that of spark-submit.
  * @param logs where the configuration says; EMR brings the logs there some time after the step has ended
  */
 export async function stepLog(
@@ -133,19 +134,42 @@ export async function stepLog(
   const deadline = waiting.now() + LOGS_WITHIN
   const folder = `${cluster}/steps/${id}`
   for (;;) {
-    for (const name of ['stderr', 'stdout', 'controller']) {
-      const key = `${folder}/${name}.gz`
-      if ((await logs.stat(key)) === undefined) continue
-      const lines = String(gunzipSync(await logs.get(key, { limit: LOG_LIMIT })))
-        .trimEnd()
-        .split('\n')
-      if (lines.some(line => line !== '')) return [`${logs.url}${key}:`, ...lines.slice(-TAIL)]
+    const step = await logOf(logs, `${folder}/stderr.gz`)
+    const application = /application_\d+_\d+/.exec(step.join('\n'))?.[0]
+    const driver = application && (await driverLog(logs, `${cluster}/containers/${application}/`))
+    if (driver) return driver
+    // A step that never became an application has no other log.
+    if (step.length > 0 && application === undefined)
+      return [`${logs.url}${folder}/stderr.gz:`, ...step.slice(-TAIL)]
+    if (waiting.now() > deadline) {
+      const none = `No log came to ${logs.url}${folder}/ within ${LOGS_WITHIN / 60_000} minutes.`
+      return step.length > 0 ? step.slice(-TAIL) : [none]
     }
-    if (waiting.now() > deadline)
-      return [`No log came to ${logs.url}${folder}/ within ${LOGS_WITHIN / 60_000} minutes.`]
     waiting.say('waiting for the log')
     await waiting.wait(waiting.poll)
   }
+}
+
+/** Of an application's first container, in which the driver runs: what the script said, or else what Spark did. */
+async function driverLog(logs: ObjectStore, folder: string): Promise<readonly string[] | undefined> {
+  let last: readonly string[] | undefined
+  for await (const { key } of logs.list(folder)) {
+    if (!/_000001\/std(out|err)\.gz$/.test(key)) continue
+    const lines = await logOf(logs, key)
+    if (lines.length === 0) continue
+    const traceback = lines.findLastIndex(line => line.startsWith('Traceback'))
+    const shown = traceback >= 0 ? lines.slice(traceback, traceback + TAIL) : lines.slice(-TAIL)
+    last = [`${logs.url}${key}:`, ...shown]
+    if (traceback >= 0) return last
+  }
+  return last
+}
+
+/** None where there is no such log, or nothing in it. */
+async function logOf(logs: ObjectStore, key: string): Promise<readonly string[]> {
+  if ((await logs.stat(key)) === undefined) return []
+  const text = String(gunzipSync(await logs.get(key, { limit: LOG_LIMIT }))).trimEnd()
+  return text === '' ? [] : text.split('\n')
 }
 
 async function describe(emr: EMRClient, cluster: string, id: string): Promise<Step> {

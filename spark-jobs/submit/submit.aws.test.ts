@@ -86,21 +86,27 @@ describe.skipIf(unavailable !== undefined)(`jobs on EMR ${unavailable ?? ''}`, (
   }
 
   test('clean truly cleans what was staged, and features come of it', async () => {
+    const found = new Set<string>()
     const directory = await mkdtemp(join(tmpdir(), 'tickerwatch-generated-'))
     try {
       await tickerwatch('generate', '--out', directory, '--devices', '2', '--for', '3m')
       for (const name of await readdir(directory)) {
         const rows = await readFile(join(directory, name), 'utf8')
+        for (const row of rows.trimEnd().split('\n').slice(2)) found.add(row.split(',').at(-1) ?? '')
         await lake.put(`staging/${name}`, Buffer.from(`${rows}this,is,no,reading\n`))
       }
     } finally {
       await rm(directory, { recursive: true, force: true })
     }
 
-    const cleaned = await run('clean')
+    const labels = ['raw,class', ...[...found].sort().map(label => `${label},${label}`)].join('\n')
+    await lake.put('labels.csv', Buffer.from(`${labels}\n`))
+    const cleaned = await run('clean', ['--labels', 's3://lake/labels.csv']).catch(error => {
+      throw new Error(said.join('\n'), { cause: error })
+    })
     expect(cleaned.created).toBe(true)
     const report = await json('reports/clean.json')
-    expect(report).toMatchObject({ rows: { quarantined: 2 } })
+    expect(report).toMatchObject({ rowsIn: 3602, rowsOut: 3600, rowsQuarantined: 2 })
     expect(await keys('processed/readings/')).toContainEqual(expect.stringMatching(/person=.*\.parquet$/))
     expect(await keys('processed/quarantine/')).toContainEqual(expect.stringMatching(/\.parquet$/))
 

@@ -140,6 +140,20 @@ test('a step that fails shows its log, and the cluster made for it is terminated
   expect(emr.clusters[0]?.state).toBe('TERMINATING')
 })
 
+test('what the script said in its container is shown, from its traceback on', async () => {
+  const stdout =
+    'so far so good\nTraceback (most recent call last):\n  File "clean.py"\nValueError: no recordings\n'
+  work = async () => ({
+    code: 1,
+    stderr: 'spark-submit: failed',
+    driver: { stdout, stderr: 'INFO much\nINFO more' },
+  })
+  await expect(submitted()).rejects.toEqual(raised('EMR_STEP_FAILED'))
+  const from = said.findIndex(line => line.includes('_000001/stdout.gz'))
+  expect(said.slice(from + 1, from + 4)).toEqual(stdout.trimEnd().split('\n').slice(1))
+  expect(said).not.toContain('INFO more')
+})
+
 test('with keep, and on a cluster that was there, a failure leaves the cluster running', async () => {
   work = async () => ({ code: 1, stderr: 'x' })
   await expect(submitted({ keep: true })).rejects.toEqual(raised('EMR_STEP_FAILED'))
@@ -197,6 +211,25 @@ test('what AWS refuses is told in one line', async () => {
   )
   emr.refuse = { type: 'ExpiredTokenException', message: 'expired' }
   await expect(submitted()).rejects.toEqual(expect.objectContaining({ code: 'AWS_CREDENTIALS_EXPIRED' }))
+})
+
+test('what a configuration leaves out is as the README says', () => {
+  const least = parseConfig(
+    '{"lake":"s3://lake/","code":"s3://lake/code","logs":"s3://lake/logs"}',
+    'emr.json',
+  )
+  expect(least).toEqual({
+    lake: 's3://lake',
+    code: 's3://lake/code',
+    logs: 's3://lake/logs',
+    cluster: 'tickerwatch',
+    release: 'emr-7.13.0',
+    instances: { primary: 'm6i.xlarge', core: { type: 'm6i.2xlarge', count: 2, spot: false } },
+    serviceRole: 'EMR_DefaultRole',
+    instanceProfile: 'EMR_EC2_DefaultRole',
+    idleMinutes: 30,
+    tags: {},
+  })
 })
 
 test('all mistakes of a configuration are told at once', () => {

@@ -41,7 +41,10 @@ export interface FakeCluster {
 
 export interface StepResult {
   readonly code: number
+  /** Of spark-submit. */
   readonly stderr: string
+  /** Of the driver, which runs in a container of YARN; none if it came to no application. */
+  readonly driver?: { readonly stdout: string; readonly stderr: string }
 }
 
 export interface FakeEmrOptions {
@@ -143,12 +146,18 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
   }
 
   async function runStep(cluster: FakeCluster, step: FakeStep): Promise<void> {
-    const { code, stderr } = await run(step.words, step.stopped.signal).catch(error => ({
-      code: 1,
-      stderr: String(error),
-    }))
-    const uri = `${String(cluster.request.LogUri)}${cluster.id}/steps/${step.id}/stderr.gz`
-    await log(uri, gzipSync(stderr)).catch(() => {})
+    const result = await run(step.words, step.stopped.signal).catch(
+      (error): StepResult => ({ code: 1, stderr: String(error) }),
+    )
+    const place = `${String(cluster.request.LogUri)}${cluster.id}`
+    const application = `application_1790000000000_${step.id.slice(-4)}`
+    const said = result.driver ? `Submitted application ${application}\n${result.stderr}` : result.stderr
+    const write = async (path: string, text: string): Promise<void> =>
+      await log(`${place}/${path}.gz`, gzipSync(text)).catch(() => {})
+    await write(`steps/${step.id}/stderr`, said)
+    const container = `containers/${application}/container_${application.slice(12)}_01_000001`
+    for (const [name, text] of Object.entries(result.driver ?? {})) await write(`${container}/${name}`, text)
+    const { code } = result
     if (step.state === 'RUNNING') step.state = code === 0 ? 'COMPLETED' : 'FAILED'
   }
 

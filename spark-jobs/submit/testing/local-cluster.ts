@@ -6,7 +6,8 @@ import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { openStore } from '../../../lake/open-store.ts'
 import type { StepResult } from './fake-emr.ts'
@@ -46,7 +47,7 @@ export async function localCluster(
       await fetchTo(directory, given.files)
       const conf = Object.entries(s3a).flatMap(([name, value]) => ['--conf', `spark.hadoop.${name}=${value}`])
       const all = [
-        ...['--master', 'local[2]', '--driver-memory', '1g', '--jars', jars.join(',')],
+        ...['--master', 'local[2]', '--driver-memory', '1g', '--driver-class-path', jars.join(delimiter)],
         ...['--conf', 'spark.sql.shuffle.partitions=2', '--conf', 'spark.ui.enabled=false'],
         ...['--conf', 'spark.driver.host=127.0.0.1', '--conf', 'spark.driver.bindAddress=127.0.0.1'],
         ...conf,
@@ -55,23 +56,29 @@ export async function localCluster(
       const child = spawn(join(dirname(python), 'spark-submit'), all, {
         cwd: directory,
         env: { ...process.env, PYSPARK_PYTHON: python, PYSPARK_DRIVER_PYTHON: python },
-        stdio: ['ignore', 'ignore', 'pipe'],
+        stdio: ['ignore', 'pipe', 'pipe'],
         signal,
         killSignal: 'SIGTERM',
       })
-      let stderr = ''
-      child.stderr.setEncoding('utf8').on('data', text => {
-        stderr = (stderr + text).slice(-100_000)
-      })
+      const [stdout, stderr] = [tailOf(child.stdout), tailOf(child.stderr)]
       const code = await new Promise<number>(resolve => {
         child.on('error', () => resolve(143))
         child.on('close', code => resolve(code ?? 143))
       })
-      return { code, stderr }
+      return { code, stderr: '', driver: { stdout: stdout(), stderr: stderr() } }
     } finally {
       await rm(directory, { recursive: true, force: true })
     }
   }
+}
+
+/** Collects the last of what comes. */
+function tailOf(stream: Readable): () => string {
+  let text = ''
+  stream.setEncoding('utf8').on('data', piece => {
+    text = (text + piece).slice(-100_000)
+  })
+  return () => text
 }
 
 /** The words without those that mean YARN, and what --files names. */
