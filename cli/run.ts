@@ -64,6 +64,7 @@ export function define(command: Command): void {
       '--feature-store <url>',
       'where labelled windows go: a directory, or s3://bucket/prefix (default: in the state directory)',
     )
+    .option('--archive <url>', 'where readings are archived: a directory, or s3://bucket/prefix')
     .option('--host <address>', 'where the console listens', '127.0.0.1')
     .option('--port <n>', 'where the console listens', between(0, 65_535), 8080)
     .action(async (options: RunOptions) => {

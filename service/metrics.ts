@@ -101,6 +101,18 @@ export function metrics(source: StatusSource): Registry {
   gauge('tickerwatch_feature_store_waiting', 'Annotations that are not written there yet.', [], s => [
     { value: s.featureStore.waiting },
   ])
+  counter(
+    'tickerwatch_archive_files_total',
+    'Files of readings written to the archive.',
+    [],
+    ({ archive }) => (archive === undefined ? [] : [{ value: archive.files }]),
+  )
+  counter('tickerwatch_archive_rows_total', 'Readings in those files.', [], ({ archive }) =>
+    archive === undefined ? [] : [{ value: archive.rows }],
+  )
+  gauge('tickerwatch_archive_lag', 'Offsets in full files that wait to be archived.', [], ({ archive }) =>
+    archive === undefined ? [] : [{ value: archive.lag }],
+  )
   counter('tickerwatch_sql_rows_total', 'Predictions written to SQL.', [], s => [{ value: s.sink.rows }])
   counter('tickerwatch_releases_refused_total', 'Releases of models refused.', [], s => [
     { value: s.models.refusals },

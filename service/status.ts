@@ -3,6 +3,7 @@
  * node began; rates are this folder's business (`sampler.ts`). Times are milliseconds since the epoch.
  */
 import type { AnnotationStatus } from '../processors/annotation/annotation-desk.ts'
+import type { ArchiveStatus } from '../processors/archive/archive.ts'
 import type { FeatureStoreStatus } from '../processors/feature-store/feature-store.ts'
 import type { ShadowStatus } from '../processors/models/shadow.ts'
 import type { Prediction } from '../schemas/index.ts'
@@ -33,6 +34,8 @@ export interface ServiceStatus {
   /** What waits for people, what they said, and how accurate each release is by the random arm. */
   readonly annotation: AnnotationStatus
   readonly featureStore: FeatureStoreStatus
+  /** Undefined where readings are not archived. */
+  readonly archive?: ArchiveStatus | undefined
   /** By model version; their sum is the number of predictions. */
   readonly predictions: Readonly<Record<string, number>>
   readonly lag: readonly PartitionLag[]

@@ -25,6 +25,7 @@ export interface RunOptions {
   readonly sql?: string
   readonly state: string
   readonly featureStore?: string
+  readonly archive?: string
   readonly host: string
   readonly port: number
 }

@@ -6,13 +6,14 @@ import { join, resolve } from 'node:path'
 import pino from 'pino'
 import { openStore } from '../../lake/open-store.ts'
 import { type ActivityJob, startActivityJob } from '../../processors/activity-job.ts'
+import { startArchive } from '../../processors/archive/archive.ts'
 import { deadLetterDesk, valueDecoder } from '../../processors/dead-letter-desk.ts'
 import { FeatureStoreWriter } from '../../processors/feature-store/feature-store.ts'
 import { shippedReleases } from '../../processors/models/shipped.ts'
 import { trustedSources } from '../../processors/models/trusted-sources.ts'
 import { defaultPolicy } from '../../processors/routing/routing.ts'
-import { applicationId } from '../../processors/topics.ts'
-import { avroSerdes } from '../../schemas/index.ts'
+import { applicationId, topics } from '../../processors/topics.ts'
+import { avroSerdes, SensorReading } from '../../schemas/index.ts'
 import { startService } from '../../service/server.ts'
 import { systemTimers } from '../../topology/index.ts'
 import { removeNodeFile, writeNodeFile } from '../node-file.ts'
@@ -54,6 +55,7 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
   const startedAt = timers.now()
 
   const avro = avroSerdes(parts.registry)
+  const readings = avro.value(topics.readings, SensorReading)
   const job = await startActivityJob({
     log,
     sql,
@@ -89,11 +91,33 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
   await features.start()
   closeLater(() => features.stop())
 
+  const archive =
+    options.archive === undefined
+      ? undefined
+      : startArchive({
+          store: await openStore(options.archive),
+          log,
+          topic: topics.readings,
+          group: `${applicationId}-archive`,
+          decode: value => readings.deserialize(value),
+          timers,
+          logger,
+        })
+  if (archive !== undefined) closeLater(() => archive.close())
+
   const token = randomBytes(24).toString('base64url')
   const service = await startService({
     port: options.port,
     host: options.host,
-    source: statusSource({ job, features, startedAt, guarantee, log: log.description, sql: sql.description }),
+    source: statusSource({
+      job,
+      features,
+      archive,
+      startedAt,
+      guarantee,
+      log: log.description,
+      sql: sql.description,
+    }),
     releases: job.releases,
     replay: release => job.replay(release),
     deadLetters: deadLetterDesk({

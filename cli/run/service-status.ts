@@ -1,5 +1,6 @@
 /** The job's state as the console shows it. */
 import type { ActivityJob, ActivityStatus } from '../../processors/activity-job.ts'
+import type { Archive } from '../../processors/archive/archive.ts'
 import type { FeatureStoreWriter } from '../../processors/feature-store/feature-store.ts'
 import { applicationId } from '../../processors/topics.ts'
 import type { Prediction } from '../../schemas/index.ts'
@@ -10,6 +11,7 @@ import { passed } from './report.ts'
 export interface StatusSourceOptions {
   readonly job: ActivityJob
   readonly features: FeatureStoreWriter
+  readonly archive: Archive | undefined
   readonly startedAt: number
   readonly guarantee: string
   readonly log: string
@@ -19,6 +21,7 @@ export interface StatusSourceOptions {
 export function statusSource({
   job,
   features,
+  archive,
   startedAt,
   guarantee,
   log,
@@ -48,6 +51,7 @@ export function statusSource({
         annotationRequests: passed(status, 'annotation-request', 'out'),
         annotation: job.annotation.status(),
         featureStore: features.status(),
+        archive: archive?.status(),
         predictions: status.predictions.byVersion,
         lag: status.lag.map(each => ({ ...each, group: applicationId })),
         sink: {
