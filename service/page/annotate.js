@@ -50,7 +50,7 @@ async function act(action) {
 
 async function next() {
   show(left.pop() ?? (await call('/next', {})).window)
-  showProgress(await call(''))
+  tellProgress()
 }
 
 function keyOf({ deviceId, windowStart }) {
@@ -84,7 +84,7 @@ const undo = () =>
     if (current !== undefined) left.push(current)
     show(window)
     setText(byId('said'), 'taken back')
-    showProgress(await call(''))
+    tellProgress()
   })
 
 function remember(window, words) {
@@ -130,6 +130,11 @@ function labelButton(label, probability, key, predicted) {
   )
   button.addEventListener('click', () => answer('labelled', label, label))
   return element('li', {}, button)
+}
+
+/** Nobody waits for it: a key pressed meanwhile is for the window that is shown. */
+function tellProgress() {
+  call('').then(showProgress, () => {})
 }
 
 function showProgress({ byAnnotator, labelled, cannotTell, waiting }) {
