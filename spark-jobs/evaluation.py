@@ -15,7 +15,7 @@ BINS = 15
 CONFIDENCE_FLOOR = 0.5
 """A guess less probable than this is more likely wrong than right, once calibrated."""
 ERROR_RATIO = 0.5
-"""Accepted windows are to have at most this part of the error of all windows."""
+"""By default accepted windows are to have at most this part of the error of all windows."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def calibrate(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def fit_calibration(probabilities: np.ndarray, truth: np.ndarray) -> Calibration:
+def fit_calibration(probabilities: np.ndarray, truth: np.ndarray, error_ratio: float = ERROR_RATIO) -> Calibration:
     """The temperature of least log loss, then the least margin with which few enough accepted windows are wrong."""
     found = minimize_scalar(
         lambda logarithm: log_loss(calibrate(probabilities, np.exp(logarithm)), truth), bounds=(-2, 2), method="bounded"
@@ -42,7 +42,7 @@ def fit_calibration(probabilities: np.ndarray, truth: np.ndarray) -> Calibration
     temperature = float(np.exp(found.x))
     calibrated = calibrate(probabilities, temperature)
     right = calibrated.argmax(axis=1) == truth
-    goal = 1 - ERROR_RATIO * (1 - right.mean())
+    goal = 1 - error_ratio * (1 - right.mean())
     for minimum_margin in np.arange(0, 1, 0.01):
         accepted = is_accepted(calibrated, CONFIDENCE_FLOOR, minimum_margin)
         if accepted.any() and right[accepted].mean() >= goal:
@@ -55,7 +55,9 @@ def is_accepted(calibrated: np.ndarray, minimum_confidence: float, minimum_margi
     return (first >= minimum_confidence) & (first - second >= minimum_margin)
 
 
-def evaluate(probabilities: np.ndarray, truth: np.ndarray, folds: np.ndarray) -> dict[str, float]:
+def evaluate(
+    probabilities: np.ndarray, truth: np.ndarray, folds: np.ndarray, error_ratio: float = ERROR_RATIO
+) -> dict[str, float]:
     """
     `folds` says of each window in which fold its person was left out. Calibration is cross-fitted: each fold is
     measured with what was fitted on the others.
@@ -64,7 +66,7 @@ def evaluate(probabilities: np.ndarray, truth: np.ndarray, folds: np.ndarray) ->
     accepted = np.empty(len(truth), dtype=bool)
     for fold in np.unique(folds):
         inside = folds == fold
-        fitted = fit_calibration(probabilities[~inside], truth[~inside])
+        fitted = fit_calibration(probabilities[~inside], truth[~inside], error_ratio)
         calibrated[inside] = calibrate(probabilities[inside], fitted.temperature)
         accepted[inside] = is_accepted(calibrated[inside], fitted.minimum_confidence, fitted.minimum_margin)
     guess = calibrated.argmax(axis=1)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
@@ -16,6 +17,9 @@ COLUMNS = (
     "user_acceleration_z location_type latitude_distance_from_mean longitude_distance_from_mean "
     "altitude_distance_from_mean course speed horizontal_accuracy vertical_accuracy battery_state user_activity_label"
 ).split()
+
+TURNED = ("pitch", "roll", "rotationRateX", "rotationRateY", "userAccelerationX", "userAccelerationY")
+"""Fields that change their sign when the device is turned about the axis through its face."""
 
 
 def read_recordings(spark: SparkSession, path: str, schema: FeatureSchema) -> DataFrame:
@@ -59,6 +63,24 @@ def labelled_windows(samples: DataFrame, schema: FeatureSchema) -> DataFrame:
     )
 
 
+def turned(samples: DataFrame) -> DataFrame:
+    """The same of a device worn turned by half a turn about the axis through its face, as watches are on the other wrist."""
+    return samples.withColumns({field: -F.col(field) for field in TURNED if field in samples.columns})
+
+
+def both_ways(samples: DataFrame, schema: FeatureSchema) -> DataFrame:
+    """
+    person, start, label, turned, features: of the windows of one label, as they were worn and (turned) as they would have been.
+
+    Those turned are to train with, and never to measure by.
+    """
+    ways = [
+        window_features(labelled_windows(way, schema).where("label IS NOT NULL"), schema).withColumn("turned", F.lit(is_turned))
+        for way, is_turned in ((samples, False), (turned(samples), True))
+    ]
+    return ways[0].unionByName(ways[1])
+
+
 def window_features(windows: DataFrame, schema: FeatureSchema) -> DataFrame:
     """person, start, label, features (float32, schema.width of them)."""
 
@@ -72,6 +94,19 @@ def window_features(windows: DataFrame, schema: FeatureSchema) -> DataFrame:
             )
 
     return windows.mapInArrow(compute, "person string, start long, label string, features array<float>")
+
+
+def read_features(spark: SparkSession, address: str, schema_hash: str) -> DataFrame:
+    """
+    person, start, label, turned, features: what features.py wrote of one feature schema.
+
+    @raises SystemExit if there is nothing of it
+    """
+    try:
+        windows = spark.read.parquet(f"{address}/schema={schema_hash}")
+    except AnalysisException as cause:
+        raise SystemExit(f"{address} holds no features of the schema {schema_hash}: {cause.desc}") from cause
+    return windows.select(F.col("person").cast("string").alias("person"), "start", "label", "turned", "features")
 
 
 def _extract_batch(schema: FeatureSchema, starts: pa.Array, samples: pa.ListArray) -> np.ndarray:
@@ -94,6 +129,12 @@ def _extract_batch(schema: FeatureSchema, starts: pa.Array, samples: pa.ListArra
 
 def _doubles(column: pa.Array) -> np.ndarray:
     return column.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+
+
+def field_name(column: str) -> str:
+    """rotation_rate_x in the files is rotationRateX in the schemas."""
+    head, *tail = column.split("_")
+    return head + "".join(word.capitalize() for word in tail)
 
 
 def _column(field: str) -> str:

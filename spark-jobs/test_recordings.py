@@ -3,7 +3,6 @@ import gzip
 
 import numpy as np
 import pytest
-from pyspark.sql import SparkSession
 
 from features.parity import features_of
 from features.schema import load_schema
@@ -11,19 +10,6 @@ from recordings import COLUMNS, labelled_windows, read_recordings, window_featur
 
 SCHEMA = load_schema()
 START = datetime.datetime(2020, 3, 2, 9, tzinfo=datetime.UTC)
-
-
-@pytest.fixture(scope="module")
-def spark():
-    session = (
-        SparkSession.builder.master("local[1]")
-        .config("spark.sql.shuffle.partitions", 1)
-        .config("spark.ui.enabled", "false")
-        .config("spark.sql.session.timeZone", "UTC")
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
 
 
 @pytest.fixture(scope="module")

@@ -1,50 +1,63 @@
 """
-Trains a classifier of activities on labelled recordings, and writes it as a model release.
+Trains a classifier of activities on labelled windows, and writes it as a model release.
 
-    spark-submit spark-jobs/train.py --recordings DIR --name watch --version 1.1.0 --release FILE --report FILE ...
+    spark-submit spark-jobs/train.py --features DIR --name watch --version 2.0.0 --release FILE --report FILE ...
 
-DIR holds recordings in the CASAS smartwatch format (.csv or .csv.gz, one person per file); it may be any address
-Hadoop knows (file:, s3:). Every figure comes from grouped cross-validation: each person is predicted by a model that
-has not seen them. The released model is then trained on everybody.
+DIR is what features.py wrote; with --recordings it is recordings in the CASAS format whose rows all have their labels, of which
+the features are computed first. Addresses are any that Hadoop knows (file:, s3:). Every figure comes from grouped
+cross-validation: each person is predicted by a model that has not seen them. The released model is then trained on everybody.
 """
 
 import argparse
 import datetime
 import json
 import platform
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyspark
+import sklearn
 import xgboost
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from xgboost.spark import SparkXGBClassifier
 
-from evaluation import evaluate, fit_calibration
+from ensemble import Ensemble, Network, check_onnx, session, to_onnx, train_network
+from evaluation import ERROR_RATIO, evaluate, fit_calibration
 from features.schema import DEFAULT_PATH, load_schema
-from recordings import labelled_windows, read_recordings, window_features
-from release import check_onnx, release, to_onnx, write_release
+from recordings import both_ways, read_features, read_recordings
+from release import release
+from report import say, write_json
 
 CHECKED_ROWS = 1000
+NETWORK_ROWS = 400_000
+"""The network is trained on the driver, on no more windows than these."""
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a classifier of activities and write it as a model release.")
-    parser.add_argument("--recordings", required=True, help="directory of CASAS recordings, any Hadoop address")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--features", help="what features.py wrote")
+    given.add_argument("--recordings", help="directory of CASAS recordings with a label on every row")
     parser.add_argument("--source", required=True, help="what they are and their licence, for the lineage")
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", required=True)
-    parser.add_argument("--release", required=True, type=Path, help="the release file to write")
-    parser.add_argument("--report", required=True, type=Path, help="the JSON report to write")
+    parser.add_argument("--release", required=True, help="the release file to write")
+    parser.add_argument("--report", required=True, help="the JSON report to write")
     parser.add_argument("--schema", default=DEFAULT_PATH, type=Path, help="the feature schema")
     parser.add_argument("--rounds", default=40, type=int)
     parser.add_argument("--depth", default=4, type=int)
     parser.add_argument("--learning-rate", default=0.3, type=float)
-    parser.add_argument("--subsample", default=0.8, type=float, help="share of windows each tree sees")
-    parser.add_argument("--colsample", default=0.5, type=float, help="share of features each tree sees")
+    parser.add_argument("--subsample", default=0.6, type=float, help="share of windows each tree sees")
+    parser.add_argument("--colsample", default=0.25, type=float, help="share of features each tree sees")
+    parser.add_argument("--no-network", action="store_true", help="trees alone: a model of a tenth of the size")
+    parser.add_argument("--turned", action="store_true", help="show the network each window also as if worn the other way round")
+    parser.add_argument(
+        "--error-ratio", default=ERROR_RATIO, type=float, help="accepted windows have at most this part of the error of all"
+    )
     parser.add_argument("--folds", default=5, type=int)
     parser.add_argument("--seed", default=1, type=int)
     parser.add_argument("--workers", default=1, type=int, help="Spark tasks that train together")
@@ -57,41 +70,49 @@ def main() -> None:
     spark = SparkSession.builder.appName(f"train {options.name} {options.version}").getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
     spark.conf.set("spark.sql.session.timeZone", "UTC")
+    spark.conf.set("spark.sql.execution.arrow.pyspark.enabled", "true")
 
-    samples = read_recordings(spark, options.recordings, schema)
-    featured = window_features(labelled_windows(samples, schema), schema).persist()
-    labelled = featured.where("label IS NOT NULL")
-    per_label = {row["label"]: row["count"] for row in labelled.groupBy("label").count().collect()}
-    labels = sorted(per_label)
-    counts = samples.select(
-        F.count("*").alias("samples"), F.count_if(F.isnull("stamp")).alias("samplesWithoutTime")
-    ).first().asDict() | {"windows": featured.count(), "windowsOfOneLabel": sum(per_label.values())}
-    people = sorted(row["person"] for row in labelled.select("person").distinct().collect())
+    if options.features is not None:
+        windows = read_features(spark, options.features, schema.hash)
+    else:
+        windows = both_ways(read_recordings(spark, options.recordings, schema), schema)
+    windows = (windows if options.turned else windows.where("NOT turned")).persist()
+    own = windows.where("NOT turned").groupBy("person", "label").count().collect()
+    per_label, per_person = Counter(), Counter()
+    for person, label, count in own:
+        per_label[label] += count
+        per_person[person] += count
+    labels, people = sorted(per_label), sorted(per_person)
+    say(f"{per_label.total()} windows of {len(people)} people, {len(labels)} classes, {schema.width} features")
+    if len(labels) < 3:
+        raise SystemExit(f"A classifier needs three classes or more; there are {len(labels)}.")
     if len(people) < options.folds:
         raise SystemExit(f"{options.folds} folds need at least as many people; there are {len(people)}.")
-    rows = prepare(labelled, people, labels, per_label, options).persist()
+    rows = prepare(windows, people, labels, per_label, options).persist()
 
-    tested = [test_fold(rows, fold, options, labels) for fold in range(options.folds)]
+    tested = [test_fold(rows, fold, options, labels, schema.width) for fold in range(options.folds)]
     probabilities, truth, folds = (np.concatenate(parts) for parts in zip(*tested, strict=True))
-    metrics = evaluate(probabilities, truth, folds) | {"people": float(len(people))}
-    calibration = fit_calibration(probabilities, truth)
+    metrics = evaluate(probabilities, truth, folds, options.error_ratio) | {"people": float(len(people))}
+    calibration = fit_calibration(probabilities, truth, options.error_ratio)
 
-    booster = fit(rows, options)
-    onnx = to_onnx(booster, schema.width)
-    some = rows.select("features").orderBy(F.xxhash64("person", "start")).limit(CHECKED_ROWS).collect()
-    difference = check_onnx(onnx, booster, np.array([row["features"] for row in some], dtype=np.float32))
-    probe = mean_features(rows, schema.width)
+    say(f"of people left out: accuracy {metrics['accuracy']:.4f}, macro-F1 {metrics['macroF1']:.4f}")
+
+    model = fit(rows, options)
+    onnx = to_onnx(model, schema.width)
+    some = rows.where("NOT turned").select("features").orderBy(F.xxhash64("person", "start")).limit(CHECKED_ROWS).collect()
+    difference = check_onnx(onnx, model, np.array([row["features"] for row in some], dtype=np.float32))
+    probe = mean_features(rows.where("NOT turned"), schema.width)
     lineage = {
         "data": options.source,
         "people": " ".join(people),
-        "windows": str(counts["windowsOfOneLabel"]),
+        "windows": str(per_label.total()),
         "evaluation": f"grouped cross-validation over people, {options.folds} folds; calibration cross-fitted",
         "script": "spark-jobs/train.py",
         "parameters": json.dumps(training_parameters(options)),
         "seed": str(options.seed),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "versions": f"python {platform.python_version()}, pyspark {pyspark.__version__}, xgboost {xgboost.__version__}, "
-        f"numpy {np.__version__}",
+        f"scikit-learn {sklearn.__version__}, numpy {np.__version__}",
     }
     content = release(
         name=options.name,
@@ -104,11 +125,10 @@ def main() -> None:
         onnx=onnx,
         probe=probe,
     )
-    write_release(options.release, content)
+    write_json(spark, options.release, content, indent=1)
     report = {
-        "counts": counts,
-        "people": people,
-        "windowsPerLabel": per_label,
+        "windowsByPerson": dict(sorted(per_person.items())),
+        "windowsByLabel": dict(sorted(per_label.items())),
         "features": schema.width,
         "featureSchemaHash": schema.hash,
         "metrics": metrics,
@@ -118,12 +138,17 @@ def main() -> None:
         "f1PerLabel": f1_per_label(probabilities, truth, labels),
         "parameters": training_parameters(options),
     }
-    options.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps({"release": str(options.release), **metrics}))
+    write_json(spark, options.report, report)
+    say(f"{options.release}: {len(onnx)} bytes of ONNX, which differs from the model by at most {difference:.1g}")
     spark.stop()
 
 
 def training_parameters(options: argparse.Namespace) -> dict:
+    trees = tree_parameters(options)
+    return {"trees": trees, "network": not options.no_network, "turned": options.turned, "errorRatio": options.error_ratio}
+
+
+def tree_parameters(options: argparse.Namespace) -> dict:
     return {
         "n_estimators": options.rounds,
         "max_depth": options.depth,
@@ -136,20 +161,19 @@ def training_parameters(options: argparse.Namespace) -> dict:
 
 
 def prepare(
-    labelled: DataFrame, people: list[str], labels: list[str], per_label: dict[str, int], options: argparse.Namespace
+    windows: DataFrame, people: list[str], labels: list[str], per_label: Counter[str], options: argparse.Namespace
 ) -> DataFrame:
     """Adds class (number of the label), weight (all classes weigh the same) and fold (of the person)."""
     order = np.random.default_rng(options.seed).permutation(len(people))
     fold_of = {people[index]: position % options.folds for position, index in enumerate(order)}
-    total = sum(per_label.values())
-    weight_of = {label: total / len(labels) / count for label, count in per_label.items()}
+    weight_of = {label: per_label.total() / len(labels) / count for label, count in per_label.items()}
     return (
-        labelled.withColumn("class", _lookup(dict(zip(labels, range(len(labels)), strict=True)), "label"))
+        windows.withColumn("class", _lookup(dict(zip(labels, range(len(labels)), strict=True)), "label"))
         .withColumn("weight", _lookup(weight_of, "label"))
         .withColumn("fold", _lookup(fold_of, "person"))
         # Sampling depends on the order of rows: fixed here, it makes the training repeatable.
         .repartition(options.workers, "person")
-        .sortWithinPartitions("person", "start")
+        .sortWithinPartitions("person", "start", "turned")
     )
 
 
@@ -158,31 +182,39 @@ def _lookup(table: dict, column: str):
     return F.element_at(F.create_map(*pairs), F.col(column))
 
 
-def fit(rows: DataFrame, options: argparse.Namespace) -> xgboost.Booster:
+def fit(rows: DataFrame, options: argparse.Namespace) -> Ensemble:
     classifier = SparkXGBClassifier(
         features_col="features",
         label_col="class",
         weight_col="weight",
         num_workers=options.workers,
-        **training_parameters(options),
+        **tree_parameters(options),
     )
-    return classifier.fit(rows).get_booster()
+    trees = classifier.fit(rows.where("NOT turned")).get_booster()
+    return Ensemble(trees, None if options.no_network else fit_network(rows, options))
 
 
-def test_fold(rows: DataFrame, fold: int, options: argparse.Namespace, labels: list[str]):
-    """Probabilities, true classes and the fold of the windows of the people left out."""
-    inside, left_out = rows.where(F.col("fold") != fold), rows.where(F.col("fold") == fold)
+def fit_network(rows: DataFrame, options: argparse.Namespace) -> Network:
+    # The order of rows matters to the training, and the hash gives a sample where there are too many.
+    order = F.xxhash64("person", "start", "turned")
+    some = rows.select("features", "class", "weight").orderBy(order).limit(NETWORK_ROWS).toPandas()
+    matrix = np.stack(some["features"].to_numpy())
+    return train_network(matrix, some["class"].to_numpy(), some["weight"].to_numpy(), options.seed)
+
+
+def test_fold(rows: DataFrame, fold: int, options: argparse.Namespace, labels: list[str], width: int):
+    """Probabilities, true classes and the fold of the windows of the people left out; by ONNX, as they are served."""
+    inside, left_out = rows.where(F.col("fold") != fold), rows.where((F.col("fold") == fold) & ~F.col("turned"))
     known = inside.select("class").distinct().count()
     if known < len(labels):
         raise SystemExit(f"Without fold {fold} only {known} of {len(labels)} classes are left: more people, or folds.")
-    raw = bytes(fit(inside, options).save_raw())
+    onnx = to_onnx(fit(inside, options), width)
 
     def predict(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        booster = xgboost.Booster(model_file=bytearray(raw))
+        model = session(onnx)
         for batch in batches:
-            features = batch.column("features")
-            matrix = features.flatten().to_numpy().reshape(len(features), -1)
-            result = booster.predict(xgboost.DMatrix(matrix))
+            matrix = batch.column("features").flatten().to_numpy().reshape(batch.num_rows, -1)
+            [result] = model.run(["probabilities"], {"features": matrix})
             probabilities = pa.FixedSizeListArray.from_arrays(result.ravel(), result.shape[1])
             yield pa.RecordBatch.from_arrays(
                 [batch.column("class"), probabilities.cast(pa.list_(pa.float32()))], names=["class", "probabilities"]
@@ -193,6 +225,7 @@ def test_fold(rows: DataFrame, fold: int, options: argparse.Namespace, labels: l
     )
     truth = np.array([row["class"] for row in predicted])
     probabilities = np.array([row["probabilities"] for row in predicted], dtype=np.float64)
+    say(f"fold {fold + 1} of {options.folds}: accuracy {(probabilities.argmax(axis=1) == truth).mean():.4f}")
     return probabilities, truth, np.full(len(truth), fold)
 
 

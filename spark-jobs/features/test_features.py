@@ -10,6 +10,12 @@ from features.schema import DEFAULT_PATH, feature_schema_hash, load_schema, pars
 
 SCHEMA = load_schema()
 DOCUMENT = json.loads(DEFAULT_PATH.read_text(encoding="utf-8"))
+EVERY = parse_schema(
+    DOCUMENT
+    | {"features": [{"channels": list(SCHEMA.channels), "statistics": [n for n in DOCUMENT["statistics"] if n not in ("doc", "correlation")]}]}
+)
+"""Every statistic of every channel."""
+PLACE = {feature.name: column for column, feature in enumerate(EVERY.features)}
 POINTS = round(SCHEMA.seconds * SCHEMA.hertz)
 
 
@@ -17,9 +23,8 @@ def of_signal(values, *names, times=None):
     """Features of a window whose acceleration along x is `values`, the watch lying flat and otherwise still."""
     times = np.arange(len(values)) * 1000 / SCHEMA.hertz if times is None else np.asarray(times)
     columns = {field: [0.0] * len(values) for field in SCHEMA.fields} | {"userAccelerationX": list(values)}
-    [vector] = features_of(SCHEMA, [{"start": START, "timestamps": (START + times).tolist(), "columns": columns}])
-    place = {feature.name: column for column, feature in enumerate(SCHEMA.features)}
-    return [vector[place[name]] for name in names]
+    [vector] = features_of(EVERY, [{"start": START, "timestamps": (START + times).tolist(), "columns": columns}])
+    return [vector[PLACE[name]] for name in names]
 
 
 def test_fixture_is_what_this_code_computes():
@@ -60,11 +65,18 @@ def test_percentiles_are_linear_between_order_statistics():
     assert (p25, p50) == (1.75, 3)
 
 
+def test_missing_samples_are_left_out_and_never_taken_for_0():
+    names = [f"acceleration.{name}" for name in ("min", "mean", "p10", "std", "jerkRms", "power3", "coverage")]
+    whole = of_signal([2.0] * POINTS, *names)
+    gaps = of_signal([2.0 if index % 5 else None for index in range(POINTS)], *names)
+    assert whole == [2, 2, 2, 0, 0, 0, 1]
+    assert gaps == [2, 2, 2, 0, 0, 0, 0.8]
+
+
 def test_gravity_is_that_of_the_attitude():
     columns = {field: [0.0] * 3 for field in SCHEMA.fields} | {"pitch": [0.3] * 3, "roll": [3.1, -3.1, None]}
-    [vector] = features_of(SCHEMA, [{"start": START, "timestamps": [START, START + 100, START + 200], "columns": columns}])
-    place = {feature.name: column for column, feature in enumerate(SCHEMA.features)}
-    means = [vector[place[f"gravity{axis}.mean"]] for axis in "XYZ"]
+    [vector] = features_of(EVERY, [{"start": START, "timestamps": [START, START + 100, START + 200], "columns": columns}])
+    means = [vector[PLACE[f"gravity{axis}.mean"]] for axis in "XYZ"]
     # Roll wraps between the samples; the direction does not, and the sample without a roll has none.
     np.testing.assert_allclose(means, [0, -np.sin(0.3), -np.cos(3.1) * np.cos(0.3)], atol=1e-12)
 
