@@ -35,12 +35,12 @@ test('the running node replays what is in its memory, as recorded and by another
         answer: stdout.length > 0 ? JSON.parse(stdout.join('\n')) : {},
       }
     }
-    const release = 'processors/models/releases/watch-1.1.0.json'
+    const release = 'processors/models/releases/watch-2.0.0.json'
     expect((await ask('models', 'publish', release, '--promote', '--reason', 'for the test')).code).toBe(0)
     // Both releases have predicted some.
     await expect
       .poll(async () => Object.keys((await ask('replay')).answer.byVersion ?? {}), { timeout: 120_000 })
-      .toEqual(['1.0.0', '1.1.0'])
+      .toEqual(['1.0.0', '2.0.0'])
     const recorded = await ask('replay')
     expect(recorded.answer).toMatchObject({
       identical: recorded.answer.predictions,
@@ -49,8 +49,8 @@ test('the running node replays what is in its memory, as recorded and by another
       added: 0,
     })
     expect(recorded.code).toBe(0)
-    const backtest = await ask('replay', '--model', 'watch@1.1.0')
-    expect([backtest.code, Object.keys(backtest.answer.byVersion)]).toEqual([0, ['1.1.0']])
+    const backtest = await ask('replay', '--model', 'watch@2.0.0')
+    expect([backtest.code, Object.keys(backtest.answer.byVersion)]).toEqual([0, ['2.0.0']])
     expect(backtest.answer.different).toBeGreaterThan(0)
     const unknown = await ask('replay', '--model', 'watch@9.9.9')
     expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('MODEL_UNKNOWN')])

@@ -28,16 +28,16 @@ describe('a run on embedded parts', () => {
       '--devices',
       '40',
     )
-    expect(stderr.join('\n')).toContain('model swaps         1.1.0 at')
+    expect(stderr.join('\n')).toContain('model swaps         2.0.0 at')
     const { readings, windows, predictions, sqlRows, finalLag, deadLettered, swaps } = report
     expect(windows).toBeGreaterThan(40)
     expect([predictions, sqlRows, finalLag, deadLettered]).toEqual([windows, windows, 0, 0])
     expect(readings).toBeGreaterThan(40 * 10 * 10)
     expect(report.predictionsByModelVersion).toEqual({
       '1.0.0': expect.any(Number),
-      '1.1.0': expect.any(Number),
+      '2.0.0': expect.any(Number),
     })
-    expect(swaps).toEqual([{ version: '1.1.0', at: expect.stringMatching(/^\d{4}-.*Z$/) }])
+    expect(swaps).toEqual([{ version: '2.0.0', at: expect.stringMatching(/^\d{4}-.*Z$/) }])
   })
 
   test('takes a release published from another terminal, and stops cleanly at Ctrl-C', async () => {
@@ -49,33 +49,33 @@ describe('a run on embedded parts', () => {
     await expect.poll(text, { timeout: 60_000 }).toMatch(/[1-9]\d* predictions/)
     const url = /http:\/\/127\.0\.0\.1:\d+/.exec(text())![0]
 
-    const candidate = await tickerwatch('models', 'publish', shipped('1.1.0'), '--state', state)
-    expect(candidate).toMatchObject({ code: 0, stdout: ['published watch@1.1.0 as candidate'] })
+    const candidate = await tickerwatch('models', 'publish', shipped('2.0.0'), '--state', state)
+    expect(candidate).toMatchObject({ code: 0, stdout: ['published watch@2.0.0 as candidate'] })
     const status = async () => (await fetch(`${url}/api/status`)).json()
     await expect.poll(status).toMatchObject({ models: { inForce: { version: '1.0.0' } } })
-    const promoted = await tickerwatch('models', 'publish', shipped('1.1.0'), '--promote', '--state', state)
-    expect(promoted).toMatchObject({ code: 0, stdout: ['published watch@1.1.0 as promoted'] })
+    const promoted = await tickerwatch('models', 'publish', shipped('2.0.0'), '--promote', '--state', state)
+    expect(promoted).toMatchObject({ code: 0, stdout: ['published watch@2.0.0 as promoted'] })
     await expect
       .poll(status, { timeout: 20_000 })
-      .toMatchObject({ predictions: { '1.1.0': expect.any(Number) } })
+      .toMatchObject({ predictions: { '2.0.0': expect.any(Number) } })
 
     const damaged = own.path('damaged.json')
-    const release = JSON.parse(await readFile(shipped('1.1.0'), 'utf8'))
+    const release = JSON.parse(await readFile(shipped('2.0.0'), 'utf8'))
     await writeFile(
       damaged,
-      JSON.stringify({ ...release, version: '1.2.0', labels: release.labels.slice(1) }),
+      JSON.stringify({ ...release, version: '2.1.0', labels: release.labels.slice(1) }),
     )
     const refused = await tickerwatch('models', 'publish', damaged, '--promote', '--state', state)
     expect(refused.code).toBe(1)
     expect(refused.stderr[0]).toMatch(/MODEL_INTERFACE_WRONG/)
 
     const list = await tickerwatch('models', 'list', '--state', state)
-    expect(list.stdout.join('\n')).toMatch(/watch@1\.1\.0 +in force[\s\S]*watch@1\.0\.0 +promoted/)
+    expect(list.stdout.join('\n')).toMatch(/watch@2\.0\.0 +in force[\s\S]*watch@1\.0\.0 +promoted/)
     child.kill('SIGINT')
     expect(await exit).toEqual([0, null])
     expect(text()).toContain('lag at the end      0')
     const report = JSON.parse(await readFile(file, 'utf8'))
-    expect(report).toMatchObject({ finalLag: 0, swaps: [{ version: '1.1.0' }] })
+    expect(report).toMatchObject({ finalLag: 0, swaps: [{ version: '2.0.0' }] })
     expect([report.predictions, report.sqlRows]).toEqual([report.windows, report.windows])
     const gone = await tickerwatch('models', 'list', '--state', state)
     expect(gone.stderr[0]).toMatch(/^NODE_NOT_RUNNING/)

@@ -51,6 +51,38 @@ describe('features of generated windows', () => {
   })
 })
 
+describe('missing samples', () => {
+  const statistics = ['min', 'mean', 'p10', 'std', 'jerkRms', 'power3', 'coverage']
+  const file: { [member: string]: unknown } = JSON.parse(
+    readFileSync(new URL('schemas/features.json', project), 'utf8'),
+  )
+  const extractor = featureExtractor(
+    parseFeatureSchema({ ...file, features: [{ channels: ['acceleration'], statistics }] }),
+  )
+  const still = (missing: (index: number) => boolean): PlainWindow => ({
+    name: 'still',
+    start: 0,
+    timestamps: Array.from({ length: 50 }, (_, index) => index * 100),
+    columns: Object.fromEntries(
+      featureSchema.fields.map(field => [
+        field,
+        Array.from({ length: 50 }, (_, index) =>
+          missing(index) ? null : field === 'userAccelerationX' ? 2 : 0,
+        ),
+      ]),
+    ),
+  })
+
+  it('are left out of every statistic, and never taken for 0; coverage tells of them', () => {
+    expect([...extractor.doubles(view(still(() => false)))]).toEqual([2, 2, 2, 0, 0, 0, 1])
+    expect([...extractor.doubles(view(still(index => index % 5 === 0)))]).toEqual([2, 2, 2, 0, 0, 0, 0.8])
+  })
+
+  it('that are all there could be give 0, and a coverage of 0', () => {
+    expect([...extractor.doubles(view(still(() => true)))]).toEqual([0, 0, 0, 0, 0, 0, 0])
+  })
+})
+
 describe('a feature schema', () => {
   const file: { [member: string]: unknown } = JSON.parse(
     readFileSync(new URL('schemas/features.json', project), 'utf8'),

@@ -140,7 +140,7 @@ test('as recorded, every prediction is the same bit by bit, whichever releases t
   expect(report).toMatchObject({ identical: report.predictions, different: 0, missing: 0, added: 0 })
   expect(report).toMatchObject({ agreement: 1, confidenceChange: 0, incomplete: [] })
   expect(report.predictions).toBeLessThanOrEqual(recorded)
-  expect(Object.keys(report.byVersion)).toEqual(['1.0.0', '1.1.0'])
+  expect(Object.keys(report.byVersion)).toEqual(['1.0.0', '2.0.0'])
   expect(Math.min(...Object.values(report.byVersion))).toBeGreaterThan(20)
   expect(await ends()).toEqual(before)
 })
@@ -149,15 +149,15 @@ test('by another release it is a backtest, and what it changes is told; by other
   await history()
   const differences: Difference[] = []
   const backtest = await replay({
-    release: { name: 'watch', version: '1.1.0' },
+    release: { name: 'watch', version: '2.0.0' },
     onDifference: difference => differences.push(difference),
   })
-  expect(backtest).toMatchObject({ release: 'watch@1.1.0', missing: 0, added: 0 })
-  expect(backtest.byVersion).toEqual({ '1.1.0': backtest.predictions })
+  expect(backtest).toMatchObject({ release: 'watch@2.0.0', missing: 0, added: 0 })
+  expect(backtest.byVersion).toEqual({ '2.0.0': backtest.predictions })
   expect(backtest.different).toBe(differences.length)
-  expect(differences.every(({ replayed }) => replayed.modelVersion === '1.1.0')).toBe(true)
+  expect(differences.every(({ replayed }) => replayed.modelVersion === '2.0.0')).toBe(true)
   // What that release had predicted is as it was, but for what the budget of the hour left.
-  const own = differences.filter(({ recorded }) => recorded.modelVersion === '1.1.0')
+  const own = differences.filter(({ recorded }) => recorded.modelVersion === '2.0.0')
   expect(own.every(({ recorded, replayed }) => recorded.label === replayed.label)).toBe(true)
   const relabelled = differences.filter(({ recorded, replayed }) => recorded.label !== replayed.label)
   expect(backtest.labelChanges.reduce((sum, { windows }) => sum + windows, 0)).toBe(relabelled.length)
