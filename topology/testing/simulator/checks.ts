@@ -113,7 +113,7 @@ export function checkNothingLost(
 /** Of a record that counts others. */
 function countOf({ topic, value }: ProducerRecord): number | undefined {
   if (topic === 'count-out') return Number(value?.readBigInt64BE())
-  if (topic === 'regroup-out') return JSON.parse(value?.toString() ?? '').count
+  if (topic === 'regroup-out' || topic === 'window-out') return JSON.parse(value?.toString() ?? '').count
   return undefined
 }
 

@@ -27,7 +27,7 @@ export interface Scenario {
 }
 
 /** Operators whose results can be judged although records may be processed twice. */
-const repeatable: readonly OperatorName[] = ['mapBatch', 'count', 'regroup']
+const repeatable: readonly OperatorName[] = ['mapBatch', 'count', 'regroup', 'window', 'faulty']
 
 /** What is left out of a scenario; what is undefined stays as the seed has it. */
 export interface Reduction {
