@@ -42,6 +42,11 @@ export class TellingProgram {
     return this.#child.pid!
   }
 
+  /** @throws when it has ended, which nobody asked it to */
+  expectRunning(): void {
+    if (this.#ended) throw new Error(`${this.#child.spawnargs.join(' ')} has ended`)
+  }
+
   /** Waits for the event. @throws when the program ends before, or says nothing of it */
   async event(name: string): Promise<Event> {
     const deadline = performance.now() + PATIENCE

@@ -202,6 +202,7 @@ async function throughTheEngine(
     // One for each partition, once it is its own.
     while (engine.events.filter(({ name }) => name === 'RESTORE_END').length < PARTITIONS) {
       await engine.event('RESTORE_END')
+      engine.expectRunning()
       await new Promise(resolve => setTimeout(resolve, 100))
     }
     const decoders = new Map<string, ReturnType<typeof decoderOf>>([
@@ -214,6 +215,7 @@ async function throughTheEngine(
     const arrived = new Map<string, number>()
     const cursor = new RecordCursor()
     const { sent, behind } = await underLoad(place, load, topics.readings, async () => {
+      engine.expectRunning()
       for (const batch of await reader.poll(100)) {
         const at = monotonic()
         for (cursor.reset(batch, 0); cursor.next(); ) {

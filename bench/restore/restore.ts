@@ -15,6 +15,7 @@ import { buildPeer } from '../watch/peer.ts'
 
 const TOPIC = 'keys'
 const PER_SEND = 10_000
+const node = join(import.meta.dirname, 'node.ts')
 /** Its warnings are about settings that are meant. */
 const QUIET = '-Dorg.slf4j.simpleLogger.defaultLogLevel=error'
 const sides = ['here', 'Kafka Streams'] as const
@@ -42,30 +43,27 @@ export const restore = benchmark({
     const broker = await startTemporaryBroker()
     const directory = mkdtempSync(join(tmpdir(), 'tickerwatch-restore-'))
     const log = await kafkaLog({ brokers: [broker.brokers], clientId: 'bench' })
-    const open = (side: Side): TellingProgram => {
+    const running = async <T>(side: Side, use: (program: TellingProgram) => Promise<T>): Promise<T> => {
       const words = [broker.brokers, applicationOf(side), join(directory, applicationOf(side))]
-      return side === 'here'
-        ? new TellingProgram(
-            process.execPath,
-            ['--import', 'tsx', join(import.meta.dirname, 'node.ts'), ...words],
-            { signal },
-          )
-        : new TellingProgram('java', [QUIET, '-cp', peer.classPath, 'watch.KeyTable', ...words], { signal })
+      const program =
+        side === 'here'
+          ? new TellingProgram(process.execPath, ['--import', 'tsx', node, ...words], { signal })
+          : new TellingProgram('java', [QUIET, '-cp', peer.classPath, 'watch.KeyTable', ...words], { signal })
+      try {
+        return await use(program)
+      } finally {
+        await program.stop()
+      }
     }
     try {
       const sum = await fill(log, size)
       const took = new Map<Side, Restored[]>(sides.map(side => [side, []]))
-      for (const side of sides) {
-        const program = open(side)
-        await processed(log, applicationOf(side), signal)
-        await program.stop()
-      }
+      for (const side of sides)
+        await running(side, program => processed(log, applicationOf(side), program, signal))
       for (let round = 0; round < size('rounds'); round++) {
         for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
           rmSync(join(directory, applicationOf(side)), { recursive: true, force: true })
-          const program = open(side)
-          took.get(side)!.push(await restored(program, size('keys'), sum))
-          await program.stop()
+          took.get(side)!.push(await running(side, program => restored(program, size('keys'), sum)))
         }
       }
       const read = await changelogAlone(log, applicationOf('here'))
@@ -114,12 +112,18 @@ function coprime(count: number): number {
 }
 
 /** Waits until the whole topic is committed as processed. */
-async function processed(log: Log, group: string, signal: AbortSignal): Promise<void> {
+async function processed(
+  log: Log,
+  group: string,
+  program: TellingProgram,
+  signal: AbortSignal,
+): Promise<void> {
   const ends = await log.admin.offsets(TOPIC)
   const total = ends.reduce((sum, { end }) => sum + end, 0)
   for (;;) {
     const committed = await log.admin.committed(group, [TOPIC])
     if (committed.reduce((sum, { position }) => sum + position, 0) >= total) return
+    program.expectRunning()
     await delay(100, undefined, { signal })
   }
 }
