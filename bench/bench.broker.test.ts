@@ -25,8 +25,8 @@ describe.skipIf(reason !== undefined)(`on Kafka ${reason ?? ''}`, () => {
     }
   })
 
-  test('latency --rate 2500 --seconds 12 --warmup 2', async () => {
-    const found = await figures('latency --rate 2500 --seconds 12 --warmup 2'.split(' '))
+  test('latency --rate 2500 --seconds 9 --warmup 1', async () => {
+    const found = await figures('latency --rate 2500 --seconds 9 --warmup 1'.split(' '))
     for (const rate of ['50/s', '500/s', '2,500/s']) {
       const of = found.filter(({ what }) => what.startsWith(`${rate}, p`))
       expect(of.map(({ what }) => what.split(' ')[1])).toEqual(['p50', 'p99', 'p99.9', 'p99'])
