@@ -139,7 +139,8 @@ export class KeyValueStore<K, V> {
   }
 
   #persistedEntry(key: Buffer, value: Buffer): KeyValueEntry<K, V> {
-    return { key: this.#key.deserialize(key), ...decodeTimestamped(this.#value, value) }
+    const { value: latest, timestamp } = decodeTimestamped(this.#value, value)
+    return { key: this.#key.deserialize(key), value: latest, timestamp }
   }
 }
 
