@@ -45,7 +45,7 @@ describe.skipIf(missing !== undefined)(`beside Kafka Streams ${missing ?? ''}`, 
     for (const figure of ['throughput', 'cpu', 'rss', 'secondHalfThroughput', 'secondHalfCpu'])
       expect(ratios['exactly_once-1'], figure).toHaveProperty(figure, expect.any(Number))
     expect(runs.map(({ side }) => side).sort()).toEqual(['ours', 'peer'])
-    for (const { check } of runs) expect(check).toMatchObject({ windows: 600, missing: 0, unexpected: 0 })
+    for (const { check } of runs) expect(check).toMatchObject({ windows: 800, missing: 0, unexpected: 0 })
   })
 })
 
