@@ -51,8 +51,8 @@ export const ${name}: AvroType<${name}> = {
     ${encoder.entry}(value, ${quoted(name)})
     return output.finish()
   },
-  decode(bytes, at = 0) {
-    input.begin(bytes, at)
+  decode(bytes, at = 0, end = bytes.length) {
+    input.begin(bytes, at, end)
     const value = ${decoder.entry}()
     input.finish()
     return value

@@ -18,7 +18,13 @@ export interface AvroSerde<T> {
    * first time must be fetched: SchemaPending, with a promise `ready`, says so.
    * @throws SchemaPending, SchemaError WIRE_…, AVRO_…, SCHEMA_…
    */
-  deserialize(bytes: Buffer): T
+  readonly deserialize: Deserialize<T>
+}
+
+export interface Deserialize<T> {
+  (bytes: Buffer): T
+  /** The same for bytes that lie among others, from `at` to before `end`. */
+  readonly read: (bytes: Buffer, at: number, end: number) => T
 }
 
 /** The serdes of one application: they share a registry and what is known of it. */
@@ -86,18 +92,24 @@ export function avroSerdes(registry: SchemaRegistry, now: () => number = Date.no
     type: AvroType<T>,
     declared: { readonly id?: number },
     make: (writer: object | undefined) => Decode<R>,
-  ): (bytes: Buffer) => R {
+  ): Deserialize<R> {
     const decoders = new Map<number, Decode<R>>()
-    return bytes => {
-      const id = schemaId(bytes)
-      let decode = decoders.get(id)
-      if (decode === undefined) {
-        const writer = id === declared.id ? type.schema : schemas.get(id)
-        decode = lasting(() => make(writer === type.schema ? undefined : writer))
-        decoders.set(id, decode)
-      }
-      return decode(bytes, HEADER)
+    const decoderOf = (id: number): Decode<R> => {
+      const known = decoders.get(id)
+      if (known !== undefined) return known
+      const writer = id === declared.id ? type.schema : schemas.get(id)
+      const decode = lasting(() => make(writer === type.schema ? undefined : writer))
+      decoders.set(id, decode)
+      return decode
     }
+    // A topic's values have nearly all been written with one schema.
+    let last: { readonly id: number; readonly decode: Decode<R> } | undefined
+    const read = (bytes: Buffer, at: number, end: number): R => {
+      const id = schemaId(bytes, at, end)
+      if (last?.id !== id) last = { id, decode: decoderOf(id) }
+      return last.decode(bytes, at + HEADER, end)
+    }
+    return Object.assign((bytes: Buffer) => read(bytes, 0, bytes.length), { read })
   }
 
   return {
@@ -138,8 +150,8 @@ function nameOf<T>({ name, fingerprint }: AvroType<T>): string {
   return `avro ${name} ${fingerprint}`
 }
 
-function schemaId(bytes: Buffer): number {
-  if (bytes.length < HEADER) throw new SchemaError('WIRE_SHORT', `${bytes.length} bytes are no Avro value`)
-  if (bytes[0] !== 0) throw new SchemaError('WIRE_MAGIC', `the first byte is ${bytes[0]}, not 0`)
-  return bytes.readUInt32BE(1)
+function schemaId(bytes: Buffer, at: number, end: number): number {
+  if (end - at < HEADER) throw new SchemaError('WIRE_SHORT', `${end - at} bytes are no Avro value`)
+  if (bytes[at] !== 0) throw new SchemaError('WIRE_MAGIC', `the first byte is ${bytes[at]}, not 0`)
+  return bytes.readUInt32BE(at + 1)
 }

@@ -96,7 +96,21 @@ export {
   type ResetTo,
   reset,
 } from './reset.ts'
-export { bytes, double, evolved, json, long, readyOf, type Serde, string, upgraded } from './serde.ts'
+export {
+  bytes,
+  type Deserialize,
+  deserializing,
+  double,
+  evolved,
+  json,
+  long,
+  type Read,
+  readOf,
+  readyOf,
+  type Serde,
+  string,
+  upgraded,
+} from './serde.ts'
 export type { StandbyStatus } from './standby.ts'
 export { KStream } from './stream.ts'
 export {

@@ -10,7 +10,7 @@ import type { RepartitionNode, SourceNode } from './nodes/topics.ts'
 import type { OutputPort } from './operators/operator.ts'
 import { type PoisonRecord, PoisonWindows } from './poison.ts'
 import { noHeaders, type StreamRecord } from './record.ts'
-import { readyOf } from './serde.ts'
+import { type Read, readOf, readyOf } from './serde.ts'
 
 /** One input partition: its fetched batches, its position, and its head record. */
 export class PartitionQueue {
@@ -28,6 +28,8 @@ export class PartitionQueue {
   readonly #batches: RecordBatch[] = []
   readonly #cursor = new RecordCursor()
   readonly #source: SourceNode | RepartitionNode
+  readonly #readKey: Read<unknown>
+  readonly #readValue: Read<unknown>
   /** Records that are passed over, by offset. */
   readonly #poison: ReadonlyMap<number, PoisonRecord | PoisonWindows> | undefined
   readonly #onFailure: (record: InputRecord, reason: FailureReason) => void
@@ -54,6 +56,8 @@ export class PartitionQueue {
   ) {
     this.tp = tp
     this.#source = options.source
+    this.#readKey = readOf(options.source.key)
+    this.#readValue = readOf(options.source.value)
     this.out = options.out
     this.position = options.position
     this.partitionTime = options.partitionTime
@@ -178,8 +182,9 @@ export class PartitionQueue {
   #read(): void {
     const { record } = this
     const cursor = this.#cursor
-    record.key = cursor.key === null ? null : this.#source.key.deserialize(cursor.key)
-    record.value = cursor.value === null ? null : this.#source.value.deserialize(cursor.value)
+    const { bytes, keyAt, valueAt } = cursor
+    record.key = keyAt < 0 ? null : this.#readKey(bytes, keyAt, cursor.keyEnd)
+    record.value = valueAt < 0 ? null : this.#readValue(bytes, valueAt, cursor.valueEnd)
     record.timestamp = cursor.timestamp
     record.headers = cursor.hasHeaders() ? cursor.headers() : noHeaders
   }

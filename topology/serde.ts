@@ -1,4 +1,5 @@
 /** How keys and values become bytes and back. */
+import { RecalledTexts } from '../schemas/recalled-texts.ts'
 import type { PreviousCoder } from '../state/coder.ts'
 
 export interface Serde<T> {
@@ -11,9 +12,31 @@ export interface Serde<T> {
    * Throws on bytes that are no `T`. What it throws may carry a promise `ready` (a schema must be fetched first):
    * the engine waits for it and calls again.
    */
-  deserialize(bytes: Buffer): T
+  readonly deserialize: Deserialize<T>
   /** The part of a key's bytes by which it is partitioned, where it is written; all of them if absent. */
   partitionKey?(bytes: Buffer): Buffer
+}
+
+/** Makes a value of bytes from `at` to before `end`. */
+export type Read<T> = (bytes: Buffer, at: number, end: number) => T
+
+export interface Deserialize<T> {
+  (bytes: Buffer): T
+  /** The same for bytes that lie among others. The engine reads records with it, because a view of each one's bytes takes time. */
+  readonly read?: Read<T>
+}
+
+/**
+ * A `deserialize` that also reads bytes where they lie. It is one property of one function, so that who replaces a serde's
+ * `deserialize` by another replaces both.
+ */
+export function deserializing<T>(read: Read<T>): Deserialize<T> {
+  return Object.assign((bytes: Buffer) => read(bytes, 0, bytes.length), { read })
+}
+
+/** How a serde reads bytes where they lie: also one that only reads bytes of their own. */
+export function readOf<T>(serde: Pick<Serde<T>, 'deserialize'>): Read<T> {
+  return serde.deserialize.read ?? ((bytes, at, end) => serde.deserialize(bytes.subarray(at, end)))
 }
 
 /** The promise that what `deserialize` threw may carry: call again after it. */
@@ -36,11 +59,13 @@ export function upgraded<A, T>(serde: Serde<A>, upgrade: (value: A) => T): Previ
   return { name: serde.name, deserialize: bytes => upgrade(serde.deserialize(bytes)) }
 }
 
+const texts = new RecalledTexts()
+
 /** UTF-8 text. */
 export const string: Serde<string> = {
   name: 'string',
   serialize: value => Buffer.from(value, 'utf8'),
-  deserialize: bytes => bytes.toString('utf8'),
+  deserialize: deserializing((bytes, at, end) => texts.read(bytes, at, end)),
 }
 
 /** Bytes as they are; a copy is made on reading, because the log hands out views. */

@@ -1,7 +1,15 @@
 /** ticker-watch-data → statistics per window → features → class probabilities → predictions | annotation-requests */
 import type { SchemaRegistry } from '../../schemas/index.ts'
 import { avroSerdes } from '../../schemas/index.ts'
-import { type Graph, hopping, type Serde, string, TopologyBuilder } from '../../topology/index.ts'
+import {
+  deserializing,
+  type Graph,
+  hopping,
+  readOf,
+  type Serde,
+  string,
+  TopologyBuilder,
+} from '../../topology/index.ts'
 import { MotionStats, motionStats, statedFields } from './motion-stats.ts'
 import { AnnotationRequest } from './schemas/generated/AnnotationRequest.ts'
 import { Prediction } from './schemas/generated/Prediction.ts'
@@ -74,15 +82,16 @@ export async function watchTopology(score: Scorer, onFirstReading: () => void): 
 
 function announcing<T>(serde: Serde<T>, onFirst: () => void): Serde<T> {
   let announced = false
+  const read = readOf(serde)
   return {
     ...serde,
-    deserialize(bytes) {
+    deserialize: deserializing((bytes, at, end) => {
       if (!announced) {
         announced = true
         onFirst()
       }
-      return serde.deserialize(bytes)
-    },
+      return read(bytes, at, end)
+    }),
   }
 }
 

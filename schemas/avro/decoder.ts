@@ -59,8 +59,8 @@ function compile<T extends object, K extends keyof T & string>(
     'input',
     `'use strict'
 ${text}
-return function decode(bytes, at = 0) {
-  input.begin(bytes, at)
+return function decode(bytes, at = 0, end = bytes.length) {
+  input.begin(bytes, at, end)
   const value = ${entry}()
   input.finish()
   return value

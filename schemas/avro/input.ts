@@ -1,10 +1,8 @@
 import { SchemaError } from '../errors.ts'
+import { RecalledTexts } from '../recalled-texts.ts'
 
 /** How many items that take no bytes (nulls) one block may claim; all other counts are held by the bytes left. */
 const WEIGHTLESS_ITEMS = 65_536
-
-const RECALLED_LENGTH = 32
-const RECALLED_TEXTS = 1024
 
 /**
  * Reads Avro's binary encoding (avro.apache.org/docs/1.12.0/specification/#binary-encoding) from one buffer.
@@ -21,15 +19,18 @@ export class Input {
   /** The next byte to be read, in `bytes`. */
   at = 0
   end = 0
-  readonly #texts: string[] = Array.from({ length: RECALLED_TEXTS }, () => '')
+  readonly #texts = new RecalledTexts()
 
-  begin(bytes: Buffer, at: number): void {
-    if (this.view.buffer !== bytes.buffer) this.view = new DataView(bytes.buffer)
-    this.bytes = bytes
-    this.base = bytes.byteOffset
+  begin(bytes: Buffer, at: number, end: number): void {
+    // The values of one fetched batch lie in the same bytes, and to ask for their buffer takes long.
+    if (this.bytes !== bytes) {
+      if (this.view.buffer !== bytes.buffer) this.view = new DataView(bytes.buffer)
+      this.bytes = bytes
+      this.base = bytes.byteOffset
+    }
     this.at = at
-    this.end = bytes.length
-    if (at < 0 || at > this.end) this.#truncated()
+    this.end = end
+    if (at < 0 || at > end) this.#truncated()
   }
 
   finish(): void {
@@ -93,8 +94,7 @@ export class Input {
   string(): string {
     const length = this.#length()
     const at = this.#take(length)
-    if (length > RECALLED_LENGTH) return this.bytes.toString('utf8', at, at + length)
-    return this.#recall(at, length)
+    return this.#texts.read(this.bytes, at, at + length)
   }
 
   byteString(): Buffer {
@@ -165,27 +165,6 @@ export class Input {
 
   malformed(what: string): never {
     throw new SchemaError('AVRO_MALFORMED', `${what}, before byte ${this.at}`)
-  }
-
-  /**
-   * Most short texts of a stream (devices, labels, states) are the same few again and again: the last one of each
-   * hash is kept, and given again when the bytes are the same, which takes less than making a string of them.
-   */
-  #recall(at: number, length: number): string {
-    const bytes = this.bytes
-    let hash = length
-    for (let i = 0; i < length; i++) hash = (hash * 31 + bytes[at + i]!) | 0
-    const slot = (hash ^ (hash >>> 10)) & (RECALLED_TEXTS - 1)
-    const text = this.#texts[slot]!
-    if (text.length === length) {
-      let i = 0
-      while (i < length && text.charCodeAt(i) === bytes[at + i]) i++
-      if (i === length) return text
-    }
-    const fresh = bytes.toString('utf8', at, at + length)
-    // Only ASCII is kept, which has as many characters as bytes: for it, equal codes mean equal bytes.
-    if (fresh.length === length) this.#texts[slot] = fresh
-    return fresh
   }
 
   #limit(count: number, size: number): void {

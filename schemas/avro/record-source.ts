@@ -59,7 +59,7 @@ function written({ from, to, place, statement }: Step): string {
   if (nothing < 0 || !(place === undefined || isNullable(to))) return general
   // A branch's number is written zig-zag coded, that is doubled.
   const cases = [
-    `if (bytes[at] === ${nothing * 2}) { ${place === undefined ? '' : `${place.setNull()}; `}at++ }`,
+    `if (bytes[at] === ${nothing * 2} && at < end) { ${place === undefined ? '' : `${place.setNull()}; `}at++ }`,
   ]
   const number = from.branches[1 - nothing]!
   const other = sizeOf(number)

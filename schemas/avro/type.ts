@@ -12,12 +12,12 @@ export interface AvroType<T> {
    */
   encode(value: T, headroom?: number): Buffer
   /**
-   * Reads the body that begins at `at` (default 0) and ends with `bytes`, written with this very schema; for
-   * another writer's schema see `decoder`. Strings and bytes are copies.
+   * Reads the body that begins at `at` (default 0) and ends before `end` (default: with `bytes`), written with this very
+   * schema; for another writer's schema see `decoder`. Strings and bytes are copies.
    * @throws SchemaError AVRO_TRUNCATED, AVRO_TRAILING, AVRO_MALFORMED
    */
-  decode(bytes: Buffer, at?: number): T
+  decode(bytes: Buffer, at?: number, end?: number): T
 }
 
 /** Reads one value; the same contract as `AvroType.decode`. */
-export type Decode<T> = (bytes: Buffer, at?: number) => T
+export type Decode<T> = (bytes: Buffer, at?: number, end?: number) => T

@@ -46,8 +46,8 @@ export const Annotation: AvroType<Annotation> = {
     writeAnnotation(value, 'Annotation')
     return output.finish()
   },
-  decode(bytes, at = 0) {
-    input.begin(bytes, at)
+  decode(bytes, at = 0, end = bytes.length) {
+    input.begin(bytes, at, end)
     const value = readAnnotation()
     input.finish()
     return value
@@ -86,7 +86,7 @@ function readAnnotation(): Annotation {
   input.at = at; $windowStart = input.long(); at = input.at
   input.at = at; $windowEnd = input.long(); at = input.at
   input.at = at; $verdict = input.symbol(symbols$1); at = input.at
-  if (bytes[at] === 0) { $label = null; at++ } else { input.at = at; $label = (input.index(2) === 0 ? null : input.string()); at = input.at }
+  if (bytes[at] === 0 && at < end) { $label = null; at++ } else { input.at = at; $label = (input.index(2) === 0 ? null : input.string()); at = input.at }
   input.at = at; $annotator = input.string(); at = input.at
   input.at = at; $annotatedAt = input.long(); at = input.at
   input.at = at; $arm = input.symbol(symbols$2); at = input.at

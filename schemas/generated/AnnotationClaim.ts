@@ -28,8 +28,8 @@ export const AnnotationClaim: AvroType<AnnotationClaim> = {
     writeAnnotationClaim(value, 'AnnotationClaim')
     return output.finish()
   },
-  decode(bytes, at = 0) {
-    input.begin(bytes, at)
+  decode(bytes, at = 0, end = bytes.length) {
+    input.begin(bytes, at, end)
     const value = readAnnotationClaim()
     input.finish()
     return value

@@ -56,8 +56,8 @@ export const ModelRelease: AvroType<ModelRelease> = {
     writeModelRelease(value, 'ModelRelease')
     return output.finish()
   },
-  decode(bytes, at = 0) {
-    input.begin(bytes, at)
+  decode(bytes, at = 0, end = bytes.length) {
+    input.begin(bytes, at, end)
     const value = readModelRelease()
     input.finish()
     return value
@@ -138,13 +138,13 @@ function readModelRelease(): ModelRelease {
   input.at = at; $lineage = readMap$4(); at = input.at
   input.at = at; $sha256 = input.string(); at = input.at
   input.at = at; $size = input.int(); at = input.at
-  if (bytes[at] === 0) { $onnx = null; at++ } else { input.at = at; $onnx = (input.index(2) === 0 ? null : input.byteString()); at = input.at }
-  if (bytes[at] === 0) { $location = null; at++ } else { input.at = at; $location = (input.index(2) === 0 ? null : input.string()); at = input.at }
+  if (bytes[at] === 0 && at < end) { $onnx = null; at++ } else { input.at = at; $onnx = (input.index(2) === 0 ? null : input.byteString()); at = input.at }
+  if (bytes[at] === 0 && at < end) { $location = null; at++ } else { input.at = at; $location = (input.index(2) === 0 ? null : input.string()); at = input.at }
   input.at = at; $probeFeatures = readArray$5(); at = input.at
   input.at = at; $probeProbabilities = readArray$5(); at = input.at
   input.at = at; $publishedAt = input.long(); at = input.at
-  if (bytes[at] === 0) { $reason = null; at++ } else { input.at = at; $reason = (input.index(2) === 0 ? null : input.string()); at = input.at }
-  if (bytes[at] === 0) { $signature = null; at++ } else { input.at = at; $signature = (input.index(2) === 0 ? null : input.byteString()); at = input.at }
+  if (bytes[at] === 0 && at < end) { $reason = null; at++ } else { input.at = at; $reason = (input.index(2) === 0 ? null : input.string()); at = input.at }
+  if (bytes[at] === 0 && at < end) { $signature = null; at++ } else { input.at = at; $signature = (input.index(2) === 0 ? null : input.byteString()); at = input.at }
   input.at = at
   return {
     name: $name,

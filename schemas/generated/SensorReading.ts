@@ -58,8 +58,8 @@ export const SensorReading: AvroType<SensorReading> = {
     writeSensorReading(value, 'SensorReading')
     return output.finish()
   },
-  decode(bytes, at = 0) {
-    input.begin(bytes, at)
+  decode(bytes, at = 0, end = bytes.length) {
+    input.begin(bytes, at, end)
     const value = readSensorReading()
     input.finish()
     return value
@@ -92,25 +92,25 @@ function readSensorReading(): SensorReading {
   let at = input.at
   input.at = at; $deviceId = input.string(); at = input.at
   input.at = at; $stamp = input.long(); at = input.at
-  if (bytes[at] === 2 && at + 9 <= end) { $yaw = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $yaw = null; at++ } else { input.at = at; $yaw = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $pitch = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $pitch = null; at++ } else { input.at = at; $pitch = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $roll = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $roll = null; at++ } else { input.at = at; $roll = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $rotationRateX = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $rotationRateX = null; at++ } else { input.at = at; $rotationRateX = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $rotationRateY = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $rotationRateY = null; at++ } else { input.at = at; $rotationRateY = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $rotationRateZ = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $rotationRateZ = null; at++ } else { input.at = at; $rotationRateZ = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $userAccelerationX = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $userAccelerationX = null; at++ } else { input.at = at; $userAccelerationX = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $userAccelerationY = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $userAccelerationY = null; at++ } else { input.at = at; $userAccelerationY = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $userAccelerationZ = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $userAccelerationZ = null; at++ } else { input.at = at; $userAccelerationZ = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 0) { $locationType = null; at++ } else { input.at = at; $locationType = (input.index(2) === 0 ? null : input.string()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $latitudeDistanceFromMean = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $latitudeDistanceFromMean = null; at++ } else { input.at = at; $latitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $longitudeDistanceFromMean = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $longitudeDistanceFromMean = null; at++ } else { input.at = at; $longitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $altitudeDistanceFromMean = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $altitudeDistanceFromMean = null; at++ } else { input.at = at; $altitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $course = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $course = null; at++ } else { input.at = at; $course = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $speed = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $speed = null; at++ } else { input.at = at; $speed = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $horizontalAccuracy = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $horizontalAccuracy = null; at++ } else { input.at = at; $horizontalAccuracy = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $verticalAccuracy = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $verticalAccuracy = null; at++ } else { input.at = at; $verticalAccuracy = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 0) { $batteryState = null; at++ } else { input.at = at; $batteryState = (input.index(2) === 0 ? null : input.string()); at = input.at }
-  if (bytes[at] === 0) { $userActivityLabel = null; at++ } else { input.at = at; $userActivityLabel = (input.index(2) === 0 ? null : input.string()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $yaw = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $yaw = null; at++ } else { input.at = at; $yaw = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $pitch = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $pitch = null; at++ } else { input.at = at; $pitch = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $roll = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $roll = null; at++ } else { input.at = at; $roll = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $rotationRateX = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $rotationRateX = null; at++ } else { input.at = at; $rotationRateX = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $rotationRateY = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $rotationRateY = null; at++ } else { input.at = at; $rotationRateY = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $rotationRateZ = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $rotationRateZ = null; at++ } else { input.at = at; $rotationRateZ = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $userAccelerationX = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $userAccelerationX = null; at++ } else { input.at = at; $userAccelerationX = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $userAccelerationY = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $userAccelerationY = null; at++ } else { input.at = at; $userAccelerationY = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $userAccelerationZ = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $userAccelerationZ = null; at++ } else { input.at = at; $userAccelerationZ = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 0 && at < end) { $locationType = null; at++ } else { input.at = at; $locationType = (input.index(2) === 0 ? null : input.string()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $latitudeDistanceFromMean = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $latitudeDistanceFromMean = null; at++ } else { input.at = at; $latitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $longitudeDistanceFromMean = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $longitudeDistanceFromMean = null; at++ } else { input.at = at; $longitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $altitudeDistanceFromMean = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $altitudeDistanceFromMean = null; at++ } else { input.at = at; $altitudeDistanceFromMean = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $course = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $course = null; at++ } else { input.at = at; $course = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $speed = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $speed = null; at++ } else { input.at = at; $speed = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $horizontalAccuracy = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $horizontalAccuracy = null; at++ } else { input.at = at; $horizontalAccuracy = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $verticalAccuracy = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $verticalAccuracy = null; at++ } else { input.at = at; $verticalAccuracy = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 0 && at < end) { $batteryState = null; at++ } else { input.at = at; $batteryState = (input.index(2) === 0 ? null : input.string()); at = input.at }
+  if (bytes[at] === 0 && at < end) { $userActivityLabel = null; at++ } else { input.at = at; $userActivityLabel = (input.index(2) === 0 ? null : input.string()); at = input.at }
   input.at = at
   return {
     deviceId: $deviceId,

@@ -44,8 +44,8 @@ export const ShadowPrediction: AvroType<ShadowPrediction> = {
     writeShadowPrediction(value, 'ShadowPrediction')
     return output.finish()
   },
-  decode(bytes, at = 0) {
-    input.begin(bytes, at)
+  decode(bytes, at = 0, end = bytes.length) {
+    input.begin(bytes, at, end)
     const value = readShadowPrediction()
     input.finish()
     return value

@@ -30,17 +30,25 @@ export interface RecordBatch {
   readonly bytes: Buffer
 }
 
+/** Where a key or value that is null lies. */
+const NULL = -1
+
 /**
  * Walks a batch's records. One cursor is reused for many batches; its fields hold the current record until the next
- * call of `next()`, and `key` and `value` are views of the batch's bytes.
+ * call of `next()`, and `key` and `value` are views of the batch's bytes. Who reads them where they lie makes no views:
+ * two for each record would take longer than the walk.
  */
 export class RecordCursor {
   offset = 0
   timestamp = 0
-  key: Buffer | null = null
-  value: Buffer | null = null
+  /** The batch's, in which the current record's key and value lie: from their first byte to before their end. */
+  bytes: Buffer = Buffer.alloc(0)
+  /** `NULL` if there is none. */
+  keyAt = NULL
+  keyEnd = 0
+  valueAt = NULL
+  valueEnd = 0
   #batch: RecordBatch | undefined
-  #bytes: Buffer = Buffer.alloc(0)
   #at = 0
   #left = 0
   #from = 0
@@ -49,7 +57,7 @@ export class RecordCursor {
   /** Begins a batch; records below `from` (the position) are passed over. */
   reset(batch: RecordBatch, from: number): this {
     this.#batch = batch
-    this.#bytes = batch.bytes
+    this.bytes = batch.bytes
     this.#at = 0
     this.#left = batch.count
     this.#from = from
@@ -64,7 +72,7 @@ export class RecordCursor {
       this.#left--
       const length = this.#varint()
       const end = this.#at + length
-      if (length < 6 || end > this.#bytes.length) throw this.#corrupt()
+      if (length < 6 || end > this.bytes.length) throw this.#corrupt()
       this.#at++ // record attributes: none are defined
       const timestampDelta = this.#varlong()
       const offset = batch.baseOffset + this.#varint()
@@ -75,8 +83,10 @@ export class RecordCursor {
       }
       this.offset = offset
       this.timestamp = batch.logAppendTime ? batch.maxTimestamp : batch.baseTimestamp + timestampDelta
-      this.key = this.#take()
-      this.value = this.#take()
+      this.keyAt = this.#pass()
+      this.keyEnd = this.#at
+      this.valueAt = this.#pass()
+      this.valueEnd = this.#at
       this.#headersAt = this.#at
       // One check for all the above: what lies beyond the bytes reads as nothing, and views are cut there.
       if (this.#at >= end) throw this.#corrupt()
@@ -84,6 +94,14 @@ export class RecordCursor {
       return true
     }
     return false
+  }
+
+  get key(): Buffer | null {
+    return this.keyAt === NULL ? null : this.bytes.subarray(this.keyAt, this.keyEnd)
+  }
+
+  get value(): Buffer | null {
+    return this.valueAt === NULL ? null : this.bytes.subarray(this.valueAt, this.valueEnd)
   }
 
   /** The current record's headers, decoded now. @throws TickerError LOG_CORRUPT */
@@ -104,22 +122,28 @@ export class RecordCursor {
 
   /** Whether the current record has headers, without decoding them: most have none. */
   hasHeaders(): boolean {
-    return this.#bytes[this.#headersAt] !== 0
+    return this.bytes[this.#headersAt] !== 0
   }
 
   #take(): Buffer | null {
+    const start = this.#pass()
+    return start === NULL ? null : this.bytes.subarray(start, this.#at)
+  }
+
+  /** Passes over a length and as many bytes; answers with where they begin. */
+  #pass(): number {
     const length = this.#varint()
     if (length < 0) {
-      if (length < -1) this.#at = Number.POSITIVE_INFINITY // no length: fails the check of the record's end
-      return null
+      if (length < -1) this.#at = Number.MAX_SAFE_INTEGER // no length: fails the check of the record's end
+      return NULL
     }
     const start = this.#at
     this.#at += length
-    return this.#bytes.subarray(start, this.#at)
+    return start
   }
 
   #varint(): number {
-    const bytes = this.#bytes
+    const { bytes } = this
     let byte = bytes[this.#at++]!
     let value = byte & 127
     for (let shift = 7; byte & 128 && shift < 35; shift += 7) {
@@ -131,7 +155,7 @@ export class RecordCursor {
 
   /** 64 bits wide: a compacted batch's timestamp deltas exceed 32 bits, because the cleaner moves the base. */
   #varlong(): number {
-    const bytes = this.#bytes
+    const { bytes } = this
     let byte = bytes[this.#at++]!
     let value = byte & 127
     for (let factor = 128; byte & 128 && factor < 2 ** 70; factor *= 128) {

@@ -23,8 +23,8 @@ export const AnnotationRequest: AvroType<AnnotationRequest> = {
     writeAnnotationRequest(value, 'AnnotationRequest')
     return output.finish()
   },
-  decode(bytes, at = 0) {
-    input.begin(bytes, at)
+  decode(bytes, at = 0, end = bytes.length) {
+    input.begin(bytes, at, end)
     const value = readAnnotationRequest()
     input.finish()
     return value

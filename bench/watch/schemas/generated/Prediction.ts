@@ -22,8 +22,8 @@ export const Prediction: AvroType<Prediction> = {
     writePrediction(value, 'Prediction')
     return output.finish()
   },
-  decode(bytes, at = 0) {
-    input.begin(bytes, at)
+  decode(bytes, at = 0, end = bytes.length) {
+    input.begin(bytes, at, end)
     const value = readPrediction()
     input.finish()
     return value

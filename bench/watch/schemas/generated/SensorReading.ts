@@ -34,8 +34,8 @@ export const SensorReading: AvroType<SensorReading> = {
     writeSensorReading(value, 'SensorReading')
     return output.finish()
   },
-  decode(bytes, at = 0) {
-    input.begin(bytes, at)
+  decode(bytes, at = 0, end = bytes.length) {
+    input.begin(bytes, at, end)
     const value = readSensorReading()
     input.finish()
     return value
@@ -75,14 +75,14 @@ function readSensorReading(): SensorReading {
   if (at + 8 <= end) { $userAccelerationX = view.getFloat64(base + at, true); at += 8 } else { input.at = at; $userAccelerationX = input.double(); at = input.at }
   if (at + 8 <= end) { $userAccelerationY = view.getFloat64(base + at, true); at += 8 } else { input.at = at; $userAccelerationY = input.double(); at = input.at }
   if (at + 8 <= end) { $userAccelerationZ = view.getFloat64(base + at, true); at += 8 } else { input.at = at; $userAccelerationZ = input.double(); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $latitude = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $latitude = null; at++ } else { input.at = at; $latitude = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $longitude = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $longitude = null; at++ } else { input.at = at; $longitude = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $altitude = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $altitude = null; at++ } else { input.at = at; $altitude = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $course = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $course = null; at++ } else { input.at = at; $course = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $speed = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $speed = null; at++ } else { input.at = at; $speed = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $horizontalAccuracy = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $horizontalAccuracy = null; at++ } else { input.at = at; $horizontalAccuracy = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 2 && at + 9 <= end) { $verticalAccuracy = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0) { $verticalAccuracy = null; at++ } else { input.at = at; $verticalAccuracy = (input.index(2) === 0 ? null : input.double()); at = input.at }
-  if (bytes[at] === 0) { $activityLabel = null; at++ } else { input.at = at; $activityLabel = (input.index(2) === 0 ? null : input.string()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $latitude = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $latitude = null; at++ } else { input.at = at; $latitude = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $longitude = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $longitude = null; at++ } else { input.at = at; $longitude = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $altitude = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $altitude = null; at++ } else { input.at = at; $altitude = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $course = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $course = null; at++ } else { input.at = at; $course = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $speed = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $speed = null; at++ } else { input.at = at; $speed = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $horizontalAccuracy = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $horizontalAccuracy = null; at++ } else { input.at = at; $horizontalAccuracy = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 2 && at + 9 <= end) { $verticalAccuracy = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $verticalAccuracy = null; at++ } else { input.at = at; $verticalAccuracy = (input.index(2) === 0 ? null : input.double()); at = input.at }
+  if (bytes[at] === 0 && at < end) { $activityLabel = null; at++ } else { input.at = at; $activityLabel = (input.index(2) === 0 ? null : input.string()); at = input.at }
   input.at = at
   return {
     deviceId: $deviceId,

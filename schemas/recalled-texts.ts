@@ -1,0 +1,30 @@
+/**
+ * Texts of UTF-8. Most short texts of a stream (devices, labels, states) are the same few again and again: the last one of
+ * each hash is kept, and given again when the bytes are the same. That takes less than making a string of them, and less again
+ * in what follows: the same string as before is found in a map without being hashed or compared.
+ */
+const LONGEST = 32
+const PLACES = 1024
+
+export class RecalledTexts {
+  readonly #texts: string[] = Array.from({ length: PLACES }, () => '')
+
+  /** Of the bytes from `at` to before `end`. */
+  read(bytes: Buffer, at: number, end: number): string {
+    const length = end - at
+    if (length > LONGEST) return bytes.toString('utf8', at, end)
+    let hash = length
+    for (let i = at; i < end; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0
+    const place = (hash ^ (hash >>> 10)) & (PLACES - 1)
+    const text = this.#texts[place]!
+    if (text.length === length) {
+      let i = 0
+      while (i < length && text.charCodeAt(i) === bytes[at + i]) i++
+      if (i === length) return text
+    }
+    const fresh = bytes.toString('utf8', at, end)
+    // Only ASCII is kept, which has as many characters as bytes: for it, equal codes mean equal bytes.
+    if (fresh.length === length) this.#texts[place] = fresh
+    return fresh
+  }
+}
