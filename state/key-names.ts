@@ -10,7 +10,11 @@ const REMEMBERED = 10_000
  */
 export function keyNames<K>(coder: Coder<K>): (key: K) => string {
   const names = new Map<K, string>()
+  let lastKey: K | undefined
+  let lastName = ''
   return key => {
+    // A record's key, which is asked for again with each of its windows.
+    if (key === lastKey && typeof key === 'string') return lastName
     // Others may be changed by their owner, or be equal without having the same bytes, as 0 and -0.
     if (typeof key !== 'string') return byteString(coder.serialize(key))
     let name = names.get(key)
@@ -19,6 +23,8 @@ export function keyNames<K>(coder: Coder<K>): (key: K) => string {
       if (names.size === REMEMBERED) names.clear()
       names.set(key, name)
     }
+    lastKey = key
+    lastName = name
     return name
   }
 }

@@ -53,6 +53,9 @@ export class TimedEntries<T> {
   #loading: TimedEntry<T>[] = []
   /** By key, the entries used last. Nearly every access is to one of them, and a search compares ten keys. */
   readonly #near = new Map<string, TimedEntry<T>[]>()
+  /** Those of the key that was asked for last, which most often is asked for again. */
+  #lastKey: string | undefined
+  #lastNear: TimedEntry<T>[] | undefined
   readonly #changes = new Changes<TimedEntry<T> | NamedClock | 'clock'>()
   readonly #namedClocks = new Map<string, NamedClock>()
   #observedTime = NEVER
@@ -101,9 +104,12 @@ export class TimedEntries<T> {
   }
 
   get(key: string, time: number, rank: number): TimedEntry<T> | undefined {
-    const near = this.#near.get(key)
+    const near = this.#nearOf(key)
     if (near !== undefined) {
-      for (const entry of near) if (entry.time === time && entry.rank === rank) return entry
+      for (let i = 0; i < near.length; i++) {
+        const entry = near[i]!
+        if (entry.time === time && entry.rank === rank) return entry
+      }
     }
     const entry = this.#byKey.get({ key, time, rank })
     if (entry !== undefined) this.#keepNear(entry)
@@ -136,8 +142,10 @@ export class TimedEntries<T> {
     this.#byTime.delete(entry)
     this.#changes.delete(idOf(entry))
     const near = this.#near.get(key)!
-    if (near.length === 1) this.#near.delete(key)
-    else near.splice(near.indexOf(entry), 1)
+    if (near.length === 1) {
+      this.#near.delete(key)
+      this.#lastKey = undefined
+    } else near.splice(near.indexOf(entry), 1)
     return true
   }
 
@@ -217,10 +225,20 @@ export class TimedEntries<T> {
     this.#byKey = sortedTreeOf<Place, TimedEntry<T>>(entries.sort(compareByKey), entries, compareByKey)
   }
 
+  #nearOf(key: string): TimedEntry<T>[] | undefined {
+    if (key !== this.#lastKey) {
+      this.#lastKey = key
+      this.#lastNear = this.#near.get(key)
+    }
+    return this.#lastNear
+  }
+
   #keepNear(entry: TimedEntry<T>): void {
     const near = this.#near.get(entry.key)
-    if (near === undefined) this.#near.set(entry.key, [entry])
-    else {
+    if (near === undefined) {
+      this.#near.set(entry.key, [entry])
+      this.#lastKey = undefined
+    } else {
       if (near.length === NEAR) near.shift()
       near.push(entry)
     }

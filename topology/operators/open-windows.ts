@@ -69,33 +69,25 @@ export class OpenWindows {
   /**
    * Adds the record to the aggregate of the window that begins at `start`, of which `found` is what there is; a window that
    * is new begins with `first`, if that is given. False if the window is closed, or forgotten because another input is far
-   * ahead: then nothing was done.
+   * ahead: then nothing was done. (Arguments, not an object of options: one for each window of each record would be made.)
    */
   add(
     record: StreamRecord,
     adder: Adder,
-    at: {
-      start: number
-      found: Timestamped<unknown> | undefined
-      first?: Timestamped<unknown> | undefined
-      now: number
-    },
+    now: number,
+    start: number,
+    found: Timestamped<unknown> | undefined,
+    first = found,
   ): boolean {
-    const { start, found, first, now } = at
     if (this.isClosed(start, now)) return false
     const { key, value } = record
-    const before = found ?? first
-    const newValue = adder.add(before === undefined ? this.#node.initial() : before.value, value, key) ?? null
-    const timestamp = Math.max(record.timestamp, before?.timestamp ?? NEVER)
-    return this.set(record, { start, newValue, oldValue: found?.value ?? null, timestamp })
+    const newValue = adder.add(first === undefined ? this.#node.initial() : first.value, value, key) ?? null
+    const timestamp = Math.max(record.timestamp, first?.timestamp ?? NEVER)
+    return this.set(record, start, newValue, found?.value ?? null, timestamp)
   }
 
   /** Replaces an aggregate and hands on the update; false if the window is forgotten. */
-  set(
-    record: StreamRecord,
-    result: { start: number; newValue: unknown; oldValue: unknown; timestamp: number },
-  ): boolean {
-    const { start, newValue, oldValue, timestamp } = result
+  set(record: StreamRecord, start: number, newValue: unknown, oldValue: unknown, timestamp: number): boolean {
     const { key } = record
     // Without updates to hand on there is nothing to tell, which saves most of the time this takes.
     const window = this.#node.emit === 'close' ? undefined : { key, start, end: start + this.#length }

@@ -32,7 +32,7 @@ export function slidingWindowAggregate(
   const process = (record: StreamRecord, adder: Adder, now: number): boolean => {
     const { key, timestamp: time } = record
     const add = (start: number, found: Timestamped<unknown> | undefined, first = found): void => {
-      if (!open.add(record, adder, { start, found, first, now })) inTime = false
+      if (!open.add(record, adder, now, start, found, first)) inTime = false
     }
     let inTime = true
     let [endsHere, beginsAfter] = [false, false]
@@ -87,7 +87,7 @@ export function slidingWindowAggregate(
         first = entry
       } else if (entry.start <= time) {
         beyond = entry
-        if (!open.add(record, adder, { start: entry.start, found: entry, now })) inTime = false
+        if (!open.add(record, adder, now, entry.start, entry)) inTime = false
       } else {
         beginsAfter = true
       }
@@ -97,15 +97,14 @@ export function slidingWindowAggregate(
     if (!beginsAfter && beyond !== undefined) beginAfter(record, beyond)
     if (first !== undefined && first.timestamp < time && !starts.has(first.timestamp + 1)) {
       const start = first.timestamp + 1
-      if (!open.add(record, adder, { start, found: undefined, now })) inTime = false
+      if (!open.add(record, adder, now, start, undefined)) inTime = false
     }
-    return open.add(record, adder, { start: 0, found: first, now }) && inTime
+    return open.add(record, adder, now, 0, first) && inTime
   }
 
   /** The window right after the record holds what a window that reaches beyond it holds, if that has a later record. */
   const beginAfter = (record: StreamRecord, { value, timestamp }: Entry): void => {
-    if (timestamp > record.timestamp)
-      open.set(record, { start: record.timestamp + 1, newValue: value, oldValue: null, timestamp })
+    if (timestamp > record.timestamp) open.set(record, record.timestamp + 1, value, null, timestamp)
   }
 
   return node.adders.map((adder, input) => ({

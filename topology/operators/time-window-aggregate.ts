@@ -28,7 +28,7 @@ export function timeWindowAggregate(
       let isLate = false
       const last = lastStart(windows, timestamp)
       for (let start = firstStart(windows, timestamp); start <= last; start += advance) {
-        if (!open.add(record, adder, { start, found: store.get(key, start), now })) isLate = true
+        if (!open.add(record, adder, now, start, store.get(key, start))) isLate = true
       }
       if (isLate) late.forward(record)
     },
