@@ -4,7 +4,7 @@
  * made at run time for other writers (without) comes from here alone.
  */
 import { SchemaError } from '../errors.ts'
-import { isNumber, type Place, type Step, slot, straightLine, variable } from './record-source.ts'
+import { isNumber, type Place, property, type Step, straightLine, variable } from './record-source.ts'
 import { incompatible, literal, matches, smallest, sourceOf } from './resolution.ts'
 import type { EnumSchema, Field, RecordSchema, Schema, UnionSchema } from './schema.ts'
 import { isPrimitive, unqualified } from './schema.ts'
@@ -173,20 +173,14 @@ export function decoderSource(
       return `function ${name}()${is(typeName(to))} {\n${variables.join('')}${line}  return {\n${values.join('')}  }\n}`
     })
 
-  /** Numbers are kept unboxed, and handed out where they are asked for. */
+  /** A number that takes the place of another in an object takes no memory of its own, if both are known as such. */
   const fillRecord = (from: RecordSchema, to: RecordSchema, wanted: readonly Field[]): string =>
     declare('entry', `fill${unqualified(to.name)}`, name => {
-      const places = new Map(
-        wanted.map((field, at) => [field, isNumber(field.schema) ? slot(at) : variable(field)]),
-      )
-      const line = straightLine(stepsOf(from, to, to.name, wanted, field => places.get(field)!))
+      const line = straightLine(stepsOf(from, to, to.name, wanted, property))
       const properties = wanted.map(
-        field => `  get ${field.name}() { return ${places.get(field)!.value} },\n`,
+        field => `  ${field.name}: ${isNumber(field.schema) ? 'Number.NaN' : 'undefined'},\n`,
       )
-      const variables = wanted.filter(field => !isNumber(field.schema)).map(field => `let $${field.name}\n`)
-      return `const numbers = new Float64Array(${wanted.length})
-const present = new Uint8Array(${wanted.length})
-${variables.join('')}const target = {\n${properties.join('')}}
+      return `const target = {\n${properties.join('')}}
 
 function ${name}() {\n${line}  return target\n}`
     })
@@ -208,7 +202,7 @@ function ${name}() {\n${line}  return target\n}`
         return { from: source.schema, statement: skip(source.schema) }
       }
       const place = placeOf(field)
-      return { from: source.schema, to: field.schema, place, statement: place.set(value) }
+      return { from: source.schema, to: field.schema, place, statement: `${place} = ${value}` }
     })
     for (const field of to.fields) {
       if (sourceOf(field, from) !== undefined) continue
@@ -220,7 +214,7 @@ function ${name}() {\n${line}  return target\n}`
         )
       }
       const value = literal(field.schema, field.default.json, inner)
-      if (wanted.includes(field)) steps.push({ statement: placeOf(field).set(value) })
+      if (wanted.includes(field)) steps.push({ statement: `${placeOf(field)} = ${value}` })
     }
     return steps
   }

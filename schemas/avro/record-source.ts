@@ -16,29 +16,17 @@ export interface Step {
   readonly statement: string
 }
 
-/** Where a value goes. Its parts are source text. */
-export interface Place {
-  readonly value: string
-  set(value: string): string
-  setNumber(value: string): string
-  setNull(): string
-}
+/** Where a value goes: what stands on the left of an assignment. */
+export type Place = string
 
 /** A variable with the field's name. */
 export function variable({ name }: Field): Place {
-  const set = (value: string): string => `$${name} = ${value}`
-  return { value: `$${name}`, set, setNumber: set, setNull: () => set('null') }
+  return `$${name}`
 }
 
-/** A slot of the arrays `numbers` and `present`, for a number or null. */
-export function slot(at: number): Place {
-  return {
-    value: `present[${at}] === 1 ? numbers[${at}] : null`,
-    set: value =>
-      `{ const value = ${value}; present[${at}] = value === null ? 0 : 1; numbers[${at}] = value ?? 0 }`,
-    setNumber: value => `numbers[${at}] = ${value}; present[${at}] = 1`,
-    setNull: () => `present[${at}] = 0`,
-  }
+/** A property of the object that is filled. */
+export function property({ name }: Field): Place {
+  return `target.${name}`
 }
 
 /** Statements for all steps. */
@@ -59,7 +47,7 @@ function written({ from, to, place, statement }: Step): string {
   if (nothing < 0 || !(place === undefined || isNullable(to))) return general
   // A branch's number is written zig-zag coded, that is doubled.
   const cases = [
-    `if (bytes[at] === ${nothing * 2} && at < end) { ${place === undefined ? '' : `${place.setNull()}; `}at++ }`,
+    `if (bytes[at] === ${nothing * 2} && at < end) { ${place === undefined ? '' : `${place} = null; `}at++ }`,
   ]
   const number = from.branches[1 - nothing]!
   const other = sizeOf(number)
@@ -76,7 +64,7 @@ function take(place: Place | undefined, size: number, ahead: number): string {
   const move = `at += ${size + ahead}`
   if (place === undefined) return move
   const where = ahead === 0 ? 'base + at' : `base + at + ${ahead}`
-  return `${place.setNumber(`view.getFloat${size * 8}(${where}, true)`)}; ${move}`
+  return `${place} = view.getFloat${size * 8}(${where}, true); ${move}`
 }
 
 /** Bytes of a floating-point number. */
