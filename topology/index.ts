@@ -105,7 +105,7 @@ export {
   json,
   long,
   type Read,
-  readOf,
+  readerOf,
   readyOf,
   type Serde,
   string,

@@ -10,7 +10,7 @@ import type { RepartitionNode, SourceNode } from './nodes/topics.ts'
 import type { OutputPort } from './operators/operator.ts'
 import { type PoisonRecord, PoisonWindows } from './poison.ts'
 import { noHeaders, type StreamRecord } from './record.ts'
-import { type Read, readOf, readyOf } from './serde.ts'
+import { type Read, readerOf, readyOf } from './serde.ts'
 
 /** One input partition: its fetched batches, its position, and its head record. */
 export class PartitionQueue {
@@ -56,8 +56,8 @@ export class PartitionQueue {
   ) {
     this.tp = tp
     this.#source = options.source
-    this.#readKey = readOf(options.source.key)
-    this.#readValue = readOf(options.source.value)
+    this.#readKey = readerOf(options.source.key)
+    this.#readValue = readerOf(options.source.value)
     this.out = options.out
     this.position = options.position
     this.partitionTime = options.partitionTime

@@ -35,7 +35,7 @@ export function deserializing<T>(read: Read<T>): Deserialize<T> {
 }
 
 /** How a serde reads bytes where they lie: also one that only reads bytes of their own. */
-export function readOf<T>(serde: Pick<Serde<T>, 'deserialize'>): Read<T> {
+export function readerOf<T>(serde: Pick<Serde<T>, 'deserialize'>): Read<T> {
   return serde.deserialize.read ?? ((bytes, at, end) => serde.deserialize(bytes.subarray(at, end)))
 }
 

@@ -5,7 +5,7 @@ import {
   deserializing,
   type Graph,
   hopping,
-  readOf,
+  readerOf,
   type Serde,
   string,
   TopologyBuilder,
@@ -82,7 +82,7 @@ export async function watchTopology(score: Scorer, onFirstReading: () => void): 
 
 function announcing<T>(serde: Serde<T>, onFirst: () => void): Serde<T> {
   let announced = false
-  const read = readOf(serde)
+  const read = readerOf(serde)
   return {
     ...serde,
     deserialize: deserializing((bytes, at, end) => {

@@ -65,6 +65,21 @@ function against<T extends object>(type: AvroType<T>): void {
     )
   })
 
+  test(`${type.name}: a value among others is read as if it were alone, and nothing behind its end`, () => {
+    fc.assert(
+      fc.property(values, fc.nat(), fc.constantFrom(0, 2, 255), (value, at, behind) => {
+        const [bytes, begin] = [type.encode(value), at % 50]
+        const among = Buffer.concat([Buffer.alloc(begin, 1), bytes, Buffer.alloc(300, behind)])
+        const end = begin + bytes.length
+        for (const decode of [type.decode, decoder(type), cursor(type)]) {
+          expect(decode(among, begin, end)).toEqual(value)
+          expect(() => decode(among, begin, end - 1 - (at % bytes.length))).toThrow(raised('AVRO_TRUNCATED'))
+          expect(() => decode(among, begin, end + 1)).toThrow(raised('AVRO_TRAILING'))
+        }
+      }),
+    )
+  })
+
   test(`${type.name}: random bytes give a value or one of our errors`, () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), bytes => {
