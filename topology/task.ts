@@ -268,8 +268,8 @@ export class Task {
         queue.poisonWindows = undefined
         this.#met()
       }
+      // Answers come between the calls of `process` only.
       for (const operator of asynchronous) {
-        this.#handOn(operator)
         if (operator.full) this.#parkUntil(this.#relieved(operator))
       }
     }

@@ -75,6 +75,11 @@ export class StreamThread {
   /** Whether the last step found work: the next one does not wait for more. */
   #busy = false
   #steps = 0
+  /**
+   * When a commit interval last ended. It is the same for all tasks: so they wait for what is asynchronous together, and who
+   * serves them can do it in one.
+   */
+  #intervalEnd = 0
   /** Told to take no records. */
   #paused = false
   #failure: unknown
@@ -95,6 +100,7 @@ export class StreamThread {
   /** Joins the group. */
   async start(): Promise<void> {
     const { log, plan, clientId, sessionTimeout } = this.#options
+    this.#intervalEnd = this.#options.timers.now()
     await this.placement.start()
     this.#consumer = await log.consumer({
       ...this.placement.membership,
@@ -175,6 +181,8 @@ export class StreamThread {
     // An assignment may have come during the poll: what was fetched belongs to a generation that is over.
     if (this.#assigned.length > 0 || this.#lost) return 0
     for (const batch of batches) this.#route(batch)
+    const now = this.#options.timers.now()
+    if (now - this.#intervalEnd >= this.#options.commitInterval) this.#intervalEnd = now
     let processed = 0
     for (const running of [...this.#running.values()]) processed += this.#turn(running, limit)
     this.#busy = processed > 0
@@ -220,8 +228,7 @@ export class StreamThread {
   }
 
   #isDue({ task, committing, committedAt }: Running): boolean {
-    const { timers, commitInterval } = this.#options
-    return committing === undefined && (task.full || timers.now() - committedAt >= commitInterval)
+    return committing === undefined && (task.full || committedAt < this.#intervalEnd)
   }
 
   /** Does not reject. */

@@ -56,10 +56,15 @@ export async function watchTopology(score: Scorer, onFirstReading: () => void): 
       const window = { deviceId: key, windowStart: start, windowEnd: end, count: stats.count }
       return [[key, { ...window, features: stats.features() }] as const]
     })
-    .mapBatch('score', async windows => {
-      const probabilities = await score(windows.map(({ features }) => features))
-      return windows.map((window, i) => ({ ...window, ...prediction(probabilities[i]!) }))
-    })
+    .mapBatch(
+      'score',
+      async windows => {
+        const probabilities = await score(windows.map(({ features }) => features))
+        return windows.map((window, i) => ({ ...window, ...prediction(probabilities[i]!) }))
+      },
+      // All that closes within a commit interval: a forest's cost is its memory, which more rows share.
+      { maxBatch: 1024 },
+    )
 
   const { sure, unsure } = scored.split('confidence', {
     sure: ({ confidence }) => confidence >= THRESHOLD,

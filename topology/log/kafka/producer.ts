@@ -45,6 +45,12 @@ interface Pending extends TopicPartition {
   readonly bytes: number
 }
 
+/** While they are divided. */
+interface Filling extends Pending {
+  readonly records: ProducerRecord[]
+  bytes: number
+}
+
 type State = 'new' | 'ready' | 'in transaction' | 'failed' | 'closed'
 
 interface Identity {
@@ -409,21 +415,21 @@ function isTooLarge(error: Error): boolean {
 
 /** Batches per partition, in order. @throws TickerError LOG_MISUSED */
 function divide(records: readonly ProducerRecord[]): Map<string, Pending[]> {
-  const queues = new Map<
-    string,
-    { topic: string; partition: number; records: ProducerRecord[]; bytes: number }[]
-  >()
+  const queues = new Map<string, Filling[]>()
+  let queue: Filling[] = []
+  let last: ProducerRecord | undefined
   for (const record of records) {
     const { topic, partition, timestamp } = record
     if (!Number.isSafeInteger(timestamp) || timestamp < 0) {
       throw new TickerError('LOG_MISUSED', `a record for ${topic} has the timestamp ${timestamp}`)
     }
-    const name = nameOf(record)
-    let queue = queues.get(name)
-    if (queue === undefined) {
-      queue = []
+    // A changelog's records come one after the other.
+    if (last?.topic !== topic || last.partition !== partition) {
+      const name = nameOf(record)
+      queue = queues.get(name) ?? []
       queues.set(name, queue)
     }
+    last = record
     const bytes = sizeOf(record)
     const filling = queue.at(-1)
     if (filling !== undefined && filling.bytes + bytes <= BATCH_SIZE) {
