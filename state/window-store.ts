@@ -67,6 +67,11 @@ export class WindowStore<K, V> {
     return found && copyOf(found)
   }
 
+  /** As `get`, but what is kept itself: to be looked at before the next `put`, which changes it. Not for duplicates. */
+  peek(key: K, start: number): Timestamped<V> | undefined {
+    return this.#entries.get(this.#id(key), start, 0)?.content
+  }
+
   /**
    * False, and nothing is stored, if the start is behind the retention. The value is kept as it is and becomes bytes at
    * the next commit.

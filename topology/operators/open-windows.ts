@@ -44,13 +44,14 @@ export class OpenWindows {
   }
 
   /**
-   * Raises the clock to the record's time and answers with what it is then. Hands on what that closes: before the record
-   * is added, because the store forgets what is behind its retention when it is given a newer window.
+   * Raises the clock to the record's time and answers with the greatest start of a window that is closed then. Hands on what
+   * that closes: before the record is added, because the store forgets what is behind its retention when it is given a newer
+   * window.
    */
   advance(record: StreamRecord, input: number): number {
     const clock = this.#clocks.of(record.key, input)
     this.#idle?.heard(clock.name, clock, record.timestamp)
-    return this.#advance(clock, record)
+    return this.#lastClosed(this.#advance(clock, record))
   }
 
   #advance(clock: WindowClock, record: StreamRecord): number {
@@ -62,24 +63,20 @@ export class OpenWindows {
     return now
   }
 
-  isClosed(start: number, now: number): boolean {
-    return start <= this.#lastClosed(now)
-  }
-
   /**
    * Adds the record to the aggregate of the window that begins at `start`, of which `found` is what there is; a window that
-   * is new begins with `first`, if that is given. False if the window is closed, or forgotten because another input is far
-   * ahead: then nothing was done. (Arguments, not an object of options: one for each window of each record would be made.)
+   * is new begins with `first`, if that is given. False if the window is closed, which those up to `closed` are, or forgotten
+   * because another input is far ahead: then nothing was done. (Arguments, not an object of options: one for each window of each record would be made.)
    */
   add(
     record: StreamRecord,
     adder: Adder,
-    now: number,
+    closed: number,
     start: number,
     found: Timestamped<unknown> | undefined,
     first = found,
   ): boolean {
-    if (this.isClosed(start, now)) return false
+    if (start <= closed) return false
     const { key, value } = record
     const newValue = adder.add(first === undefined ? this.#node.initial() : first.value, value, key) ?? null
     const timestamp = Math.max(record.timestamp, first?.timestamp ?? NEVER)

@@ -29,10 +29,10 @@ export function slidingWindowAggregate(
   const open = new OpenWindows(node, windows, options)
 
   /** Each of these answers whether the record came in time for all the windows it belongs to. */
-  const process = (record: StreamRecord, adder: Adder, now: number): boolean => {
+  const process = (record: StreamRecord, adder: Adder, closed: number): boolean => {
     const { key, timestamp: time } = record
     const add = (start: number, found: Timestamped<unknown> | undefined, first = found): void => {
-      if (!open.add(record, adder, now, start, found, first)) inTime = false
+      if (!open.add(record, adder, closed, start, found, first)) inTime = false
     }
     let inTime = true
     let [endsHere, beginsAfter] = [false, false]
@@ -74,7 +74,7 @@ export function slidingWindowAggregate(
   }
 
   /** The same for a record so near to 0 that its window would begin before: [0, difference] takes its place. */
-  const processEarly = (record: StreamRecord, adder: Adder, now: number): boolean => {
+  const processEarly = (record: StreamRecord, adder: Adder, closed: number): boolean => {
     const { key, timestamp: time } = record
     let inTime = true
     let beginsAfter = false
@@ -87,7 +87,7 @@ export function slidingWindowAggregate(
         first = entry
       } else if (entry.start <= time) {
         beyond = entry
-        if (!open.add(record, adder, now, entry.start, entry)) inTime = false
+        if (!open.add(record, adder, closed, entry.start, entry)) inTime = false
       } else {
         beginsAfter = true
       }
@@ -97,9 +97,9 @@ export function slidingWindowAggregate(
     if (!beginsAfter && beyond !== undefined) beginAfter(record, beyond)
     if (first !== undefined && first.timestamp < time && !starts.has(first.timestamp + 1)) {
       const start = first.timestamp + 1
-      if (!open.add(record, adder, now, start, undefined)) inTime = false
+      if (!open.add(record, adder, closed, start, undefined)) inTime = false
     }
-    return open.add(record, adder, now, 0, first) && inTime
+    return open.add(record, adder, closed, 0, first) && inTime
   }
 
   /** The window right after the record holds what a window that reaches beyond it holds, if that has a later record. */
@@ -111,11 +111,10 @@ export function slidingWindowAggregate(
     process(record) {
       if (record.key === null) counts.keyless++
       if (record.key === null || record.value === null) return
-      const now = open.advance(record, input)
+      const closed = open.advance(record, input)
       const { timestamp } = record
       const inTime =
-        !open.isClosed(timestamp, now) &&
-        (timestamp < difference ? processEarly : process)(record, adder, now)
+        timestamp > closed && (timestamp < difference ? processEarly : process)(record, adder, closed)
       if (!inTime) late.forward(record)
     },
   }))

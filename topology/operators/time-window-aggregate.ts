@@ -24,11 +24,11 @@ export function timeWindowAggregate(
         counts.keyless++
         return
       }
-      const now = open.advance(record, input)
+      const closed = open.advance(record, input)
       let isLate = false
       const last = lastStart(windows, timestamp)
       for (let start = firstStart(windows, timestamp); start <= last; start += advance) {
-        if (!open.add(record, adder, now, start, store.get(key, start))) isLate = true
+        if (!open.add(record, adder, closed, start, store.peek(key, start))) isLate = true
       }
       if (isLate) late.forward(record)
     },
