@@ -142,7 +142,11 @@ describe('encode', () => {
   }
 
   test.each<[string, object, string]>([
-    ['an unknown symbol', { route: 'maybe' }, 'Prediction.route must be one of sure, unsure, not "maybe"'],
+    [
+      'an unknown symbol',
+      { route: 'maybe' },
+      'Prediction.route must be one of sure, unsure, unsureOverBudget, randomArm, not "maybe"',
+    ],
     [
       'an int of more than 32 bits',
       { samples: 2 ** 31 },
