@@ -24,7 +24,8 @@ export class PartitionQueue {
   poisonWindows: PoisonWindows | undefined
   /** The offset of the next record to process: what a commit commits. */
   position: number
-  /** Batches held. */
+  /** Of the batches held. */
+  bytes = 0
   readonly #batches: RecordBatch[] = []
   readonly #cursor = new RecordCursor()
   readonly #source: SourceNode | RepartitionNode
@@ -66,10 +67,6 @@ export class PartitionQueue {
     this.#onPoison = options.onPoison
   }
 
-  get batches(): number {
-    return this.#batches.length
-  }
-
   /** Of the head record. */
   get offset(): number {
     return this.#cursor.offset
@@ -82,11 +79,13 @@ export class PartitionQueue {
 
   add(batch: RecordBatch): void {
     this.#batches.push(batch)
+    this.bytes += batch.bytes.length
   }
 
   /** Drops what was fetched and not processed. */
   clear(): void {
     this.#batches.length = 0
+    this.bytes = 0
     this.#open = undefined
     this.#retry = false
     this.ready = false
@@ -128,6 +127,7 @@ export class PartitionQueue {
         // Also over offsets without a record: compaction and transaction markers leave such at a batch's end.
         this.position = Math.max(this.position, this.#open.lastOffset + 1)
         this.#batches.shift()
+        this.bytes -= this.#open.bytes.length
       }
       this.#open = this.#batches[0]
       if (this.#open === undefined) return false

@@ -47,8 +47,11 @@ const OUTPUT_LIMIT = 8 * 1024 * 1024
 const EPOCH_LIMIT = 100_000
 /** Milliseconds until something that could not be fetched is asked for again. */
 const DECODE_RETRY = 1000
-/** Batches a partition holds before it wants no more. */
-const INPUT_LIMIT = 8
+/**
+ * Bytes of fetched batches that a partition holds before it wants no more. Few, so that they are done with while they are
+ * young: what has grown old costs a collection of the whole heap.
+ */
+const INPUT_LIMIT = 256 * 1024
 
 type Answer = Exclude<FailureAnswer, 'fail'>
 
@@ -195,7 +198,7 @@ export class Task {
 
   /** The inputs of which it holds as much as it should. */
   get fed(): readonly TopicPartition[] {
-    return this.#queues.filter(queue => queue.batches >= INPUT_LIMIT).map(queue => queue.tp)
+    return this.#queues.filter(queue => queue.bytes >= INPUT_LIMIT).map(queue => queue.tp)
   }
 
   /** The offsets of the next records: what a commit commits. */
