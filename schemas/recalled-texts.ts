@@ -1,10 +1,10 @@
 /**
  * Texts of UTF-8. Most short texts of a stream (devices, labels, states) are the same few again and again: the last one of
  * each hash is kept, and given again when the bytes are the same. That takes less than making a string of them, and less again
- * in what follows: the same string as before is found in a map without being hashed or compared.
+ * in what follows: the same string as before is found in a map without being hashed, and told from others by its address.
  */
 const LONGEST = 32
-const PLACES = 1024
+const PLACES = 8192
 
 export class RecalledTexts {
   readonly #texts: string[] = Array.from({ length: PLACES }, () => '')
@@ -24,7 +24,13 @@ export class RecalledTexts {
     }
     const fresh = bytes.toString('utf8', at, end)
     // Only ASCII is kept, which has as many characters as bytes: for it, equal codes mean equal bytes.
-    if (fresh.length === length) this.#texts[place] = fresh
-    return fresh
+    if (fresh.length !== length) return fresh
+    this.#texts[place] = interned(fresh)
+    return this.#texts[place]
   }
+}
+
+/** As V8 keeps names of properties, once each: two of these are equal only if they are one. */
+function interned(text: string): string {
+  return Object.keys({ [text]: true })[0] ?? text
 }

@@ -19,7 +19,7 @@ export function keyNames<K>(coder: Coder<K>): (key: K) => string {
     if (typeof key !== 'string') return byteString(coder.serialize(key))
     let name = names.get(key)
     if (name === undefined) {
-      name = byteString(coder.serialize(key))
+      name = interned(byteString(coder.serialize(key)))
       if (names.size === REMEMBERED) names.clear()
       names.set(key, name)
     }
@@ -27,4 +27,9 @@ export function keyNames<K>(coder: Coder<K>): (key: K) => string {
     lastName = name
     return name
   }
+}
+
+/** As V8 keeps names of properties, once each: it tells two of these apart by their addresses, not their characters. */
+function interned(name: string): string {
+  return Object.keys({ [name]: true })[0] ?? name
 }
