@@ -83,12 +83,12 @@ export const long: Serde<number> = {
     out.writeBigInt64BE(BigInt(value))
     return out
   },
-  deserialize: value => {
-    if (value.length !== 8) throw new RangeError(`a long has 8 bytes, not ${value.length}`)
-    const number = Number(value.readBigInt64BE())
+  deserialize: deserializing((value, at, end) => {
+    if (end - at !== 8) throw new RangeError(`a long has 8 bytes, not ${end - at}`)
+    const number = Number(value.readBigInt64BE(at))
     if (!Number.isSafeInteger(number)) throw new RangeError('a long beyond ±2^53 cannot be read exactly')
     return number
-  },
+  }),
 }
 
 /** IEEE doubles, 8 bytes big-endian (Kafka's DoubleSerializer). */
@@ -99,10 +99,10 @@ export const double: Serde<number> = {
     out.writeDoubleBE(value)
     return out
   },
-  deserialize: value => {
-    if (value.length !== 8) throw new RangeError(`a double has 8 bytes, not ${value.length}`)
-    return value.readDoubleBE()
-  },
+  deserialize: deserializing((value, at, end) => {
+    if (end - at !== 8) throw new RangeError(`a double has 8 bytes, not ${end - at}`)
+    return value.readDoubleBE(at)
+  }),
 }
 
 /** JSON, unchecked: what another program wrote may not be a `T`. For trying things out; Avro is for topics that last. */

@@ -4,6 +4,8 @@ import { isSupported } from './build.ts'
 import { readCases } from './cases.ts'
 import { needs } from './operators.ts'
 import { runCase } from './run.ts'
+import type { KeyType, ValueType } from './values.ts'
+import { keySerde, valueSerde } from './values.ts'
 
 /** What the cases use and the runner cannot build yet. A case that needs one of them is not run. */
 const unsupported: readonly string[] = []
@@ -23,6 +25,17 @@ describe(`${runnable.length} cases, without ${cases.length - runnable.length} th
     if (differing[name] !== undefined) expect(result.outcome, 'it has come right').toBe('failed')
     else expect(result).toEqual({ outcome: 'passed' })
   })
+})
+
+test('records of the cases are read as those of applications are: where they lie in their batch', () => {
+  for (const type of ['string', 'long', 'double'] satisfies ValueType[]) {
+    const keys: KeyType[] = [
+      { inner: type, windowed: false },
+      { inner: type, windowed: true },
+    ]
+    for (const serde of [valueSerde(type), ...keys.map(keySerde)])
+      expect(serde.deserialize.read).toBeDefined()
+  }
 })
 
 test('what is unsupported is listed, and nothing else', () => {

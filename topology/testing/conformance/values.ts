@@ -1,5 +1,5 @@
 /** What the records of the cases hold: text, whole numbers, doubles, null; and keys that may be windowed. */
-import { double, long, type Serde, string } from '../../serde.ts'
+import { deserializing, double, long, readerOf, type Serde, string } from '../../serde.ts'
 import type { Windowed } from '../../windows.ts'
 
 export type Value = string | number | null
@@ -44,7 +44,7 @@ function numeric(serde: Serde<number>): Serde<string | number> {
   return {
     name: serde.name,
     serialize: value => serde.serialize(numberOf(value)),
-    deserialize: bytes => serde.deserialize(bytes),
+    deserialize: serde.deserialize,
   }
 }
 
@@ -55,7 +55,7 @@ function textual(serde: Serde<string>): Serde<string | number> {
       if (typeof value !== 'string') throw new TypeError(`${value} where text is expected`)
       return serde.serialize(value)
     },
-    deserialize: bytes => serde.deserialize(bytes),
+    deserialize: serde.deserialize,
   }
 }
 
@@ -72,6 +72,7 @@ export function valueSerde(type: ValueType): Serde<string | number> {
 /** A windowed key's bytes are those of the inner key, then start and end, 8 bytes each. */
 export function keySerde(type: KeyType): Serde<NonNullable<Key>> {
   const scalar = scalars[type.inner]
+  const read = readerOf(scalar)
   return {
     name: type.windowed ? `windowed-${scalar.name}` : scalar.name,
     serialize: key => {
@@ -80,13 +81,13 @@ export function keySerde(type: KeyType): Serde<NonNullable<Key>> {
       if (key.key === null) throw new TypeError('a windowed key without a key')
       return Buffer.concat([scalar.serialize(key.key), long.serialize(key.start), long.serialize(key.end)])
     },
-    deserialize: bytes => {
-      if (!type.windowed) return scalar.deserialize(bytes)
+    deserialize: deserializing((bytes, at, end) => {
+      if (!type.windowed) return read(bytes, at, end)
       return {
-        key: scalar.deserialize(bytes.subarray(0, -16)),
-        start: long.deserialize(bytes.subarray(-16, -8)),
-        end: long.deserialize(bytes.subarray(-8)),
+        key: read(bytes, at, end - 16),
+        start: long.deserialize(bytes.subarray(end - 16, end - 8)),
+        end: long.deserialize(bytes.subarray(end - 8, end)),
       }
-    },
+    }),
   }
 }
