@@ -79,7 +79,7 @@ export class PartitionQueue {
 
   add(batch: RecordBatch): void {
     this.#batches.push(batch)
-    this.bytes += batch.bytes.length
+    this.bytes += sizeOf(batch)
   }
 
   /** Drops what was fetched and not processed. */
@@ -127,7 +127,7 @@ export class PartitionQueue {
         // Also over offsets without a record: compaction and transaction markers leave such at a batch's end.
         this.position = Math.max(this.position, this.#open.lastOffset + 1)
         this.#batches.shift()
-        this.bytes -= this.#open.bytes.length
+        this.bytes -= sizeOf(this.#open)
       }
       this.#open = this.#batches[0]
       if (this.#open === undefined) return false
@@ -210,6 +210,11 @@ export class PartitionQueue {
     this.position = this.#cursor.offset + 1
     this.ready = false
   }
+}
+
+/** With what the batch itself takes, since one that only moves the position holds no bytes. */
+function sizeOf({ bytes }: RecordBatch): number {
+  return 200 + bytes.length
 }
 
 /** The queue whose head is oldest, or what must be fetched first, or nothing. */
