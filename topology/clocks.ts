@@ -140,9 +140,10 @@ export class TaskClocks {
   punctuate(type: PunctuationType, time: number): number {
     this.#current = undefined
     let count = 0
-    while (time >= this.#next[type]) {
-      const scheduled = this.#scheduled.find(each => each.type === type && each.due === this.#next[type])
-      if (scheduled === undefined) throw new Error(`no punctuation is due at ${this.#next[type]}`)
+    while (time >= this.#nextOf(type)) {
+      const next = this.#nextOf(type)
+      const scheduled = this.#scheduled.find(each => each.type === type && each.due === next)
+      if (scheduled === undefined) throw new Error(`no punctuation is due at ${next}`)
       scheduled.callback(time)
       const { due, interval } = scheduled
       if (due !== NEVER) scheduled.due = time - ((time - due) % interval) + interval
@@ -186,6 +187,11 @@ export class TaskClocks {
   #kept(id: string | undefined): Kept | undefined {
     const text = id === undefined ? undefined : this.#written.get(`punctuation/${id}`)
     return text === undefined ? undefined : JSON.parse(text)
+  }
+
+  /** Written out because it is asked for with every record, and a property by a variable's name is looked up. */
+  #nextOf(type: PunctuationType): number {
+    return type === 'streamTime' ? this.#next.streamTime : this.#next.wallClock
   }
 
   #findNext(type: PunctuationType): void {

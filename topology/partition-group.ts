@@ -38,8 +38,8 @@ export class PartitionQueue {
   #open: RecordBatch | undefined
   /** The greatest event time processed; -1 before the first. */
   partitionTime: number
-  /** The cursor's record is to be decoded again: a schema was missing. */
-  #retry = false
+  /** What must be fetched before the cursor's record can be decoded: a schema. */
+  wanted: Promise<void> | undefined
 
   constructor(
     tp: TopicPartition,
@@ -87,28 +87,20 @@ export class PartitionQueue {
     this.#batches.length = 0
     this.bytes = 0
     this.#open = undefined
-    this.#retry = false
+    this.wanted = undefined
     this.ready = false
   }
 
   /**
    * Decodes the next record as the head, if there is one. Records that cannot be used, or that are marked, are told to
-   * `onFailure` or `onPoison` and passed over. Answers with a promise when something must be fetched before the record can be decoded; call again after.
+   * `onFailure` or `onPoison` and passed over. Where something is `wanted` first, call again when that is there.
    */
-  advance(): Promise<void> | undefined {
+  advance(): void {
     while (true) {
-      if (!this.#retry && !this.#next()) {
-        this.ready = false
-        return undefined
-      }
-      this.#retry = false
-      const wanted = this.#decode()
-      if (wanted !== undefined) {
-        this.#retry = true
-        this.ready = false
-        return wanted
-      }
-      if (this.ready) return undefined
+      this.ready = false
+      if (this.wanted === undefined && !this.#next()) return
+      this.wanted = this.#decode()
+      if (this.ready || this.wanted !== undefined) return
     }
   }
 
@@ -217,13 +209,13 @@ function sizeOf({ bytes }: RecordBatch): number {
   return 200 + bytes.length
 }
 
-/** The queue whose head is oldest, or what must be fetched first, or nothing. */
-export function nextQueue(queues: readonly PartitionQueue[]): PartitionQueue | Promise<void> | undefined {
+/** The queue whose head is oldest, or one for which something is `wanted` before that is known, or nothing. */
+export function nextQueue(queues: readonly PartitionQueue[]): PartitionQueue | undefined {
   let oldest: PartitionQueue | undefined
   for (const queue of queues) {
     if (!queue.ready) {
-      const wanted = queue.advance()
-      if (wanted !== undefined) return wanted
+      queue.advance()
+      if (queue.wanted !== undefined) return queue
       if (!queue.ready) continue
     }
     if (oldest === undefined || queue.record.timestamp < oldest.record.timestamp) oldest = queue

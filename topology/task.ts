@@ -254,8 +254,9 @@ export class Task {
     while (this.processed - before < limit && !this.full && !this.parked) {
       const queue = nextQueue(this.#queues)
       // Also where a marked record was passed over on the way: somebody must hear it fail.
-      if (queue instanceof Promise) this.#parkUntil(this.#fetched(queue))
-      if (queue === undefined || queue instanceof Promise || this.#passedPoison) break
+      const wanted = queue?.wanted
+      if (wanted !== undefined) this.#parkUntil(this.#fetched(wanted))
+      if (queue === undefined || wanted !== undefined || this.#passedPoison) break
       this.#head = queue
       try {
         clocks.take(queue)
