@@ -262,9 +262,11 @@ export class StreamThread {
   #throttle(running: Running): void {
     const { task } = running
     const fed = this.#paused ? task.inputs : task.fed
-    if (fed.length === 0 && running.paused.length === 0) return
-    this.#consumer!.pause(fed)
-    this.#consumer!.resume(running.paused.filter(tp => !fed.some(each => each.topic === tp.topic)))
+    const lacks = (others: readonly TopicPartition[]) => (tp: TopicPartition) =>
+      !others.some(each => each.topic === tp.topic)
+    const [paused, resumed] = [fed.filter(lacks(running.paused)), running.paused.filter(lacks(fed))]
+    if (paused.length > 0) this.#consumer!.pause(paused)
+    if (resumed.length > 0) this.#consumer!.resume(resumed)
     running.paused = fed
   }
 
