@@ -1,377 +1,297 @@
 """
-Descriptive statistics of labelled recordings, as the *generator profile* from which processors/generator makes new
-watch data.
+Descriptive statistics of labelled recordings, per person and activity: a table, and the *generator profile* from which
+processors/generator makes new watch data.
 
-    spark-submit spark-jobs/descriptive_statistics.py --recordings DIR --profile watch.json --name watch --source "…"
+    spark-submit spark-jobs/descriptive_statistics.py --recordings DIR --source "…" --name watch \
+      --profile watch.json.gz --table statistics --report report.json
 
-DIR holds recordings in the CASAS smartwatch format (.csv or .csv.gz, one device per file) with an activity label on
-their rows; it and the profile may be at any address Hadoop knows (file:, s3:). The profile holds, of the people and
-activities asked for, the mean and covariance of each motion channel and a few *templates*; of everybody, dwell times,
-the probabilities of going from one activity to another, and the share of missing cells.
-
-A template is the spectrum of one short stretch: of each channel, and of the envelope that they share, the amplitude
-at each frequency and its phase relative to the envelope's. Phases between frequencies, which would give the recording
-back, are not kept. Signals synthesised with phases that are random but common to all channels have the same spectra
-and cross-spectra (Prichard & Theiler, Generating surrogate data for time series with several simultaneously measured
-variables, Phys. Rev. Lett. 73, 1994).
-
-Attitude angles wrap, so they are replaced by the direction of gravity that pitch and roll stand for, and yaw is left
-out: it follows from the rotation about the vertical.
+DIR holds recordings in the CASAS smartwatch format (.csv or .csv.gz, one person per file) with an activity label on
+their rows. Every address may be any that Hadoop knows (file:, s3:). Spark only sorts the rows by person and time; what
+is gathered of an activity takes the same memory however long it was recorded.
 """
 
 import argparse
-import base64
-import itertools
 import json
+import sys
+import time
 import zlib
-from collections import Counter, defaultdict
 
 import numpy as np
+import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from activity import CHANNELS, RATE, TIME_LEVELS, Activity, gravity
+from generator_profile import assemble, compressed
 from recordings import COLUMNS
 
 TEXTS = ("location_type", "battery_state")
 MOTION = tuple(COLUMNS[4:10])
-CHANNELS = (
-    "rotationRateX",
-    "rotationRateY",
-    "rotationRateZ",
-    "userAccelerationX",
-    "userAccelerationY",
-    "userAccelerationZ",
-    "gravityX",
-    "gravityY",
-    "gravityZ",
-)
-RATE = 10
-"""Samples per second, of the recordings and of what is generated from them."""
+CELLS = tuple(column for column in COLUMNS if column not in ("stamp", "user_activity_label"))
+"""Those that may be missing."""
 GAP = 1.0
-"""Seconds without a sample that end a stretch of recording."""
-MOTIONS = len(MOTION)
-"""The first channels, those with an envelope; the others are the direction of gravity."""
-MAX_ENVELOPE = 2.0
-"""The most that an envelope lifts a moment, as a logarithm."""
-TRIALS = 32
-"""Blocks synthesised of each template to see what comes out."""
-DECIBEL = 0.3
-"""Step of an encoded amplitude."""
-MAX_STRETCHES = 256
-"""Stretches of a person's activity held in memory, of which the templates are chosen."""
-MAX_STRETCH_SAMPLES = 36_000
-"""A longer stay in one activity is worked off in parts, to bound memory."""
+"""Seconds without a sample that end a stay in an activity."""
+MAX_RUN = 36_000
+"""Samples of a longer stay are worked off in parts, to bound memory."""
 
-
-def field(column):
-    """rotation_rate_x is the field rotationRateX of schemas/SensorReading.avsc."""
-    head, *tail = column.split("_")
-    return head + "".join(word.capitalize() for word in tail)
-
-
-def gravity(pitch, roll):
-    """The unit vector that points down, in the axes of the watch."""
-    return np.stack([np.sin(roll) * np.cos(pitch), -np.sin(pitch), -np.cos(roll) * np.cos(pitch)], axis=-1)
-
-
-class Activity:
-    """What is gathered of one person's activity while their recording streams by."""
-
-    def __init__(self, block, seed):
-        self.block = block
-        self.random = np.random.default_rng(seed)
-        self.count = 0
-        self.sum = np.zeros(len(CHANNELS))
-        self.products = np.zeros((len(CHANNELS), len(CHANNELS)))
-        self.seen = 0
-        self.stretches = []
-
-    def add(self, samples):
-        """`samples` [n, channels], evenly spaced, NaN where missing."""
-        whole = samples[np.isfinite(samples).all(axis=1)]
-        self.count += len(whole)
-        self.sum += whole.sum(axis=0)
-        self.products += whole.T @ whole
-        for start in range(0, len(samples) - self.block + 1, self.block // 2):
-            stretch = samples[start : start + self.block]
-            if not np.isfinite(stretch).all():
-                continue
-            self.seen += 1
-            if len(self.stretches) < MAX_STRETCHES:
-                self.stretches.append(stretch)
-                continue
-            place = self.random.integers(self.seen)  # reservoir sampling: each stretch is as likely to be held
-            if place < MAX_STRETCHES:
-                self.stretches[place] = stretch
-
-    @property
-    def mean(self):
-        return self.sum / self.count
-
-    @property
-    def covariance(self):
-        return self.products / self.count - np.outer(self.mean, self.mean)
-
-
-def envelope(stretch, scale):
-    """
-    How lively each moment of a stretch is, as the logarithm [block] of a factor common to the motion channels, 0 on
-    average. Bursts are no matter of the spectrum, and would be spread evenly by random phases; taken out first, put
-    back afterwards, they stay. `scale` is the channels' standard deviation.
-    """
-    motion = stretch[:, :MOTIONS]
-    power = (((motion - motion.mean(axis=0)) / scale) ** 2).mean(axis=1)
-    smooth = np.convolve(np.pad(power, 1, mode="reflect"), [0.25, 0.5, 0.25], "valid")
-    level = np.log(smooth + 0.02) / 2  # the floor keeps rest from counting as very little motion
-    return level - level.mean()
-
-
-def spectrum(stretch, scale):
-    """
-    Of a stretch [block, channels]: its mean [channels], and complex amplitudes [block / 2 - 1, 1 + channels] of the
-    cosines at 1, 2 … cycles per block; first those of its envelope, then those of the channels without it.
-    The taper is the one that the generator cross-fades its blocks with.
-    """
-    block = len(stretch)
-    taper = np.sin(np.pi * (np.arange(block) + 0.5) / block)
-    mean = stretch.mean(axis=0)
-    level = envelope(stretch, scale)
-    even = stretch - mean
-    even[:, :MOTIONS] /= np.exp(level)[:, None]
-    signals = np.concatenate([level[:, None], even], axis=1)
-    transform = np.fft.rfft(signals * taper[:, None], axis=0)[1 : block // 2]
-    return mean, 2 * transform / np.sqrt(block * np.sum(taper**2))
-
-
-def synthesise(mean, amplitudes, random, times):
-    """Samples [times × block, channels] of a template: the same as processors/generator/synthesis.ts, block by block."""
-    block = 2 * (len(amplitudes) + 1)
-    waves = np.exp(2j * np.pi * np.outer(np.arange(block), np.arange(1, block // 2)) / block)
-    phases = np.exp(2j * np.pi * random.random((times, 1, len(amplitudes), 1)))
-    signals = np.real(waves[None] @ (amplitudes[None] * phases[:, 0])).reshape(times * block, -1)
-    even = signals[:, 1:]
-    even[:, :MOTIONS] *= np.exp(np.minimum(signals[:, :1], MAX_ENVELOPE))
-    samples = mean + even
-    samples[:, MOTIONS:] /= np.linalg.norm(samples[:, MOTIONS:], axis=1, keepdims=True)
-    return samples
-
-
-def choose(stretches, count):
-    """Stretches that stand for all: the middle ones of equal shares in order of their liveliness."""
-    spread = np.array([np.log(stretch.var(axis=0) + 1e-6).mean() for stretch in stretches])
-    order = np.argsort(spread, kind="stable")
-    count = min(count, len(order))
-    return [stretches[order[int((i + 0.5) * len(order) / count)]] for i in range(count)]
-
-
-def root(matrix, power):
-    values, vectors = np.linalg.eigh(matrix)
-    return (vectors * np.maximum(values, 1e-12) ** power) @ vectors.T
-
-
-def transport(source, target):
-    """
-    The linear map nearest to the identity that turns covariance `source` into `target` (optimal transport between
-    Gaussians), held between 1/4 and 4 so that directions the source hardly has are not blown up.
-    """
-    ridge = 1e-5 * np.trace(target) / len(target) * np.eye(len(target))
-    source, target = source + ridge, target + ridge
-    half, inverse = root(source, 0.5), root(source, -0.5)
-    values, vectors = np.linalg.eigh(inverse @ root(half @ target @ half, 0.5) @ inverse)
-    return (vectors * np.clip(values, 0.25, 4)) @ vectors.T
-
-
-def templates(activity, count):
-    """
-    Means and spectra of chosen stretches, corrected so that what is synthesised of them has the activity's mean and
-    covariance: what that is, a trial shows. Motion and gravity are corrected apart, as only the first has an envelope.
-    """
-    scale = np.sqrt(np.diag(activity.covariance)[:MOTIONS]) + 1e-3
-    spectra = [spectrum(stretch, scale) for stretch in choose(activity.stretches, count)]
-    trial = np.concatenate([synthesise(*template, activity.random, TRIALS) for template in spectra])
-    centre, covariance = trial.mean(axis=0), np.cov(trial.T)
-    correction = np.zeros_like(covariance)
-    for part in (slice(MOTIONS), slice(MOTIONS, None)):
-        correction[part, part] = transport(covariance[part, part], activity.covariance[part, part])
-    return [
-        (
-            activity.mean + correction @ (mean - centre),
-            np.concatenate([amplitudes[:, :1], amplitudes[:, 1:] @ correction], axis=1),
-        )
-        for mean, amplitudes in spectra
-    ]
-
-
-def encode(mean, amplitudes):
-    """A template as it stands in the profile: by rows the envelope and the channels, the lowest frequency first."""
-    size = np.abs(amplitudes.T)
-    peak = float(f"{size.max():.4g}")
-    steps = np.round(20 * np.log10(np.maximum(size, 1e-12) / peak) / DECIBEL) + 255
-    phase = np.angle(amplitudes.T * amplitudes[:, 0].conj())[1:]
-    return {
-        "mean": rounded(mean),
-        "peak": peak,
-        "amplitude": packed(np.clip(steps, 0, 255)),
-        "phase": packed(np.round(phase / (2 * np.pi) * 256) % 256),
-    }
-
-
-def packed(values):
-    return base64.b64encode(values.astype(np.uint8).tobytes()).decode("ascii")
-
-
-def rounded(values, digits=4):
-    return [round(float(value), digits) + 0.0 for value in values]
-
-
-def describe(activity, count):
-    """An activity of a person as it stands in the profile; None if there is too little of it."""
-    if not activity.stretches:
-        return None
-    upper = np.triu_indices(len(CHANNELS))
-    return {
-        "mean": rounded(activity.mean),
-        "covariance": [float(f"{value:.4g}") for value in activity.covariance[upper]],
-        "templates": [encode(*template) for template in templates(activity, count)],
-    }
-
-
-def summarise(rows, block, count, seed):
-    """
-    Of rows (device, label, seconds, pitch, roll, motion …), in order of device and time: per device its activities,
-    its stays (label, seconds), and the labels that follow each other.
-    """
-    for device, own in itertools.groupby(rows, key=lambda row: row[0]):
-        activities, stays, follows, before = {}, [], Counter(), None
-        for label, samples in stretches(own):
-            if label is None:
-                before = None
-                continue
-            if label not in activities:
-                # crc32, not hash(): Python salts the latter anew in every worker.
-                activities[label] = Activity(block, [seed, zlib.crc32(f"{device}/{label}".encode())])
-            activities[label].add(np.concatenate([samples[:, 2:], gravity(samples[:, 0], samples[:, 1])], axis=1))
-            if label == before:
-                stays[-1] = (label, stays[-1][1] + len(samples) / RATE)
-            else:
-                if before is not None:
-                    follows[before, label] += 1
-                stays.append((label, len(samples) / RATE))
-            before = label
-        yield device, {label: describe(a, count) for label, a in activities.items()}, stays, list(follows.items())
-
-
-def stretches(rows):
-    """Runs of rows with one label and without a gap, as (label, samples [n, pitch roll motion …])."""
-    label, last, samples = None, None, []
-    for row in rows:
-        stamp = row[2]
-        cut = len(samples) >= MAX_STRETCH_SAMPLES
-        if samples and (row[1] != label or stamp - last > GAP or cut):
-            yield label, np.array(samples, dtype=float)
-            samples = []
-        label, last = row[1], stamp
-        samples.append([np.nan if cell is None else cell for cell in row[3:]])
-    if samples:
-        yield label, np.array(samples, dtype=float)
-
-
-def assemble(name, summaries, missing, texts, *, block, people, seed, lineage):
-    """The profile. `people` of those who did every activity are kept, evenly over the order of their ids."""
-    summaries = sorted(summaries)
-    labels = sorted({label for _, activities, _, _ in summaries for label in activities})
-    complete = [(d, a) for d, a, _, _ in summaries if all(a.get(label) for label in labels)]
-    if not complete:
-        raise SystemExit("nobody did every activity for long enough: there is nothing to keep a profile of")
-    people = min(people, len(complete))
-    kept = [complete[int((i + 0.5) * len(complete) / people)] for i in range(people)]
-    dwell, follows = defaultdict(list), defaultdict(Counter)
-    for _, _, stays, pairs in summaries:
-        for label, seconds in stays:
-            dwell[label].append(seconds)
-        for (before, after), times in pairs:
-            follows[before][after] += times
-    return {
-        "name": name,
-        "lineage": {**lineage, "script": "spark-jobs/descriptive_statistics.py", "seed": str(seed)},
-        "rate": RATE,
-        "block": block,
-        "channels": list(CHANNELS),
-        "labels": labels,
-        "missing": missing,
-        "texts": texts,
-        "dwell": {
-            label: {"mean": round(float(np.mean(dwell[label])), 1), "std": round(float(np.std(dwell[label])), 1)}
-            for label in labels
-        },
-        "transitions": {
-            label: {after: round(n / follows[label].total(), 4) for after, n in sorted(follows[label].items())}
-            for label in labels
-        },
-        "people": [{"id": device, "activities": {l: activities[l] for l in labels}} for device, activities in kept],
-    }
+TEMPLATE = pa.struct([
+    ("weight", pa.float64()),
+    ("mean", pa.list_(pa.float64())),
+    ("real", pa.list_(pa.list_(pa.float64()))),
+    ("imaginary", pa.list_(pa.list_(pa.float64()))),
+])
+"""Amplitudes are [signal][frequency]: the envelope, then the channels."""
+TABLE = pa.schema([
+    ("person", pa.string()),
+    ("label", pa.string()),
+    ("rows", pa.int64()),
+    ("mean", pa.list_(pa.float64())),
+    ("covariance", pa.list_(pa.float64())),
+    ("quantiles", pa.list_(pa.list_(pa.float64()))),
+    ("spectrum", pa.list_(pa.list_(pa.float64()))),
+    ("cross_spectrum_real", pa.list_(pa.list_(pa.float64()))),
+    ("cross_spectrum_imaginary", pa.list_(pa.list_(pa.float64()))),
+    ("templates", pa.list_(TEMPLATE)),
+    ("stays", pa.int64()),
+    ("dwell", pa.list_(pa.float64())),
+    ("gaps", pa.int64()),
+    ("gap", pa.list_(pa.float64())),
+    ("next", pa.map_(pa.string(), pa.int64())),
+    ("next_after_gap", pa.map_(pa.string(), pa.int64())),
+    ("missing", pa.map_(pa.string(), pa.float64())),
+    ("missing_run", pa.map_(pa.string(), pa.float64())),
+])
+"""
+A row per person and activity. What follows the mean is null where no stretch is long enough for a template.
+covariance: upper triangle, row by row. quantiles [channel][level], spectrum [channel][frequency], cross-spectrum
+[pair][frequency], pairs i < j in order. dwell, gap: quantiles, s. next: how often which activity followed.
+missing: share of cells by column; missing_run: mean length of a run of them, samples.
+"""
+TABLE_DDL = """
+    person string, label string, rows long, mean array<double>, covariance array<double>,
+    quantiles array<array<double>>, spectrum array<array<double>>,
+    cross_spectrum_real array<array<double>>, cross_spectrum_imaginary array<array<double>>,
+    templates array<struct<weight: double, mean: array<double>, real: array<array<double>>,
+    imaginary: array<array<double>>>>,
+    stays long, dwell array<double>, gaps long, gap array<double>,
+    next map<string, long>, next_after_gap map<string, long>,
+    missing map<string, double>, missing_run map<string, double>
+"""
 
 
 def read(spark, address):
-    """The rows of all files, typed; the two header rows have no stamp and fall out."""
+    """The rows of all files, typed; rows without a readable stamp, such as the two of the header, fall out."""
     raw = spark.read.csv(address, schema=", ".join(f"{column} string" for column in COLUMNS))
-    device = F.regexp_extract(F.input_file_name(), r"([^/]+?)\.csv(\.gz)?$", 1).alias("device")
-    numbers = [column for column in COLUMNS if column not in (*TEXTS, "stamp", "user_activity_label")]
+    person = F.regexp_extract(F.input_file_name(), r"([^/]+?)\.csv(\.gz)?$", 1).alias("person")
+    numbers = [column for column in CELLS if column not in TEXTS]
     typed = [F.when(~F.isnan(F.col(c).cast("double")), F.col(c).cast("double")).alias(c) for c in numbers]
     stamp = F.to_timestamp("stamp").cast("double").alias("stamp")
-    return raw.select(device, stamp, *typed, *TEXTS, "user_activity_label").where("stamp is not null")
+    return raw.select(person, stamp, *typed, *TEXTS, "user_activity_label").where("stamp is not null")
+
+
+def runs(batches):
+    """
+    Batches (person, label, stamp, cells …) in order of person and time, as runs of samples with one label and without
+    a gap: (person, label, first stamp, last stamp, cells [n, CELLS] with NaN where missing).
+    """
+    person = label = None
+    stamps, cells = np.empty(0), np.empty((0, len(CELLS)))
+    for batch in batches:
+        people, labels = (batch.column(name).to_numpy(zero_copy_only=False) for name in ("person", "label"))
+        times = batch.column("stamp").to_numpy(zero_copy_only=False)
+        values = np.column_stack([batch.column(c).cast(pa.float64()).fill_null(np.nan).to_numpy() for c in CELLS])
+        changes = (people[1:] != people[:-1]) | (labels[1:] != labels[:-1]) | (np.diff(times) > GAP)
+        edges = [0, *(np.flatnonzero(changes) + 1), len(times)]
+        for start, end in zip(edges, edges[1:], strict=False):
+            if start == end:
+                continue
+            goes_on = len(stamps) > 0 and (people[start], labels[start]) == (person, label)
+            if len(stamps) > 0 and not (goes_on and times[start] - stamps[-1] <= GAP and len(stamps) < MAX_RUN):
+                yield person, label, stamps[0], stamps[-1], cells
+                stamps, cells = stamps[:0], cells[:0]
+            person, label = people[start], labels[start]
+            stamps = np.concatenate([stamps, times[start:end]])
+            cells = np.concatenate([cells, values[start:end]])
+    if len(stamps) > 0:
+        yield person, label, stamps[0], stamps[-1], cells
+
+
+def summarise(batches, block, count, seed):
+    """The table's rows of what `runs` takes, a list per person."""
+    person, activities, before = None, {}, None
+    for own, label, first, last, cells in runs(batches):
+        if own != person:
+            if activities:
+                yield [describe(person, name, activity, count) for name, activity in activities.items()]
+            person, activities, before = own, {}, None
+        if label is None:
+            before = None
+            continue
+        if label not in activities:
+            # crc32, not hash(): Python salts the latter anew in every worker.
+            activities[label] = Activity(block, [seed, zlib.crc32(f"{person}/{label}".encode())])
+        activity = activities[label]
+        pitch, roll = (cells[:, CELLS.index(name)] for name in ("pitch", "roll"))
+        motion = cells[:, [CELLS.index(name) for name in MOTION]]
+        activity.add(np.concatenate([motion, gravity(pitch, roll)], axis=1))
+        absent = np.isnan(cells)
+        goes_on = before is not None and before[0] == label and first - before[1] <= GAP
+        for column, name in enumerate(CELLS):
+            activity.add_missing(name, absent[:, column], goes_on and before[2][column])
+        if goes_on:
+            activity.dwell[-1] += len(cells) / RATE
+        else:
+            activity.dwell.append(len(cells) / RATE)
+            if before is not None:
+                left, wait = activities[before[0]], first - before[1]
+                if wait > GAP:
+                    left.gaps.append(wait)
+                (left.next_after_gap if wait > GAP else left.next)[label] += 1
+        before = label, last, absent[-1]
+    if activities:
+        yield [describe(person, name, activity, count) for name, activity in activities.items()]
+
+
+def describe(person, label, activity, count):
+    """An activity of a person as a row of the table."""
+    row = {
+        "person": person,
+        "label": label,
+        "rows": activity.rows,
+        "stays": len(activity.dwell),
+        "dwell": np.quantile(activity.dwell, TIME_LEVELS),
+        "gaps": len(activity.gaps),
+        "gap": np.quantile(activity.gaps, TIME_LEVELS) if activity.gaps else [],
+        "next": sorted(activity.next.items()),
+        "next_after_gap": sorted(activity.next_after_gap.items()),
+        "missing": [(name, activity.missing[name] / activity.rows) for name in CELLS],
+        "missing_run": [(name, activity.missing[name] / runs) for name, runs in activity.missing_runs.items() if runs],
+    }
+    if activity.blocks == 0:
+        return row
+    cross = activity.cross_spectrum
+    first, second = np.triu_indices(len(CHANNELS), 1)
+    pairs = cross[:, first, second].T
+    return row | {
+        "mean": activity.mean,
+        "covariance": activity.covariance[np.triu_indices(len(CHANNELS))],
+        "quantiles": list(activity.quantiles),
+        "spectrum": list(np.einsum("fii->if", cross).real),
+        "cross_spectrum_real": list(pairs.real),
+        "cross_spectrum_imaginary": list(pairs.imag),
+        "templates": [
+            {
+                "weight": template.weight,
+                "mean": template.mean,
+                "real": list(template.amplitudes.T.real),
+                "imaginary": list(template.amplitudes.T.imag),
+            }
+            for template in activity.templates(count)
+        ],
+    }
+
+
+def statistics(rows, block, count, seed):
+    """A data frame of the table's rows."""
+
+    def compute(batches):
+        for activities in summarise(batches, block, count, seed):
+            yield pa.RecordBatch.from_pylist(activities, schema=TABLE)
+
+    present = [F.when(F.col(c).isNotNull(), F.lit(1.0)).alias(c) if c in TEXTS else F.col(c) for c in CELLS]
+    return (
+        rows.select("person", F.col("user_activity_label").alias("label"), "stamp", *present)
+        .repartition("person")
+        .sortWithinPartitions("person", "stamp")
+        .mapInArrow(compute, TABLE_DDL)
+    )
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Make a generator profile of labelled recordings.")
+    parser = argparse.ArgumentParser(description="Describe labelled recordings, and make a generator profile of them.")
     parser.add_argument("--recordings", required=True, help="directory of CASAS recordings, any Hadoop address")
     parser.add_argument("--source", required=True, help="what they are and their licence, for the lineage")
     parser.add_argument("--name", required=True, help="what the profile is of, such as watch")
-    parser.add_argument("--profile", required=True, help="the JSON file to write, any Hadoop address")
-    parser.add_argument("--people", type=int, default=10, help="how many people to keep")
-    parser.add_argument("--templates", type=int, default=3, help="how many templates per person and activity")
-    parser.add_argument("--block", type=int, default=64, help="samples in a template, even")
+    parser.add_argument("--profile", help="the profile to write, JSON compressed with gzip, any Hadoop address")
+    parser.add_argument("--table", help="where the table of statistics goes, Parquet, any Hadoop address")
+    parser.add_argument("--report", help="where the report goes, JSON, any Hadoop address")
+    parser.add_argument("--people", type=int, default=1000, help="how many people the profile keeps at most")
+    parser.add_argument("--templates", type=int, default=8, choices=range(1, 33), help="per person and activity")
+    parser.add_argument("--block", type=int, default=64, help="samples in a template, a power of two")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    block, count, seed = options.block, options.templates, options.seed
+    began = time.monotonic()
 
     spark = (
         SparkSession.builder.appName(f"descriptive statistics of {options.name}")
         .config("spark.sql.session.timeZone", "UTC")
         .getOrCreate()
     )
-    rows = read(spark, options.recordings).cache()
-    cells = [column for column in COLUMNS if column not in ("stamp", "user_activity_label")]
-    shares = rows.agg(F.count("*").alias("rows"), *[F.avg(F.col(c).isNull().cast("int")).alias(c) for c in cells]).first()
-    if shares["rows"] == 0:
-        raise SystemExit(f"{options.recordings} holds no rows of recordings")
+    rows = read(spark, options.recordings)
+    table = statistics(rows, options.block, options.templates, options.seed).persist()
+    progress("describing every person's activities")
+    found = sorted(table.collect(), key=lambda row: (row["person"], row["label"]))
+    if not any(row["templates"] for row in found):
+        raise SystemExit(f"{options.recordings} holds no activity of {options.block} samples without a gap")
+    total, labelled = rows.agg(F.count("*"), F.count("user_activity_label")).first()
+    report = {
+        "recordings": options.recordings,
+        "rows": total,
+        "unlabelledRows": total - labelled,
+        "people": len({row["person"] for row in found}),
+        "labels": sorted({row["label"] for row in found}),
+        "activities": len(found),
+        "activitiesWithoutTemplate": sum(not row["templates"] for row in found),
+        "templates": sum(len(row["templates"] or ()) for row in found),
+    }
+    if report["rows"] - report["unlabelledRows"] != sum(row["rows"] for row in found):
+        raise SystemExit("the labelled rows and those described differ in number: the recordings changed meanwhile")
+    progress(f"{report['activities']} activities of {report['people']} people, {total} rows")
+    if options.table:
+        table.coalesce(1).write.mode("overwrite").parquet(options.table)
+        progress(f"wrote {options.table}")
+    if options.profile:
+        profile = assemble(
+            options.name,
+            found,
+            texts_of(rows),
+            block=options.block,
+            people=options.people,
+            lineage={
+                "source": options.source,
+                "script": "spark-jobs/descriptive_statistics.py",
+                "people": str(report["people"]),
+                "rows": str(total),
+                "templates": str(options.templates),
+                "seed": str(options.seed),
+            },
+        )
+        content = compressed(profile)
+        write(spark, options.profile, content)
+        report |= {"profileBytes": len(content), "profilePeople": len(profile["people"])}
+        progress(f"wrote {options.profile}, {len(content)} bytes")
+    report["seconds"] = round(time.monotonic() - began, 1)
+    if options.report:
+        write(spark, options.report, json.dumps(report, indent=2).encode() + b"\n")
+    print(json.dumps(report))
+    spark.stop()
+
+
+def texts_of(rows):
+    """Shares of the most frequent values of the text columns."""
     texts = {}
     for column in TEXTS:
         counts = rows.where(F.col(column).isNotNull()).groupBy(column).count().orderBy(F.desc("count"), column).take(20)
         total = sum(row["count"] for row in counts)
-        texts[field(column)] = {row[column]: round(row["count"] / total, 4) for row in counts}
-    summaries = (
-        rows.select("device", "user_activity_label", "stamp", "pitch", "roll", *MOTION)
-        .repartition("device")
-        .sortWithinPartitions("device", "stamp")
-        .rdd.mapPartitions(lambda part: summarise(part, block, count, seed))
-        .collect()
-    )
-    profile = assemble(
-        options.name,
-        summaries,
-        {field(column): round(shares[column], 4) for column in cells},
-        texts,
-        block=block,
-        people=options.people,
-        seed=seed,
-        lineage={"source": options.source, "people": str(len(summaries)), "rows": str(shares["rows"])},
-    )
-    write(spark, options.profile, profile)
-    spark.stop()
+        texts[column] = {row[column]: round(row["count"] / total, 4) for row in counts}
+    return texts
 
 
-def write(spark, address, profile):
+def progress(line):
+    print(f"statistics: {line}", file=sys.stderr, flush=True)
+
+
+def write(spark, address, content):
     """Through Hadoop's file systems, because the driver may run on a cluster and the address may be in S3."""
     jvm = spark.sparkContext._jvm
     path = jvm.org.apache.hadoop.fs.Path(address)
@@ -379,7 +299,7 @@ def write(spark, address, profile):
     files.setWriteChecksum(False)  # a local disk would get a .crc file beside the profile
     out = files.create(path, True)
     try:
-        out.write(bytearray(json.dumps(profile, separators=(",", ":")).replace('{"id"', '\n{"id"').encode() + b"\n"))
+        out.write(bytearray(content))
     finally:
         out.close()
 

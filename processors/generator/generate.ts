@@ -44,7 +44,8 @@ export function* generate(options: GeneratorOptions): Generator<readonly Recordi
     for (const device of order) {
       const stamp = now + device.offset
       while (late.length > 0 && late[0]!.arrival <= stamp) chunk.push(late.shift()!.event)
-      const reading: SensorReading = device.watch.next(stamp)
+      const reading: SensorReading | undefined = device.watch.next(stamp)
+      if (reading === undefined) continue
       device.latest = stamp
       if (random() < delayedShare) {
         const arrival = stamp + random() * maxDelay

@@ -41,3 +41,12 @@ export function pick(weights: Readonly<Record<string, number>>, random: Random):
   }
   return chosen
 }
+
+/** The value at level `p` between quantiles at ascending `levels`, 0 to 1. */
+export function quantile(levels: readonly number[], values: readonly number[], p: number): number {
+  const above = levels.findIndex(level => level > p)
+  if (above < 0) return values.at(-1)!
+  if (above === 0) return values[0]!
+  const part = (p - levels[above - 1]!) / (levels[above]! - levels[above - 1]!)
+  return values[above - 1]! + part * (values[above]! - values[above - 1]!)
+}

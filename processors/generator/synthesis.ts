@@ -1,3 +1,4 @@
+import { Fourier } from './fourier.ts'
 import { channels, motions, type Template } from './profile.ts'
 import { normal, type Random } from './random.ts'
 
@@ -24,25 +25,28 @@ const signals = 1 + channels.length
 export class Synthesis {
   /** Samples per call of `next`: half a block. */
   readonly hop: number
-  readonly #cosine: Float64Array
-  readonly #sine: Float64Array
+  readonly #fourier: Fourier
   readonly #taper: Float64Array
   /** The random phases of the block at work, as complex numbers. */
   readonly #real: Float64Array
   readonly #imaginary: Float64Array
+  /** Two signals of the block at work. */
+  readonly #first: Float64Array
+  readonly #second: Float64Array
   readonly #envelope: Float64Array
   /** What keeps the power of overlapping blocks: of one template, and of two. */
   readonly #gainWithin: Float64Array
   readonly #gainBetween: Float64Array
 
-  /** `block` is the number of samples that the templates stand for. */
+  /** `block` is the number of samples that the templates stand for, a power of two. */
   constructor(block: number) {
     this.hop = block / 2
-    this.#cosine = Float64Array.from({ length: block }, (_, n) => Math.cos((2 * Math.PI * n) / block))
-    this.#sine = Float64Array.from({ length: block }, (_, n) => Math.sin((2 * Math.PI * n) / block))
+    this.#fourier = new Fourier(block)
     this.#taper = Float64Array.from({ length: block }, (_, n) => Math.sin((Math.PI * (n + 0.5)) / block))
     this.#real = new Float64Array(this.hop)
     this.#imaginary = new Float64Array(this.hop)
+    this.#first = new Float64Array(block)
+    this.#second = new Float64Array(block)
     this.#envelope = new Float64Array(this.hop)
     this.#gainBetween = new Float64Array(this.hop).fill(1)
     this.#gainWithin = this.#gainBetween.map(
@@ -65,6 +69,11 @@ export class Synthesis {
     return new Float64Array(channels.length * this.hop)
   }
 
+  /** How far sample n of a hop belongs to the newer block, in [0, 1]; the rest belongs to the one before. */
+  rise(n: number): number {
+    return this.#taper[n]! ** 2
+  }
+
   /** Makes `hop` more samples into `out`: the fall of the block before, which is the tail, and the rise of this one. */
   next(template: Template, random: Random, tail: Tail, out: Float64Array): void {
     const { hop } = this
@@ -79,54 +88,59 @@ export class Synthesis {
     }
     const gain = goesOn ? this.#gainWithin : this.#gainBetween
     const envelope = this.#envelope
-    this.#fluctuate(template, 0, tail.fluctuations, gain, envelope, 0)
+    for (let signal = 0; signal < signals; signal += 2) {
+      this.#fluctuate(template, signal)
+      if (signal === 0) this.#overlap(this.#first, 0, tail, gain, envelope, 0)
+      else this.#overlap(this.#first, signal, tail, gain, out, (signal - 1) * hop)
+      this.#overlap(this.#second, signal + 1, tail, gain, out, signal * hop)
+    }
     for (let n = 0; n < hop; n++) envelope[n] = Math.exp(Math.min(envelope[n]!, MAX_ENVELOPE))
     for (let channel = 0; channel < channels.length; channel++) {
       const at = channel * hop
-      this.#fluctuate(template, channel + 1, tail.fluctuations, gain, out, at)
       const before = tail.mean[channel]!
       const mean = template.mean[channel]!
       for (let n = 0; n < hop; n++) {
         const lifted = channel < motions ? out[at + n]! * envelope[n]! : out[at + n]!
-        out[at + n] = lifted + before + (mean - before) * this.#taper[n]! ** 2
+        out[at + n] = lifted + before + (mean - before) * this.rise(n)
       }
       tail.mean[channel] = mean
     }
   }
 
-  /** One signal's fluctuations: into `out` from `at` what is due now, into the tail what fades out next. */
-  #fluctuate(
-    template: Template,
+  /** The block's fluctuations of this signal and the one after it. */
+  #fluctuate(template: Template, signal: number): void {
+    const { hop } = this
+    const first = this.#first
+    const second = this.#second
+    first[0] = second[0] = first[1] = second[1] = 0 // neither a constant nor the highest frequency (1, bits reversed)
+    for (let k = 1; k < hop; k++) {
+      const at = signal * (hop - 1) + k - 1
+      const after = at + hop - 1
+      const c = this.#real[k]!
+      const s = this.#imaginary[k]!
+      const a = template.real[at]!
+      const b = template.imaginary[at]!
+      const d = template.real[after]!
+      const e = template.imaginary[after]!
+      this.#fourier.set(k, a * c - b * s, a * s + b * c, d * c - e * s, d * s + e * c, first, second)
+    }
+    this.#fourier.transform(first, second)
+  }
+
+  /** Into `out` from `at` what is due now of a signal, into the tail what fades out next. */
+  #overlap(
+    block: Float64Array,
     signal: number,
-    tail: Float64Array,
+    tail: Tail,
     gain: Float64Array,
     out: Float64Array,
     at: number,
   ): void {
     const { hop } = this
-    const block = 2 * hop
-    const real = this.#real
-    const imaginary = this.#imaginary
-    const cosine = this.#cosine
-    const sine = this.#sine
-    const spectrum = signal * (hop - 1) - 1
     for (let n = 0; n < hop; n++) {
-      // The second half of the block differs from the first in the sign of its odd frequencies only.
-      let even = 0
-      let odd = 0
-      for (let k = 1, turn = n; k < hop; k++, turn += n) {
-        if (turn >= block) turn -= block
-        const a = template.real[spectrum + k]!
-        const b = template.imaginary[spectrum + k]!
-        const value =
-          (a * real[k]! - b * imaginary[k]!) * cosine[turn]! -
-          (a * imaginary[k]! + b * real[k]!) * sine[turn]!
-        if (k & 1) odd += value
-        else even += value
-      }
       const left = signal * hop + n
-      out[at + n] = (tail[left]! + this.#taper[n]! * (even + odd)) * gain[n]!
-      tail[left] = this.#taper[hop + n]! * (even - odd)
+      out[at + n] = (tail.fluctuations[left]! + this.#taper[n]! * block[n]!) * gain[n]!
+      tail.fluctuations[left] = this.#taper[hop + n]! * block[hop + n]!
     }
   }
 }

@@ -1,23 +1,31 @@
 import type { SensorReading } from '../../schemas/index.ts'
-import { decodeTemplate, type GeneratorProfile, type Template } from './profile.ts'
-import { normal, pick, type Random, seeded } from './random.ts'
+import { Activity } from './activity.ts'
+import { channels, type GeneratorPerson, type GeneratorProfile, type Template } from './profile.ts'
+import { pick, type Random, seeded } from './random.ts'
 import { Synthesis, type Tail } from './synthesis.ts'
 
 /** How often, from one half block to the next, the wearer goes on in another of the activity's templates. */
 const CHANGE = 0.25
 
-/** A person's templates by activity. */
-type Person = ReadonlyMap<string, readonly Template[]>
+interface Wearer {
+  readonly activities: ReadonlyMap<string, Activity>
+  readonly missing: GeneratorPerson['missing']
+}
 
 /** The watches of a run; they differ in wearer, activity, and everything random. */
 export function watches(profile: GeneratorProfile, devices: number, seed: number): Watch[] {
-  const people = profile.people.map(
-    ({ activities }): Person =>
-      new Map(
-        Object.entries(activities).map(([label, { templates }]) => [label, templates.map(decodeTemplate)]),
-      ),
-  )
   const synthesis = new Synthesis(profile.block)
+  const people = profile.people.map(
+    ({ activities, missing }): Wearer => ({
+      missing,
+      activities: new Map(
+        Object.entries(activities).map(([label, encoded]) => [
+          label,
+          new Activity(label, encoded, profile, synthesis),
+        ]),
+      ),
+    }),
+  )
   const digits = String(devices).length
   return Array.from({ length: devices }, (_, index) => {
     const deviceId = `${profile.name}-${String(index + 1).padStart(digits, '0')}`
@@ -25,70 +33,90 @@ export function watches(profile: GeneratorProfile, devices: number, seed: number
   })
 }
 
-/** One watch and its wearer, who goes from activity to activity. */
+/** One watch and its wearer, who goes from activity to activity, and takes it off now and then. */
 export class Watch {
   readonly deviceId: string
-  readonly #profile: GeneratorProfile
-  readonly #person: Person
+  readonly #rate: number
+  readonly #wearer: Wearer
   readonly #synthesis: Synthesis
   readonly #random: Random
-  readonly #missing: ReadonlyMap<string, number>
+  readonly #absences: ReadonlyMap<string, Absence>
   readonly #batteryState: string | null
-  #label: string
-  #before: string
+  #activity: Activity
+  #before: Activity
   #template: Template
   /** Samples left to spend in the activity. */
   #stay: number
+  /** What comes after it. */
+  #after: { readonly label: string | undefined; readonly pause: number }
+  /** Samples still left out. */
+  #pause = 0
   #yaw: number
-  readonly #tail: Tail
+  #tail: Tail
   readonly #samples: Float64Array
   /** The next of `#samples` to hand out. */
   #at: number
+  /** The sample at work, [channel]. */
+  readonly #sample = new Float64Array(channels.length)
 
   constructor(
     deviceId: string,
     profile: GeneratorProfile,
-    person: Person,
+    wearer: Wearer,
     synthesis: Synthesis,
     random: Random,
   ) {
     this.deviceId = deviceId
-    this.#profile = profile
-    this.#person = person
+    this.#rate = profile.rate
+    this.#wearer = wearer
     this.#synthesis = synthesis
     this.#random = random
-    this.#missing = new Map(Object.entries(profile.missing).filter(([, share]) => share > 0))
+    this.#absences = new Map(
+      Object.entries(wearer.missing)
+        .filter(([, { share }]) => share > 0)
+        .map(([column, { share, run }]) => [column, new Absence(share, run, random)]),
+    )
     this.#batteryState = pick(profile.texts.batteryState ?? {}, random) ?? null
-    this.#label = this.#before = profile.labels[Math.floor(random() * profile.labels.length)]!
-    this.#template = this.#chooseTemplate()
-    this.#stay = random() * this.#dwell()
-    this.#yaw = (random() * 2 - 1) * Math.PI
+    this.#activity = this.#before = this.#choose(undefined)
+    this.#template = this.#activity.template(random)
+    this.#stay = random() * this.#activity.dwell(random)
+    this.#after = this.#activity.after(random)
+    this.#yaw = this.#anyYaw()
     this.#tail = synthesis.tail()
     this.#samples = synthesis.samples()
-    synthesis.next(this.#template, random, this.#tail, this.#samples) // its rise from nothing is not used
-    this.#refill()
+    this.#putOn()
     this.#at = Math.floor(random() * synthesis.hop) // so that not all watches refill at once
   }
 
-  /** The next sample, taken at `stamp`. */
-  next(stamp: number): SensorReading {
+  /** The sample taken at `stamp`, a step after the one before; undefined while the watch is not worn. */
+  next(stamp: number): SensorReading | undefined {
+    if (this.#pause === 0 && this.#stay <= 0 && this.#after.pause > 0) this.#takeOff()
+    if (this.#pause > 0) {
+      this.#pause--
+      return undefined
+    }
     const { hop } = this.#synthesis
     if (this.#at === hop) this.#refill()
-    const samples = this.#samples
+    this.#stay--
     const at = this.#at++
-    const rotationX = samples[at]!
-    const rotationY = samples[at + hop]!
-    const rotationZ = samples[at + 2 * hop]!
-    let gravityX = samples[at + 6 * hop]!
-    let gravityY = samples[at + 7 * hop]!
-    let gravityZ = samples[at + 8 * hop]!
-    const length = Math.hypot(gravityX, gravityY, gravityZ) || 1
-    gravityX /= length
-    gravityY /= length
-    gravityZ /= length
+    const sample = this.#sample
+    const marginals = this.#activity.marginals()
+    const fades = this.#before !== this.#activity
+    const rise = fades ? this.#synthesis.rise(at) : 1
+    for (let channel = 0; channel < sample.length; channel++) {
+      const value = this.#samples[at + channel * hop]!
+      const mapped = marginals.map(channel, value)
+      sample[channel] = fades
+        ? rise * mapped + (1 - rise) * this.#before.marginals().map(channel, value)
+        : mapped
+    }
+    const [rotationX, rotationY, rotationZ] = sample as unknown as [number, number, number]
+    const length = Math.hypot(sample[6]!, sample[7]!, sample[8]!) || 1
+    const gravityX = sample[6]! / length
+    const gravityY = sample[7]! / length
+    const gravityZ = sample[8]! / length
     // Yaw turns with the rotation about the vertical (gravity points down); its zero is arbitrary.
-    const turn = -(rotationX * gravityX + rotationY * gravityY + rotationZ * gravityZ) / this.#profile.rate
-    this.#yaw += turn
+    this.#yaw -= (rotationX * gravityX + rotationY * gravityY + rotationZ * gravityZ) / this.#rate
     this.#yaw -= 2 * Math.PI * Math.round(this.#yaw / (2 * Math.PI))
     return {
       deviceId: this.deviceId,
@@ -99,9 +127,9 @@ export class Watch {
       rotationRateX: this.#cell('rotationRateX', rotationX),
       rotationRateY: this.#cell('rotationRateY', rotationY),
       rotationRateZ: this.#cell('rotationRateZ', rotationZ),
-      userAccelerationX: this.#cell('userAccelerationX', samples[at + 3 * hop]!),
-      userAccelerationY: this.#cell('userAccelerationY', samples[at + 4 * hop]!),
-      userAccelerationZ: this.#cell('userAccelerationZ', samples[at + 5 * hop]!),
+      userAccelerationX: this.#cell('userAccelerationX', sample[3]!),
+      userAccelerationY: this.#cell('userAccelerationY', sample[4]!),
+      userAccelerationZ: this.#cell('userAccelerationZ', sample[5]!),
       locationType: null,
       latitudeDistanceFromMean: null,
       longitudeDistanceFromMean: null,
@@ -112,34 +140,58 @@ export class Watch {
       verticalAccuracy: null,
       batteryState: this.#isMissing('batteryState') ? null : this.#batteryState,
       // One activity fades into the next during half a block.
-      userActivityLabel: at < hop / 2 ? this.#before : this.#label,
+      userActivityLabel: fades && at < hop / 2 ? this.#before.label : this.#activity.label,
     }
   }
 
+  /** Half a block more, of the activity or of the one that follows it at once. */
   #refill(): void {
-    this.#before = this.#label
+    this.#before = this.#activity
     if (this.#stay <= 0) {
-      this.#label =
-        pick(this.#profile.transitions[this.#label] ?? {}, this.#random) ??
-        this.#profile.labels[Math.floor(this.#random() * this.#profile.labels.length)]!
-      this.#stay += this.#dwell()
-      this.#template = this.#chooseTemplate()
-    } else if (this.#random() < CHANGE) this.#template = this.#chooseTemplate()
-    this.#stay -= this.#synthesis.hop
+      this.#begin(this.#choose(this.#after.label))
+    } else if (this.#random() < CHANGE) this.#template = this.#activity.template(this.#random)
+    this.#fill()
+  }
+
+  /** The watch is not worn for a while; then it is a session of its own, with a yaw of its own. */
+  #takeOff(): void {
+    this.#pause = this.#after.pause
+    this.#stay = 0
+    this.#begin(this.#choose(this.#after.label))
+    this.#before = this.#activity
+    this.#yaw = this.#anyYaw()
+    this.#tail = this.#synthesis.tail()
+    this.#putOn()
+  }
+
+  #begin(activity: Activity): void {
+    this.#activity = activity
+    this.#template = activity.template(this.#random)
+    this.#stay += activity.dwell(this.#random)
+    this.#after = activity.after(this.#random)
+  }
+
+  #putOn(): void {
+    this.#fill() // its rise from nothing is not used
+    this.#fill()
+  }
+
+  #fill(): void {
     this.#synthesis.next(this.#template, this.#random, this.#tail, this.#samples)
     this.#at = 0
   }
 
-  #chooseTemplate(): Template {
-    const templates = this.#person.get(this.#label)!
-    return templates[Math.floor(this.#random() * templates.length)]!
+  /** The activity of this label; one of the wearer's, as often as they do it, where there is none. */
+  #choose(label: string | undefined): Activity {
+    const { activities } = this.#wearer
+    const known = label === undefined ? undefined : activities.get(label)
+    if (known !== undefined) return known
+    const weights = Object.fromEntries(Array.from(activities.values(), each => [each.label, each.weight]))
+    return activities.get(pick(weights, this.#random)!)!
   }
 
-  /** Samples to spend in the activity: log-normal, with the profile's mean and standard deviation. */
-  #dwell(): number {
-    const { mean, std } = this.#profile.dwell[this.#label]!
-    const variance = Math.log(1 + (std / mean) ** 2)
-    return this.#profile.rate * mean * Math.exp(Math.sqrt(variance) * normal(this.#random) - variance / 2)
+  #anyYaw(): number {
+    return (this.#random() * 2 - 1) * Math.PI
   }
 
   /** To four decimals, as recordings are; + 0 makes 0 of -0. */
@@ -148,7 +200,26 @@ export class Watch {
   }
 
   #isMissing(column: string): boolean {
-    const share = this.#missing.get(column)
-    return share !== undefined && this.#random() < share
+    return this.#absences.get(column)?.next(this.#random) ?? false
+  }
+}
+
+/** Whether cells of a column are missing: a chain of two states that keeps the share and the length of the runs. */
+class Absence {
+  readonly #starts: number
+  readonly #goesOn: number
+  #missing: boolean
+
+  constructor(share: number, run: number, random: Random) {
+    const length = Math.max(run, share / (1 - share)) // no shorter runs could add up to the share
+    this.#starts = share < 1 ? share / (1 - share) / length : 1
+    this.#goesOn = share < 1 ? 1 - 1 / length : 1
+    this.#missing = random() < share
+  }
+
+  next(random: Random): boolean {
+    const missing = this.#missing
+    this.#missing = random() < (missing ? this.#goesOn : this.#starts)
+    return missing
   }
 }
