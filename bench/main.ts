@@ -7,6 +7,7 @@ import { activity } from './activity.ts'
 import { type Benchmark, print } from './benchmark.ts'
 import { consume } from './consume.ts'
 import { decode } from './decode.ts'
+import { compareGenerators, type GeneratorComparison } from './generator/compare.ts'
 import { growth } from './growth.ts'
 import { keys } from './keys.ts'
 import { latency } from './latency/latency.ts'
@@ -50,6 +51,15 @@ export async function main(words: readonly string[]): Promise<void> {
     .option('--limit <number>', 'labels after which a run is given up', positive, 500)
     .option('--json', 'the last line is one object', false)
     .action(async (options: Omit<ActiveLearningOptions, 'signal'>) => activeLearning({ ...options, signal }))
+  program
+    .command('generator')
+    .description('the generator beside Databricks Labs DataGen: how true, and what a model learns of it')
+    .requiredOption('--recordings <directory>', 'of at least twice as many people as folds')
+    .option('--folds <number>', 'how often other people are left out', positive, 4)
+    .option('--templates <number>', 'per person and activity, at most 32', positive, 32)
+    .option('--minutes <number>', 'generated of each person', positive, 40)
+    .option('--json', 'the last line is one object', false)
+    .action(async (options: GeneratorWords) => compareGenerators({ ...options, signal }))
   for (const each of benchmarks) addBenchmark(program, each, signal)
   try {
     await program.parseAsync([...words], { from: 'user' })
@@ -66,6 +76,8 @@ interface WatchWords {
   readonly guarantees: readonly Guarantee[]
   readonly json: boolean
 }
+
+type GeneratorWords = Omit<GeneratorComparison, 'signal'>
 
 function addBenchmark(program: Command, { name, summary, sizes, run }: Benchmark, signal: AbortSignal): void {
   const command = program.command(name).description(summary)

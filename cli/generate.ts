@@ -22,7 +22,7 @@ export function define(command: Command): void {
     .option('--devices <n>', 'how many watches', between(1, 500), 4)
     .option('--for <duration>', 'how long each recording is, such as 10m', duration, 600_000)
     .option('--seed <n>', 'the same seed gives the same files', whole, 1)
-    .option('--profile <name>', 'the statistics to keep', 'watch')
+    .option('--profile <name|file>', 'the statistics to keep: watch, pocket, or a file of them', 'watch')
     .option('--gzip', 'compress the files')
     .option('--json', 'print JSON')
     .action(writeGenerated)
@@ -37,9 +37,10 @@ async function writeGenerated({
   ...rest
 }: GenerateOptions): Promise<void> {
   const { generate } = await import('../processors/generator/generate.ts')
-  const { shippedProfile } = await import('../processors/generator/profile.ts')
+  const { readProfile, shippedProfile } = await import('../processors/generator/profile.ts')
   const { writeRecordings } = await import('../processors/recordings/writer.ts')
-  const profile = await shippedProfile(rest.profile)
+  const isFile = /\.json(\.gz)?$/.test(rest.profile)
+  const profile = await (isFile ? readProfile(rest.profile) : shippedProfile(rest.profile))
   const readings = generate({ profile, devices, seed, start, duration: rest.for, delayedShare: 0 })
   const written = await writeRecordings(out, readings, { gzip })
   if (json) console.log(JSON.stringify({ ...written, directory: out }))

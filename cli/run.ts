@@ -11,6 +11,11 @@ export function define(command: Command): void {
     .option('--timezone <zone>', 'IANA zone of the recordings’ stamps (default: UTC)')
     .option('--devices <n>', 'how many watches are generated', between(1, 100_000), 100)
     .option('--seed <n>', 'seed of the generated readings', whole, 1)
+    .option(
+      '--rate <n>',
+      'generated readings a second, over all watches (default: as watches do, 10 each)',
+      between(1, 10_000_000),
+    )
     .option('--for <duration>', 'stop after so long, such as 40s or 10m', duration)
     .option('--publish-after <duration>', 'publish the second shipped release after so long', duration)
     .option('--report <file>', 'write a report in JSON at the end')
@@ -94,6 +99,8 @@ function checkTogether(command: Command, options: RunOptions): void {
     })
   }
   const misplaced = speed !== undefined ? '--speed' : timezone !== undefined ? '--timezone' : undefined
+  if (recordings !== undefined && options.rate !== undefined)
+    command.error("option '--rate' is of generated readings; recordings have --speed", { exitCode: 2 })
   if (recordings === undefined && misplaced !== undefined) {
     command.error(`option '${misplaced}' belongs to --recordings`, { exitCode: 2 })
   }

@@ -2,14 +2,11 @@
  * Kafka Streams' side and the Python of the checker: built once per version of their sources, into the cache where downloads
  * are kept.
  */
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { built, note, python } from '../environment.ts'
 import { run, works } from '../program.ts'
 import { peerSource } from './data-set.ts'
-
-const cache = process.env.TICKERWATCH_CACHE || join(homedir(), '.cache', 'tickerwatch')
 
 export interface Peer {
   /** A directory with `watch-kstreams-1.0.0.jar`, and `lib/` for what it needs. */
@@ -35,38 +32,8 @@ export async function buildPeer(signal: AbortSignal): Promise<Peer> {
 }
 
 /** A Python with what the checker and the oracle import. @throws in one line, when Python 3 with venv is missing */
-export async function checkerPython(signal: AbortSignal): Promise<string> {
-  const requirements = join(peerSource, 'bench/requirements.txt')
-  const directory = await built('bench-python', [requirements], async directory => {
-    if (!works('python3', '-c', 'import venv, ensurepip'))
-      throw new Error('Python 3 with venv is needed to check the outputs: install python3 and python3-venv')
-    note('making a Python environment for the checker')
-    await run('python3', ['-m', 'venv', directory], { signal })
-    const words = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]
-    await run(join(directory, 'bin/python'), words, { signal })
-  })
-  return join(directory, 'bin/python')
-}
-
-/** A directory made of these files: made beside its place and renamed when complete, as others may be making it too. */
-async function built(
-  name: string,
-  sources: readonly string[],
-  make: (directory: string) => Promise<void>,
-): Promise<string> {
-  const hash = createHash('sha256')
-  for (const file of sources) hash.update(readFileSync(file))
-  const target = join(cache, `${name}-${hash.digest('hex').slice(0, 12)}`)
-  if (existsSync(target)) return target
-  mkdirSync(cache, { recursive: true })
-  const scratch = mkdtempSync(`${target}-`)
-  try {
-    await make(scratch)
-    if (!existsSync(target)) renameSync(scratch, target)
-  } finally {
-    rmSync(scratch, { recursive: true, force: true })
-  }
-  return target
+export function checkerPython(signal: AbortSignal): Promise<string> {
+  return python('bench-python', join(peerSource, 'bench/requirements.txt'), signal)
 }
 
 function filesBelow(directory: string): string[] {
@@ -75,8 +42,4 @@ function filesBelow(directory: string): string[] {
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath, entry.name))
     .sort()
-}
-
-function note(text: string): void {
-  process.stderr.write(`${text}\n`)
 }

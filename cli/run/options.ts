@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly timezone?: string
   readonly devices: number
   readonly seed: number
+  /** Generated readings per second, over all watches. */
+  readonly rate?: number
   readonly for?: number
   readonly publishAfter?: number
   readonly report?: string

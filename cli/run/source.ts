@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { generate } from '../../processors/generator/generate.ts'
 import { shippedProfile } from '../../processors/generator/profile.ts'
 import type { RecordingEvent } from '../../processors/recordings/event.ts'
-import { pace, parseSpeed } from '../../processors/recordings/pacer.ts'
+import { pace, parseSpeed, throttle } from '../../processors/recordings/pacer.ts'
 import { openRecordings } from '../../processors/recordings/reader.ts'
 import type { RunOptions } from './options.ts'
 
@@ -14,6 +14,9 @@ export interface Source {
   readonly ends: boolean
   events(): AsyncIterable<readonly RecordingEvent[]>
 }
+
+/** Event time may pass faster than the clock: it begins so far back (a year) that it does not come to absurd stamps. */
+const HEAD_START = 365 * 86_400_000
 
 /** Opens what the options name, and checks it, before anything is streamed. @throws ApplicationError */
 export async function openSource(options: RunOptions): Promise<Source> {
@@ -29,10 +32,16 @@ export async function openSource(options: RunOptions): Promise<Source> {
     }
   }
   const profile = await shippedProfile(options.model)
-  const { devices, seed } = options
+  const { devices, seed, rate } = options
+  const description = `${devices} generated watches, profile ${profile.name}, seed ${seed}`
+  if (rate === undefined) {
+    const events = () => generate({ profile, devices, seed, start: Date.now() })
+    return { description, ends: false, events: () => pace(events(), { speed: 1, ...pacing }) }
+  }
+  const start = Date.now() - HEAD_START
   return {
-    description: `${devices} generated watches, profile ${profile.name}, seed ${seed}`,
+    description: `${description}, ${rate} readings/s`,
     ends: false,
-    events: () => pace(generate({ profile, devices, seed, start: Date.now() }), { speed: 1, ...pacing }),
+    events: () => throttle(generate({ profile, devices, seed, start }), { rate, ...pacing }),
   }
 }

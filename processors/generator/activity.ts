@@ -38,8 +38,12 @@ export class Activity {
   /** One of the templates, as often as it stands for. */
   template(random: Random): Template {
     const templates = this.#templates()
-    let left = random() * templates.reduce((sum, { weight }) => sum + weight, 0)
-    return templates.find(({ weight }) => (left -= weight) < 0) ?? templates[0]!
+    let left = random() * total(templates)
+    for (const template of templates) {
+      left -= template.weight
+      if (left < 0) return template
+    }
+    return templates[0]!
   }
 
   /** Samples that a stay lasts. */
@@ -53,12 +57,16 @@ export class Activity {
    */
   after(random: Random): { label: string | undefined; pause: number } {
     const { next, nextAfterGap, gap } = this.#encoded
-    const total = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((a, b) => a + b, 0)
-    const [direct, later] = [total(next), total(nextAfterGap)]
+    const times = (counts: Readonly<Record<string, number>>) =>
+      Object.values(counts).reduce((a, b) => a + b, 0)
+    const [direct, later] = [times(next), times(nextAfterGap)]
     if (gap.length === 0 || random() * (direct + later) < direct)
       return { label: pick(next, random), pause: 0 }
     const seconds = quantile(this.#profile.timeLevels, gap, random())
-    return { label: pick(nextAfterGap, random), pause: Math.round(seconds * this.#profile.rate) - 1 }
+    return {
+      label: pick(nextAfterGap, random),
+      pause: Math.max(1, Math.round(seconds * this.#profile.rate) - 1),
+    }
   }
 
   /** What gives the samples synthesised of the templates the distribution of the recordings', channel by channel. */
@@ -77,9 +85,9 @@ export class Activity {
     const { hop } = this.#synthesis
     const random = seeded(1, 0)
     const templates = this.#templates()
-    const total = templates.reduce((sum, { weight }) => sum + weight, 0)
+    const whole = total(templates)
     const times = templates.map(({ weight }) =>
-      Math.max(TRIAL_OF_TEMPLATE, Math.round((TRIAL * weight) / total)),
+      Math.max(TRIAL_OF_TEMPLATE, Math.round((TRIAL * weight) / whole)),
     )
     const length = hop * times.reduce((a, b) => a + b, 0)
     const made = channels.map(() => new Float64Array(length))
@@ -90,11 +98,15 @@ export class Activity {
     templates.forEach((template, index) => {
       for (let i = 0; i < times[index]!; i++, at += hop) {
         this.#synthesis.next(template, random, tail, samples)
-        made.forEach((channel, c) => channel.set(samples.subarray(c * hop, (c + 1) * hop), at))
+        for (const [c, channel] of made.entries()) channel.set(samples.subarray(c * hop, (c + 1) * hop), at)
       }
     })
     return made
   }
+}
+
+function total(templates: readonly Template[]): number {
+  return templates.reduce((sum, { weight }) => sum + weight, 0)
 }
 
 /** A monotone map per channel, from the quantiles of what is synthesised to those wanted; straight between them. */

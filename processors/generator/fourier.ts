@@ -22,7 +22,15 @@ export class Fourier {
    * `set` the amplitudes, a + ib of the first signal and c + id of the second, of the cosines at k cycles; then
    * `transform` leaves the first signal in `first` and the second in `second`.
    */
-  set(k: number, a: number, b: number, c: number, d: number, first: Float64Array, second: Float64Array): void {
+  set(
+    k: number,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    first: Float64Array,
+    second: Float64Array,
+  ): void {
     // First + i · second is one complex signal; a real one has the conjugate at -k.
     const at = this.#place[k]!
     const opposite = this.#place[this.length - k]!

@@ -1,35 +1,42 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { channels, decodeTemplate, readProfile, shippedProfile } from './profile.ts'
 
-const shipped = new URL('profiles/watch.json', import.meta.url)
+const shipped = new URL('profiles/watch.json.gz', import.meta.url)
 
-describe('the shipped profile', () => {
-  it('says where it comes from, and holds every activity of everybody in it', async () => {
-    const profile = await shippedProfile('watch')
+describe('the shipped profiles', () => {
+  it.each([
+    ['watch', /WISDM.*CC BY 4\.0/, '969027', 30, 18],
+    ['pocket', /MotionSense.*MIT/, '187562', 16, 6],
+  ])('%s says where it comes from', async (name, source, rows, people, labels) => {
+    const profile = await shippedProfile(name)
     expect(profile.lineage).toMatchObject({
-      source: expect.stringMatching(/WISDM.*CC BY 4\.0/),
+      source: expect.stringMatching(source),
       script: 'spark-jobs/descriptive_statistics.py',
-      rows: '969027',
+      rows,
+      people: String(people),
     })
-    expect(profile.labels).toHaveLength(18)
-    expect(profile.people).toHaveLength(10)
+    expect(profile.people).toHaveLength(people)
+    expect(new Set(profile.people.flatMap(({ activities }) => Object.keys(activities))).size).toBe(labels)
   })
 
-  it('is small', async () => {
-    expect((await stat(shipped)).size).toBeLessThan(600 * 1024)
+  it('are small', async () => {
+    const sizes = ['watch', 'pocket'].map(name => new URL(`profiles/${name}.json.gz`, import.meta.url))
+    const bytes = await Promise.all(sizes.map(async url => (await stat(url)).size))
+    expect(bytes.reduce((a, b) => a + b)).toBeLessThan(2_000_000)
   })
 })
 
 it('decodes amplitudes as decibels below the peak, phases as parts of a turn after the envelope', () => {
-  const amplitude = Buffer.alloc(1 + channels.length)
-  amplitude[0] = 255 // the envelope
-  amplitude[1] = 255 - 20 // 6 dB below
-  const phase = Buffer.alloc(channels.length)
-  phase[0] = 64 // a quarter
-  const template = decodeTemplate({ mean: [], peak: 2, amplitude, phase })
+  const amplitude = new Uint8Array(1 + channels.length)
+  amplitude[0] = 63 // the envelope
+  amplitude[1] = 63 - 6
+  const phase = new Uint8Array(channels.length)
+  phase[0] = 16 // a quarter
+  const template = decodeTemplate({ weight: 1, mean: [], peak: 2, amplitude, phase })
   expect(Array.from(template.real.subarray(0, 3))).toEqual([2, expect.closeTo(0, 12), 0])
   expect(template.imaginary[1]).toBeCloseTo(2 * 10 ** (-6 / 20), 12)
 })
@@ -41,9 +48,11 @@ describe('refused in one line', () => {
   })
   afterEach(() => rm(directory, { recursive: true }))
 
+  const soup = ['people', 2, 'activities', 'soup']
+
   /** What is said of the shipped profile with one part replaced, or removed where there is no value. */
   const refusal = async (path: readonly (string | number)[], value: unknown): Promise<Error> => {
-    const profile = JSON.parse(await readFile(shipped, 'utf8'))
+    const profile = JSON.parse(gunzipSync(await readFile(shipped)).toString())
     let part = profile
     for (const key of path.slice(0, -1)) part = part[key]
     part[path.at(-1)!] = value
@@ -66,20 +75,19 @@ describe('refused in one line', () => {
   it.each<[string, (string | number)[], unknown, RegExp]>([
     ['no name', ['name'], undefined, /name: /],
     ['other channels', ['channels', 0], 'yaw', /channels\.0: /],
-    ['an activity nobody stays in', ['dwell', 'soup'], undefined, /dwell\.soup: is missing/],
-    [
-      'a person without an activity',
-      ['people', 2, 'activities', 'soup'],
-      undefined,
-      /activities\.soup: is missing/,
-    ],
+    ['an activity nobody stays in', [...soup, 'dwell'], [], /activities\.soup: has no dwell times/],
+    ['a person without activities', ['people', 2, 'activities'], {}, /activities\.: there is none/],
     [
       'a way to nowhere',
-      ['transitions', 'soup', 'nap'],
-      0.5,
-      /transitions\.soup\.nap: is not among the labels/,
+      [...soup, 'nextAfterGap', 'nap'],
+      1,
+      /activities\.soup: goes on in nap, which is missing/,
     ],
-    ['templates of another size', ['block'], 128, /has a template that is not of 63 frequencies/],
+    ['too few quantiles', ['levels'], [0, 1], /has not 2 quantiles of each channel/],
+    ['gaps of unknown length', [...soup, 'gap'], [1], /has not 9 quantiles of gaps/],
+    ['digits of another alphabet', [...soup, 'templates', 0, 'phase'], '*', /phase: /],
+    ['templates of another size', ['block'], 128, /is not of 63 frequencies/],
+    ['a block that no transform takes', ['block'], 48, /block: must be a power of two/],
   ])('%s', async (_, path, value, message) => {
     expect(await refusal(path, value)).toMatchObject({
       code: 'PROFILE_INVALID',

@@ -18,7 +18,7 @@ function template(
     real[place(line.signal, line.k)] = line.real
     imaginary[place(line.signal, line.k)] = line.imaginary
   }
-  return { mean: channels.map(() => mean), real, imaginary }
+  return { weight: 1, mean: channels.map(() => mean), real, imaginary }
 }
 
 /** The channels over `blocks` half blocks. */

@@ -110,7 +110,9 @@ export class Watch {
         ? rise * mapped + (1 - rise) * this.#before.marginals().map(channel, value)
         : mapped
     }
-    const [rotationX, rotationY, rotationZ] = sample as unknown as [number, number, number]
+    const rotationX = sample[0]!
+    const rotationY = sample[1]!
+    const rotationZ = sample[2]!
     const length = Math.hypot(sample[6]!, sample[7]!, sample[8]!) || 1
     const gravityX = sample[6]! / length
     const gravityY = sample[7]! / length
@@ -147,7 +149,8 @@ export class Watch {
   /** Half a block more, of the activity or of the one that follows it at once. */
   #refill(): void {
     this.#before = this.#activity
-    if (this.#stay <= 0) {
+    // The label changes in the middle of this half block: as often before the stay is over as after it.
+    if (this.#stay < this.#synthesis.hop && this.#after.pause === 0) {
       this.#begin(this.#choose(this.#after.label))
     } else if (this.#random() < CHANGE) this.#template = this.#activity.template(this.#random)
     this.#fill()

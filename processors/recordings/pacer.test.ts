@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { SensorReading } from '../../schemas/index.ts'
 import type { RecordingEvent } from './event.ts'
 import { rowReader } from './format.ts'
-import { pace, parseSpeed, type Speed } from './pacer.ts'
+import { pace, parseSpeed, type Speed, throttle } from './pacer.ts'
 
 const blank = rowReader(
   '',
@@ -56,5 +56,40 @@ describe('parseSpeed', () => {
 
   it.each(['', '0', '-1', 'fast', 'Infinity', '1x'])('refuses "%s"', text => {
     expect(() => parseSpeed(text)).toThrow(expect.objectContaining({ code: 'SPEED_INVALID' }))
+  })
+})
+
+describe('throttle', () => {
+  /** When each reading left; the consumer takes `pause` for each chunk, on a clock that only it and sleeping move. */
+  const left = async (rate: number, chunks: RecordingEvent[][], pause = 0): Promise<number[]> => {
+    let clock = 5000
+    const sleep = async (milliseconds: number): Promise<void> => {
+      clock += milliseconds
+    }
+    const out: number[] = []
+    for await (const chunk of throttle(chunks, { rate, now: () => clock, sleep })) {
+      for (const _ of chunk) out.push(clock - 5000)
+      clock += pause
+    }
+    return out
+  }
+  const readings = (count: number): RecordingEvent[] =>
+    Array.from({ length: count }, (_, i) => reading(1e12 + i))
+
+  it('lets as many readings a second through as it is told to, whatever their stamps and chunks', async () => {
+    for (const rate of [5, 1000, 25_000]) {
+      const times = await left(rate, [readings(rate), readings(3 * rate)])
+      expect(times).toHaveLength(4 * rate)
+      expect(times.at(-1)! / 1000).toBeGreaterThan(3.7)
+      expect(times.at(-1)! / 1000).toBeLessThanOrEqual(4)
+      // No second has more than its share, but for one group.
+      const apart = times.slice(rate).map((time, i) => time - times[i]!)
+      expect(apart.reduce((least, each) => Math.min(least, each))).toBeGreaterThan(970)
+    }
+  })
+
+  it('does not make up for a slow consumer with a burst', async () => {
+    const times = await left(1000, [readings(4000)], 100)
+    expect(times.at(-1)! / 1000).toBeGreaterThan(19)
   })
 })

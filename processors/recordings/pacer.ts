@@ -58,3 +58,22 @@ export async function* pace(
     if (released < chunk.length) yield chunk.slice(released)
   }
 }
+
+/** Holds events back so that at most `rate` readings a second leave, and no more than a chunk at once. */
+export async function* throttle(
+  chunks: AsyncIterable<readonly RecordingEvent[]> | Iterable<readonly RecordingEvent[]>,
+  { rate, now, sleep }: { readonly rate: number } & Omit<PacerOptions, 'speed'>,
+): AsyncGenerator<readonly RecordingEvent[]> {
+  let due = now()
+  for await (const chunk of chunks) {
+    const most = Math.max(1, Math.floor((rate * SHORTEST) / 1000))
+    for (let first = 0; first < chunk.length; first += most) {
+      for (let wait = due - now(); wait > 0; wait = due - now()) await sleep(Math.min(wait, LONGEST))
+      const part = chunk.slice(first, first + most)
+      yield part
+      const readings = part.filter(({ kind }) => kind === 'reading').length
+      // Time that the consumer took is not made up for: it would come as a burst.
+      due = Math.max(due, now() - LONGEST) + (readings * 1000) / rate
+    }
+  }
+}
