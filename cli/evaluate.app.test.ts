@@ -9,7 +9,7 @@ let recordings: string
 let labels: string[]
 beforeAll(async () => {
   recordings = await mkdtemp(join(tmpdir(), 'tickerwatch-evaluate-'))
-  await tickerwatch('generate', '--out', recordings, '--devices', '2', '--for', '1m')
+  await tickerwatch('generate', '--out', recordings, '--devices', '3', '--for', '1m')
   const files = await Promise.all(
     (await readdir(recordings)).map(file => readFile(join(recordings, file), 'utf8')),
   )
@@ -25,14 +25,14 @@ test('evaluate prints one line of JSON, whatever it says beside it', async () =>
   expect(code).toBe(0)
   expect(stdout).toHaveLength(1)
   const evaluation = JSON.parse(stdout[0]!)
-  expect(evaluation).toMatchObject({ model: 'watch@1.0.0', devices: 2, readings: 1200 })
+  expect(evaluation).toMatchObject({ model: 'watch@1.0.0', devices: 3, readings: 1800 })
   for (const share of ['accuracy', 'macroF1', 'routedShare', 'acceptedAccuracy', 'calibrationError']) {
     expect(evaluation[share]).toBeGreaterThanOrEqual(0)
     expect(evaluation[share]).toBeLessThanOrEqual(1)
   }
   const { mixed, unlabelled, otherLabels } = evaluation.leftOut
   expect(otherLabels).toEqual({})
-  expect(evaluation.windows + mixed + unlabelled).toBe(2 * 25)
+  expect(evaluation.windows + mixed + unlabelled).toBe(3 * 25)
 })
 
 test('evaluate takes a release file, and says in a table what it found and on standard error what it left out', async () => {
@@ -42,7 +42,7 @@ test('evaluate takes a release file, and says in a table what it found and on st
   expect(code).toBe(0)
   expect(stdout[0]).toMatch(/^CLASS +WINDOWS +PRECISION +RECALL +F1$/)
   expect(stdout.slice(1, 3).map(line => line.split(' ')[0])).toEqual(two)
-  expect(stderr[0]).toBe(`watch 1.0.0 on 2 recordings of ${recordings}`)
+  expect(stderr[0]).toBe(`watch 1.0.0 on 3 recordings of ${recordings}`)
   expect(stderr.join('\n')).toMatch(/windows were left out because their label is none of the classes: /)
 })
 
