@@ -192,7 +192,7 @@ def describe(person, label, activity, count):
 
 
 def statistics(rows, block, count, seed):
-    """A data frame of the table's rows."""
+    """A data frame of the table's rows. There are as many partitions as files, which are as many as people."""
 
     def compute(batches):
         for activities in summarise(batches, block, count, seed):
@@ -201,7 +201,7 @@ def statistics(rows, block, count, seed):
     present = [F.when(F.col(c).isNotNull(), F.lit(1.0)).alias(c) if c in TEXTS else F.col(c) for c in CELLS]
     return (
         rows.select("person", F.col("user_activity_label").alias("label"), "stamp", *present)
-        .repartition("person")
+        .repartition(max(1, len(rows.inputFiles())), "person")
         .sortWithinPartitions("person", "stamp")
         .mapInArrow(compute, TABLE_DDL)
     )
