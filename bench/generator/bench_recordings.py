@@ -46,7 +46,8 @@ class Recording:
         places = np.minimum(places, len(self.stamps) - 1)
         times = np.where(within, self.stamps[places] - starts[:, None], np.nan)
         columns = {
-            field: np.where(within, self.cells[FIELDS[field]].to_numpy(float)[places], np.nan) for field in schema.fields
+            field: np.where(within, self.cells[FIELDS[field]].to_numpy(float)[places], np.nan)
+            for field in schema.fields
         }
         return extract(schema, times, columns).astype(np.float32), self.labels[low]
 
@@ -55,7 +56,8 @@ def read(directory):
     """The recordings of a directory, in order of their files."""
     for path in sorted(Path(directory).glob("*.csv*")):
         cells = pd.read_csv(path, skiprows=[1], low_memory=False)
-        stamps = pd.to_datetime(cells["stamp"], format="%Y-%m-%d %H:%M:%S.%f").to_numpy("datetime64[ms]").astype(np.int64)
+        stamps = pd.to_datetime(cells["stamp"], format="%Y-%m-%d %H:%M:%S.%f")
+        stamps = stamps.to_numpy("datetime64[ms]").astype(np.int64)
         order = np.argsort(stamps, kind="stable")
         labels = cells["user_activity_label"].to_numpy(object)[order]
         yield Recording(path.name.split(".csv")[0], stamps[order], cells.iloc[order], labels)
