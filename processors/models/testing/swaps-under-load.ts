@@ -42,10 +42,10 @@ export interface SwapsUnderLoad {
   readonly readings: number
   /** Seconds in which they were worked off. */
   readonly seconds: number
-  /** Milliseconds that each swap held up the partition that it held up most. */
-  readonly stalls: readonly number[]
+  /** How each swap held up the partition that it held up most. */
+  readonly stalls: readonly Stall[]
   /** The longest that a partition stood still at any other time. */
-  readonly otherStall: number
+  readonly otherStall: Stall
   readonly switches: readonly ModelSwitch[]
   readonly windowsClosed: number
   readonly predictions: number
@@ -54,13 +54,22 @@ export interface SwapsUnderLoad {
   readonly replay: ReplayReport
 }
 
+/** A time without progress, in milliseconds. */
+export interface Stall {
+  readonly time: number
+  /** In which this process worked, in any of its threads: on a machine of its own nearly all of it; the rest, it waited. */
+  readonly cpu: number
+}
+
+const NONE: Stall = { time: 0, cpu: 0 }
+
 /** A partition's longest time without progress: in the swap that is under way, and otherwise. */
 class StallWatch {
-  readonly stalls: number[] = []
-  otherStall = 0
+  readonly stalls: Stall[] = []
+  otherStall = NONE
   readonly #node: StreamsNode
   readonly #total: number
-  readonly #moved = new Map<string, { processed: number; at: number }>()
+  readonly #moved = new Map<string, { processed: number; at: number; cpu: number }>()
   readonly #timer: ReturnType<typeof setInterval>
   #swapping = false
 
@@ -73,7 +82,7 @@ class StallWatch {
 
   begin(): void {
     this.#swapping = true
-    this.stalls.push(0)
+    this.stalls.push(NONE)
   }
 
   end(): void {
@@ -87,15 +96,21 @@ class StallWatch {
 
   #look(): void {
     const now = performance.now()
+    const { user, system } = process.cpuUsage()
+    const used = (user + system) / 1000
     for (const { name, processed } of this.#node.status().tasks) {
       const before = this.#moved.get(name)
-      if (before?.processed !== processed) this.#moved.set(name, { processed, at: now })
+      if (before?.processed !== processed) this.#moved.set(name, { processed, at: now, cpu: used })
       if (before === undefined || processed === 0 || processed > 0.95 * this.#total) continue
-      const stall = now - before.at
-      if (this.#swapping) this.stalls[this.stalls.length - 1] = Math.max(stall, this.stalls.at(-1) ?? 0)
-      else this.otherStall = Math.max(stall, this.otherStall)
+      const stall = { time: now - before.at, cpu: used - before.cpu }
+      if (!this.#swapping) this.otherStall = longer(stall, this.otherStall)
+      else this.stalls[this.stalls.length - 1] = longer(stall, this.stalls.at(-1) ?? NONE)
     }
   }
+}
+
+function longer(a: Stall, b: Stall): Stall {
+  return a.time > b.time ? a : b
 }
 
 export async function swapsUnderLoad(options: SwapOptions): Promise<SwapsUnderLoad> {

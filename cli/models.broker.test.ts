@@ -1,0 +1,82 @@
+/** Releases and replays on a real Kafka, by the command line: beside a node, and without one. */
+import { writeFile } from 'node:fs/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readRelease, releaseJson } from '../processors/models/release.ts'
+import { shippedReleases } from '../processors/models/shipped.ts'
+import { type Scratch, scratch } from '../test/node-process.ts'
+import { tickerwatch } from '../test/tickerwatch.ts'
+import { brokerUnavailable } from '../topology/log/kafka/broker/distribution.ts'
+import { startTemporaryBroker, type TemporaryBroker } from '../topology/log/kafka/broker/temporary-broker.ts'
+
+const reason = brokerUnavailable()
+
+describe.skipIf(reason !== undefined)(`releases on Kafka ${reason ?? ''}`, () => {
+  let own: Scratch
+  let broker: TemporaryBroker
+  beforeAll(async () => {
+    own = await scratch()
+    broker = await startTemporaryBroker()
+  })
+  afterAll(async () => {
+    await broker?.stop()
+    await own?.remove()
+  })
+
+  const ask = async (...words: string[]) => {
+    const { code, stdout, stderr } = await tickerwatch(...words, '--brokers', broker.brokers, '--json')
+    return {
+      code,
+      stderr: stderr.join('\n'),
+      answer: stdout.length === 0 ? undefined : JSON.parse(stdout.join('\n')),
+    }
+  }
+
+  test('are published, promoted, rolled back and replayed', async () => {
+    const recordings = await own.recordings('recordings', '--devices', '6', '--for', '2m')
+    const run = (name: string) =>
+      own.run(name, '--brokers', broker.brokers, '--recordings', recordings, '--speed', 'max', '--for', '40s')
+    const first = (await run('first')).report
+    expect(first.predictionsByModelVersion).toEqual({ '1.0.0': first.predictions })
+
+    const newer = own.path('newer.json')
+    const [, second] = await shippedReleases('watch')
+    await writeFile(newer, JSON.stringify(releaseJson(second!)))
+    expect((await readRelease(newer)).version).toBe('1.1.0')
+    expect((await ask('models', 'publish', newer)).answer).toMatchObject({
+      version: '1.1.0',
+      status: 'candidate',
+    })
+    const promoted = await ask('models', 'promote', 'watch@1.1.0', '--reason', 'better on unseen people')
+    expect(promoted.answer).toMatchObject({ status: 'promoted', reason: 'better on unseen people' })
+    const { report } = await run('second')
+    expect(report.predictionsByModelVersion['1.1.0']).toBeGreaterThan(0)
+
+    const switches = (await ask('models', 'switches')).answer
+    expect(switches.map(({ version }: { version: string }) => version)).toEqual(
+      Array.from({ length: 4 }, () => ['1.0.0', '1.1.0']).flat(),
+    )
+    const recorded = await ask('replay')
+    const predictions = first.predictions + report.predictions
+    expect([recorded.code, recorded.answer]).toMatchObject([
+      0,
+      { predictions, identical: predictions, different: 0, missing: 0, added: 0, agreement: 1 },
+    ])
+    const out = own.path('differences.ndjson')
+    const backtest = await ask('replay', '--model', 'watch@1.1.0', '--out', out)
+    expect([backtest.code, backtest.answer.byVersion]).toEqual([0, { '1.1.0': predictions }])
+    expect(backtest.answer.different).toBeGreaterThan(0)
+    const otherwise = await ask('replay', '--annotations-per-hour', '8')
+    expect([otherwise.code, otherwise.stderr]).toEqual([1, expect.stringMatching(/^REPLAY_DIFFERS: /)])
+
+    const back = await ask('models', 'rollback', '--reason', 'for the test')
+    expect(back.answer).toMatchObject({ version: '1.0.0', status: 'promoted' })
+    const { known, inForce } = (await ask('models', 'list')).answer
+    expect(inForce.version).toBe('1.0.0')
+    expect(
+      known.map(({ version, status, reason }: Record<string, string>) => [version, status, reason]),
+    ).toEqual([
+      ['1.1.0', 'retired', 'for the test'],
+      ['1.0.0', 'promoted', 'for the test'],
+    ])
+  })
+})
