@@ -19,7 +19,7 @@ export const modelSwap = benchmark({
   summary: 'how long a partition stands still when a release takes over under full load',
   sizes: {
     devices: { of: 100, what: 'watches' },
-    seconds: { of: 1200, what: 'of readings of each, at 10 a second' },
+    seconds: { of: 2400, what: 'of readings of each, at 10 a second' },
     swaps: { of: 6, what: 'between the two shipped releases, and the last two with one of more than 1 MB' },
   },
   async run(size): Promise<readonly Figure[]> {
@@ -59,6 +59,8 @@ export const modelSwap = benchmark({
 /** Figures of swaps that lose something are worth nothing. */
 function check({ predictions, windowsClosed, doubled, replay }: SwapsUnderLoad): void {
   expectEqual('predictions', predictions, windowsClosed)
+  // Else it was not swapped under load.
+  expectEqual('releases that predicted', Object.keys(replay.byVersion).length, 3)
   expectEqual('windows predicted twice', doubled, 0)
   expectEqual('predictions that a replay gives bit by bit', replay.identical, predictions)
 }

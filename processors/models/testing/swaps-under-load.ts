@@ -68,15 +68,15 @@ class StallWatch {
   readonly stalls: Stall[] = []
   otherStall = NONE
   readonly #node: StreamsNode
-  readonly #total: number
+  readonly #totals: ReadonlyMap<string, number>
   readonly #moved = new Map<string, { processed: number; at: number; cpu: number }>()
   readonly #timer: ReturnType<typeof setInterval>
   #swapping = false
 
-  /** @param total readings of each partition that is looked at; one that is nearly through is not waited for */
-  constructor(node: StreamsNode, total: number) {
+  /** @param totals records of each task's partition; one that is through stands still for good */
+  constructor(node: StreamsNode, totals: ReadonlyMap<string, number>) {
     this.#node = node
-    this.#total = total
+    this.#totals = totals
     this.#timer = setInterval(() => this.#look(), LOOK)
   }
 
@@ -101,7 +101,7 @@ class StallWatch {
     for (const { name, processed } of this.#node.status().tasks) {
       const before = this.#moved.get(name)
       if (before?.processed !== processed) this.#moved.set(name, { processed, at: now, cpu: used })
-      if (before === undefined || processed === 0 || processed > 0.95 * this.#total) continue
+      if (before === undefined || processed === 0 || processed >= (this.#totals.get(name) ?? 0)) continue
       const stall = { time: now - before.at, cpu: used - before.cpu }
       if (!this.#swapping) this.otherStall = longer(stall, this.otherStall)
       else this.stalls[this.stalls.length - 1] = longer(stall, this.stalls.at(-1) ?? NONE)
@@ -146,8 +146,10 @@ export async function swapsUnderLoad(options: SwapOptions): Promise<SwapsUnderLo
   const since = performance.now()
   const ran = streams.run()
   ran.catch(() => {})
-  // Devices are spread evenly enough for that.
-  const watch = new StallWatch(streams, readings / PARTITIONS)
+  const totals = (await log.admin.offsets(topics.readings)).map(
+    ({ partition, end }) => [`0_${partition}`, end] as const,
+  )
+  const watch = new StallWatch(streams, new Map(totals))
   try {
     for (const [i, release] of others.entries()) {
       await until(() => streams.status().processed >= ((i + 1) / (others.length + 2)) * readings)
