@@ -32,9 +32,8 @@ describe.skipIf(reason !== undefined)(`releases on Kafka ${reason ?? ''}`, () =>
   }
 
   test('are published, promoted, rolled back and replayed', async () => {
-    const recordings = await own.recordings('recordings', '--devices', '6', '--for', '2m')
     const run = (name: string) =>
-      own.run(name, '--brokers', broker.brokers, '--recordings', recordings, '--speed', 'max', '--for', '40s')
+      own.run(name, '--brokers', broker.brokers, '--devices', '40', '--for', '15s')
     const first = (await run('first')).report
     expect(first.predictionsByModelVersion).toEqual({ '1.0.0': first.predictions })
 
