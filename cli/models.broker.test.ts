@@ -40,19 +40,19 @@ describe.skipIf(reason !== undefined)(`releases on Kafka ${reason ?? ''}`, () =>
     const newer = own.path('newer.json')
     const [, second] = await shippedReleases('watch')
     await writeFile(newer, JSON.stringify(releaseJson(second!)))
-    expect((await readRelease(newer)).version).toBe('1.1.0')
+    expect((await readRelease(newer)).version).toBe('2.0.0')
     expect((await ask('models', 'publish', newer)).answer).toMatchObject({
-      version: '1.1.0',
+      version: '2.0.0',
       status: 'candidate',
     })
-    const promoted = await ask('models', 'promote', 'watch@1.1.0', '--reason', 'better on unseen people')
+    const promoted = await ask('models', 'promote', 'watch@2.0.0', '--reason', 'better on unseen people')
     expect(promoted.answer).toMatchObject({ status: 'promoted', reason: 'better on unseen people' })
     const { report } = await run('second')
-    expect(report.predictionsByModelVersion['1.1.0']).toBeGreaterThan(0)
+    expect(report.predictionsByModelVersion['2.0.0']).toBeGreaterThan(0)
 
     const switches = (await ask('models', 'switches')).answer
     expect(switches.map(({ version }: { version: string }) => version)).toEqual(
-      Array.from({ length: 4 }, () => ['1.0.0', '1.1.0']).flat(),
+      Array.from({ length: 4 }, () => ['1.0.0', '2.0.0']).flat(),
     )
     const recorded = await ask('replay')
     const predictions = first.predictions + report.predictions
@@ -61,8 +61,8 @@ describe.skipIf(reason !== undefined)(`releases on Kafka ${reason ?? ''}`, () =>
       { predictions, identical: predictions, different: 0, missing: 0, added: 0, agreement: 1 },
     ])
     const out = own.path('differences.ndjson')
-    const backtest = await ask('replay', '--model', 'watch@1.1.0', '--out', out)
-    expect([backtest.code, backtest.answer.byVersion]).toEqual([0, { '1.1.0': predictions }])
+    const backtest = await ask('replay', '--model', 'watch@2.0.0', '--out', out)
+    expect([backtest.code, backtest.answer.byVersion]).toEqual([0, { '2.0.0': predictions }])
     expect(backtest.answer.different).toBeGreaterThan(0)
     const otherwise = await ask('replay', '--annotations-per-hour', '8')
     expect([otherwise.code, otherwise.stderr]).toEqual([1, expect.stringMatching(/^REPLAY_DIFFERS: /)])
@@ -74,7 +74,7 @@ describe.skipIf(reason !== undefined)(`releases on Kafka ${reason ?? ''}`, () =>
     expect(
       known.map(({ version, status, reason }: Record<string, string>) => [version, status, reason]),
     ).toEqual([
-      ['1.1.0', 'retired', 'for the test'],
+      ['2.0.0', 'retired', 'for the test'],
       ['1.0.0', 'promoted', 'for the test'],
     ])
   })
