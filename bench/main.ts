@@ -47,6 +47,7 @@ export async function main(words: readonly string[]): Promise<void> {
     .description('labels that a model needs, asked for by the annotation queue and at random')
     .requiredOption('--recordings <directory>', 'labelled recordings in the CASAS file format')
     .option('--seeds <number>', 'runs of each', positive, 10)
+    .option('--first <seed>', 'the first of them', positive, 1)
     .option('--goal <share>', 'the macro-F1 that is to be reached', Number, 0.95)
     .option('--limit <number>', 'labels after which a run is given up', positive, 500)
     .option('--json', 'the last line is one object', false)

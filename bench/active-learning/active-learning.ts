@@ -20,6 +20,8 @@ export interface ActiveLearningOptions {
   /** A directory in the CASAS file format. */
   readonly recordings: string
   readonly seeds: number
+  /** The first of them; the others follow. */
+  readonly first: number
   /** The macro-F1 that is to be reached. */
   readonly goal: number
   /** Labels after which it is given up. */
@@ -35,7 +37,7 @@ interface Needed {
 }
 
 export async function activeLearning(options: ActiveLearningOptions): Promise<void> {
-  const { recordings, seeds, goal, json, signal } = options
+  const { recordings, seeds, first, goal, json, signal } = options
   const windows = await labelledWindows(recordings)
   const people = [...new Set(windows.map(({ deviceId }) => deviceId))].sort()
   if (people.length < TESTED + KNOWN + 1)
@@ -50,7 +52,7 @@ export async function activeLearning(options: ActiveLearningOptions): Promise<vo
     const ceiling = await macroF1OfAll(learner, data)
     console.log(`${windows.length} windows of ${people.length} people; tested on ${data.tested.join(', ')}`)
     console.log(`macro-F1 with every window of the others labelled: ${ceiling.toFixed(3)}; goal ${goal}`)
-    for (let seed = 1; seed <= seeds; seed++) {
+    for (let seed = first; seed < first + seeds; seed++) {
       for (const way of ['random', 'queue'] as const) {
         const { labels, scores } = await labelsNeeded(learner, data, way, { ...options, seed })
         signal.throwIfAborted()

@@ -15,7 +15,7 @@ features = np.fromfile(sys.argv[1], dtype=np.float32).reshape(-1, int(sys.argv[2
 for line in sys.stdin:
     task = json.loads(line)
     model = ExtraTreesClassifier(
-        60, max_features=0.4, class_weight="balanced", n_jobs=1, random_state=task["seed"]
+        60, max_features=0.2, class_weight="balanced", n_jobs=1, random_state=task["seed"]
     )
     model.fit(features[task["train"]], task["classes"])
     probabilities = model.predict_proba(features[task["score"]])

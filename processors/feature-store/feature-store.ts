@@ -20,7 +20,7 @@ import { decodeSamples, encodeSamples, type StoredAnnotation } from './sample-fi
 
 /** Annotations of a partition that are written together, and milliseconds until fewer are. */
 const BATCH = 1000
-const FLUSH_INTERVAL = 5000
+const FLUSH_INTERVAL = 30_000
 
 const commitSchema = z.object({
   next: z.int().nonnegative(),
