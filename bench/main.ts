@@ -26,8 +26,13 @@ const benchmarks: readonly Benchmark[] = [
   ...[latency, restore, keys, growth, recovery, modelSwap],
 ]
 
+/** Milliseconds from the request to stop until the process ends whatever it does. */
+const PATIENCE = 15_000
+
 export async function main(words: readonly string[]): Promise<void> {
   const signal = stopSignal()
+  // Who has children or a broker ends them first; who only computes does not listen.
+  signal.addEventListener('abort', () => setTimeout(() => process.exit(130), PATIENCE).unref())
   const program = new Command('bench').description(
     'Measures the engine: beside Kafka Streams (watch), and in parts, each beside what limits it.',
   )
