@@ -3,7 +3,7 @@ A model release on labelled windows: how right it is, and how well it knows.
 
     spark-submit spark-jobs/evaluate.py --features DIR --release FILE --report FILE
 
-DIR is what features.py wrote; the windows of the release's own feature schema are taken. The metrics are those of
+DIR is what extract_features.py wrote; the windows of the release's own feature schema are taken. The metrics are those of
 `tickerwatch evaluate` (processors/evaluation), and the same of each person. Addresses are any that Hadoop knows.
 """
 
@@ -26,7 +26,7 @@ GROUP = ("person", "truth", "guess", "accepted", "bin")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Evaluate a model release on features of labelled windows.")
-    parser.add_argument("--features", required=True, help="what features.py wrote, any Hadoop address")
+    parser.add_argument("--features", required=True, help="what extract_features.py wrote, any Hadoop address")
     parser.add_argument("--release", required=True, help="the release file, any Hadoop address")
     parser.add_argument("--report", required=True, help="the JSON report to write")
     options = parser.parse_args()

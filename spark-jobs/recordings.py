@@ -98,7 +98,7 @@ def window_features(windows: DataFrame, schema: FeatureSchema) -> DataFrame:
 
 def read_features(spark: SparkSession, address: str, schema_hash: str) -> DataFrame:
     """
-    person, start, label, turned, features: what features.py wrote of one feature schema.
+    person, start, label, turned, features: what extract_features.py wrote of one feature schema.
 
     @raises SystemExit if there is nothing of it
     """

@@ -58,7 +58,7 @@ def folder(tmp_path_factory):
         (folder / f"recordings/p{person}.csv.gz").write_bytes(gzip.compress(recording(person).encode()))
     run("clean", "--recordings", folder / "recordings", "--out", folder / "clean", "--report", folder / "clean.json")
     readings = folder / "clean/readings"
-    run("features", "--readings", readings, "--out", folder / "features", "--report", folder / "features.json")
+    run("extract_features", "--readings", readings, "--out", folder / "features", "--report", folder / "features.json")
     given = ["--features", folder / "features", "--source", "generated", "--name", "test", "--version", "1.0.0"]
     given += ["--folds", PEOPLE, "--rounds", 5, "--depth", 2, "--turned"]
     run("train", *given, "--release", folder / "release.json", "--report", folder / "train.json")

@@ -3,7 +3,7 @@ Trains a classifier of activities on labelled windows, and writes it as a model 
 
     spark-submit spark-jobs/train.py --features DIR --name watch --version 2.0.0 --release FILE --report FILE ...
 
-DIR is what features.py wrote; with --recordings it is recordings in the CASAS format whose rows all have their labels, of which
+DIR is what extract_features.py wrote; with --recordings it is recordings in the CASAS format whose rows all have their labels, of which
 the features are computed first. Addresses are any that Hadoop knows (file:, s3:). Every figure comes from grouped
 cross-validation: each person is predicted by a model that has not seen them. The released model is then trained on everybody.
 """
@@ -40,7 +40,7 @@ NETWORK_ROWS = 400_000
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a classifier of activities and write it as a model release.")
     given = parser.add_mutually_exclusive_group(required=True)
-    given.add_argument("--features", help="what features.py wrote")
+    given.add_argument("--features", help="what extract_features.py wrote")
     given.add_argument("--recordings", help="directory of CASAS recordings with a label on every row")
     parser.add_argument("--source", required=True, help="what they are and their licence, for the lineage")
     parser.add_argument("--name", required=True)

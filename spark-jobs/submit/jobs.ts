@@ -31,7 +31,7 @@ export const jobs: readonly JobEntry[] = [
   {
     name: 'features',
     summary: 'clean readings to labelled windows with their features',
-    script: 'features.py',
+    script: 'extract_features.py',
     words: lake => [
       ...['--readings', `${lake}/processed/readings`, '--out', `${lake}/features`],
       ...['--schema', 'features.json', '--report', `${lake}/reports/features.json`],

@@ -61,10 +61,11 @@ export async function localCluster(
         killSignal: 'SIGTERM',
       })
       const [stdout, stderr] = [tailOf(child.stdout), tailOf(child.stderr)]
-      const code = await new Promise<number>(resolve => {
-        child.on('error', () => resolve(143))
-        child.on('close', code => resolve(code ?? 143))
+      const [code, failure] = await new Promise<[number, string]>(resolve => {
+        child.on('error', error => resolve([143, error.message]))
+        child.on('close', code => resolve([code ?? 143, '']))
       })
+      if (failure !== '') return { code, stderr: failure }
       return { code, stderr: '', driver: { stdout: stdout(), stderr: stderr() } }
     } finally {
       await rm(directory, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 """
 Clean readings (of clean.py) to labelled windows with their features, in Parquet by feature schema and person.
 
-    spark-submit spark-jobs/features.py --readings DIR --out DIR --report FILE
+    spark-submit spark-jobs/extract_features.py --readings DIR --out DIR --report FILE
 
 Writes OUT/schema=HASH/person=…: start (ms since the epoch), label, features (float32), and turned: true for the same window of
 a watch worn the other way round, to train with. HASH is that of the feature schema, so
