@@ -28,7 +28,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'replay',
-    summary: 'predict the readings of the log again: as recorded, or by another release',
+    summary: 'predict the log again: as recorded, or by another release',
     load: () => import('./replay.ts'),
   },
   {
