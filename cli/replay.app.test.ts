@@ -35,12 +35,11 @@ test('the running node replays what is in its memory, as recorded and by another
         answer: stdout.length > 0 ? JSON.parse(stdout.join('\n')) : {},
       }
     }
+    const versions = async () => Object.keys((await ask('replay')).answer.byVersion ?? {})
+    await expect.poll(versions, { timeout: 120_000 }).toEqual(['1.0.0'])
     const release = 'processors/models/releases/watch-2.0.0.json'
     expect((await ask('models', 'publish', release, '--promote', '--reason', 'for the test')).code).toBe(0)
-    // Both releases have predicted some.
-    await expect
-      .poll(async () => Object.keys((await ask('replay')).answer.byVersion ?? {}), { timeout: 120_000 })
-      .toEqual(['1.0.0', '2.0.0'])
+    await expect.poll(versions, { timeout: 120_000 }).toEqual(['1.0.0', '2.0.0'])
     const recorded = await ask('replay')
     expect(recorded.answer).toMatchObject({
       identical: recorded.answer.predictions,
