@@ -72,6 +72,7 @@ export async function simulate(
   const counts = partitionCounts(planned, external)
   const checked: Checked = { log, plan: planned, topics: allTopics(planned, counts) }
 
+  const fenced = guarantee === 'exactly_once' || hasOneProcess(scenario)
   const struck: Record<string, number> = {}
   const count = (kind: string): void => {
     struck[kind] = (struck[kind] ?? 0) + 1
@@ -84,7 +85,8 @@ export async function simulate(
     topology,
     mutant,
     onCrash: (machine, disk) => {
-      for (const violation of checkDisk(checked, machine, disk.contents)) ledger.violated(violation)
+      for (const violation of checkDisk(checked, machine, disk.contents, { fenced }))
+        ledger.violated(violation)
     },
   })
   const network = new Network({
@@ -135,8 +137,7 @@ export async function simulate(
       deadLetterTopic(APPLICATION),
       ...[...counts.keys()].filter(topic => !external.has(topic)),
     ]
-    if (guarantee !== 'exactly_once')
-      return checkNothingLost(checked, written, expected, { counted: hasOneProcess(scenario) })
+    if (guarantee !== 'exactly_once') return checkNothingLost(checked, written, expected, { counted: fenced })
     const outputs =
       cacheBytes > 0
         ? checkLast(
@@ -150,7 +151,8 @@ export async function simulate(
   if (passed) {
     const found = parts.includes('foreignKey') ? checkForeignKeys(log, partitions) : await compared()
     found.push(...checkTransactions(checked))
-    for (const { machine, disk } of cluster.disks) found.push(...checkDisk(checked, machine, disk.contents))
+    for (const { machine, disk } of cluster.disks)
+      found.push(...checkDisk(checked, machine, disk.contents, { fenced }))
     for (const violation of found) ledger.violated(violation)
   }
   for (const [kind, number] of Object.entries(cluster.counts)) if (number > 0) struck[kind] = number
