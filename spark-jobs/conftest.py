@@ -1,5 +1,13 @@
+import os
+from pathlib import Path
+
 import pytest
 from pyspark.sql import SparkSession
+
+# Spark's workers, and the jobs that tests start, find the modules whatever the directory the tests are run in.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])
+)
 
 
 @pytest.fixture(scope="module")
