@@ -40,13 +40,16 @@ export interface Submitted {
 export async function submit(job: SparkJob, options: SubmitOptions): Promise<Submitted> {
   const { emr, config, signal, keep, say, now, poll } = options
   const begun = now()
+  const goOn = (): void => {
+    if (signal.aborted) throw new SubmitError('EMR_INTERRUPTED', `${job.name} was interrupted`)
+  }
   const waiting: Waiting = {
     poll,
     now,
     say,
     wait: async milliseconds => {
       await options.wait(milliseconds, signal).catch(() => {})
-      if (signal.aborted) throw new SubmitError('EMR_INTERRUPTED', `${job.name} was interrupted`)
+      goOn()
     },
   }
   const code = await uploadCode(options.code)
@@ -54,18 +57,14 @@ export async function submit(job: SparkJob, options: SubmitOptions): Promise<Sub
   const cluster = found?.Id ?? (await createCluster(emr, config))
   const created = found === undefined
   say(`${created ? 'made' : 'found'} cluster ${cluster}`)
-  let step: string | undefined
   try {
     await whenReady(emr, cluster, waiting)
-    if (signal.aborted) throw new SubmitError('EMR_INTERRUPTED', `${job.name} was interrupted`)
-    step = await addStep(emr, cluster, job.name, sparkSubmit(job, code, config.environment))
-    await followStep(emr, cluster, step, waiting)
+    goOn()
+    const step = await addStep(emr, cluster, job.name, sparkSubmit(job, code, config.environment))
+    await finishStep(step, cluster, options, waiting)
     return { cluster, step, created, duration: now() - begun }
   } catch (error) {
     // Nothing is left running, whatever it was; the first error is the one to tell.
-    const failedStep = step !== undefined && error instanceof SubmitError && error.code === 'EMR_STEP_FAILED'
-    if (failedStep) for (const line of await logOf(options.logs, cluster, step ?? '', waiting)) say(line)
-    if (step !== undefined && !failedStep) await attempt(say, () => cancelStep(emr, cluster, step ?? ''))
     if (created && !keep) {
       say(`terminating cluster ${cluster}`)
       await attempt(say, () => terminateCluster(emr, cluster))
@@ -74,15 +73,26 @@ export async function submit(job: SparkJob, options: SubmitOptions): Promise<Sub
   }
 }
 
-async function logOf(
-  logs: ObjectStore,
-  cluster: string,
+/** Follows the step to its end; of one that failed the log is said, and one that is left is cancelled. */
+async function finishStep(
   step: string,
+  cluster: string,
+  { emr, logs, say }: SubmitOptions,
   waiting: Waiting,
-): Promise<readonly string[]> {
-  return await stepLog(logs, cluster, step, waiting).catch(error => [
-    `its log cannot be read: ${error.message}`,
-  ])
+): Promise<void> {
+  try {
+    await followStep(emr, cluster, step, waiting)
+  } catch (error) {
+    if (error instanceof SubmitError && error.code === 'EMR_STEP_FAILED') {
+      const log = await stepLog(logs, cluster, step, waiting).catch(cause => [
+        `its log cannot be read: ${cause.message}`,
+      ])
+      for (const line of log) say(line)
+    } else {
+      await attempt(say, () => cancelStep(emr, cluster, step))
+    }
+    throw error
+  }
 }
 
 /** What fails while something is ended is said, and does not hide why it is. */
