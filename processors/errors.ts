@@ -98,3 +98,8 @@ export class ApplicationError extends Error {
     return table[this.code]
   }
 }
+
+/** What was thrown, in words: not all that is thrown is an error. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}

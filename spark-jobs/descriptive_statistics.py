@@ -12,7 +12,6 @@ is gathered of an activity takes the same memory however long it was recorded.
 
 import argparse
 import json
-import sys
 import time
 import zlib
 
@@ -24,6 +23,7 @@ from pyspark.sql import functions as F
 from activity import CHANNELS, RATE, TIME_LEVELS, Activity, gravity
 from generator_profile import assemble, compressed
 from recordings import COLUMNS
+from report import say, write_bytes, write_json
 
 TEXTS = ("location_type", "battery_state")
 MOTION = tuple(COLUMNS[4:10])
@@ -229,7 +229,7 @@ def main():
     )
     rows = read(spark, options.recordings)
     table = statistics(rows, options.block, options.templates, options.seed).persist()
-    progress("describing every person's activities")
+    say("describing every person's activities")
     found = sorted(table.collect(), key=lambda row: (row["person"], row["label"]))
     if not any(row["templates"] for row in found):
         raise SystemExit(f"{options.recordings} holds no activity of {options.block} samples without a gap")
@@ -246,10 +246,10 @@ def main():
     }
     if report["rows"] - report["unlabelledRows"] != sum(row["rows"] for row in found):
         raise SystemExit("the labelled rows and those described differ in number: the recordings changed meanwhile")
-    progress(f"{report['activities']} activities of {report['people']} people, {total} rows")
+    say(f"{report['activities']} activities of {report['people']} people, {total} rows")
     if options.table:
         table.coalesce(1).write.mode("overwrite").parquet(options.table)
-        progress(f"wrote {options.table}")
+        say(f"wrote {options.table}")
     if options.profile:
         profile = assemble(
             options.name,
@@ -267,12 +267,12 @@ def main():
             },
         )
         content = compressed(profile)
-        write(spark, options.profile, content)
+        write_bytes(spark, options.profile, content)
         report |= {"profileBytes": len(content), "profilePeople": len(profile["people"])}
-        progress(f"wrote {options.profile}, {len(content)} bytes")
+        say(f"wrote {options.profile}, {len(content)} bytes")
     report["seconds"] = round(time.monotonic() - began, 1)
     if options.report:
-        write(spark, options.report, json.dumps(report, indent=2).encode() + b"\n")
+        write_json(spark, options.report, report)
     print(json.dumps(report))
     spark.stop()
 
@@ -285,23 +285,6 @@ def texts_of(rows):
         total = sum(row["count"] for row in counts)
         texts[column] = {row[column]: round(row["count"] / total, 4) for row in counts}
     return texts
-
-
-def progress(line):
-    print(f"statistics: {line}", file=sys.stderr, flush=True)
-
-
-def write(spark, address, content):
-    """Through Hadoop's file systems, because the driver may run on a cluster and the address may be in S3."""
-    jvm = spark.sparkContext._jvm
-    path = jvm.org.apache.hadoop.fs.Path(address)
-    files = path.getFileSystem(spark.sparkContext._jsc.hadoopConfiguration())
-    files.setWriteChecksum(False)  # a local disk would get a .crc file beside the profile
-    out = files.create(path, True)
-    try:
-        out.write(bytearray(content))
-    finally:
-        out.close()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,10 @@ def say(text: str) -> None:
 
 
 def write_json(spark: SparkSession, address: str, value: object, indent: int = 2) -> None:
+    write_bytes(spark, address, json.dumps(value, indent=indent, ensure_ascii=False).encode() + b"\n")
+
+
+def write_bytes(spark: SparkSession, address: str, content: bytes) -> None:
     """Through Hadoop's file systems, because the driver may run on a cluster and the address may be in S3."""
     jvm = spark.sparkContext._jvm
     path = jvm.org.apache.hadoop.fs.Path(address)
@@ -20,7 +24,7 @@ def write_json(spark: SparkSession, address: str, value: object, indent: int = 2
     files.setWriteChecksum(False)  # a local disk would get a .crc file beside it
     out = files.create(path, True)
     try:
-        out.write(bytearray(json.dumps(value, indent=indent, ensure_ascii=False).encode() + b"\n"))
+        out.write(bytearray(content))
     finally:
         out.close()
 

@@ -14,7 +14,7 @@ import {
   TickerError,
   type Timers,
 } from '../../topology/index.ts'
-import { ApplicationError } from '../errors.ts'
+import { ApplicationError, messageOf } from '../errors.ts'
 import { topics } from '../topics.ts'
 import { refusalOf } from './model-bytes.ts'
 import { faultOfRelease } from './release.ts'
@@ -324,10 +324,6 @@ export class ReleaseHistory {
 function scoring(release: KnownRelease): string {
   const { sha256, featureSchemaHash, labels, temperature, minimumConfidence, minimumMargin } = release
   return JSON.stringify([sha256, featureSchemaHash, labels, temperature, minimumConfidence, minimumMargin])
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** Waits so many milliseconds, or until the signal is aborted. */

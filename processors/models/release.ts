@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import type { ModelRelease } from '../../schemas/index.ts'
-import { ApplicationError } from '../errors.ts'
+import { ApplicationError, messageOf } from '../errors.ts'
 
 /** Bytes of a model that is published with its event: a batch of the topic holds 4 MiB. */
 export const INLINE_LIMIT = 3 << 20
@@ -117,8 +117,4 @@ export function faultOfRelease(event: ModelRelease): string | undefined {
 /** The key of its events. */
 export function releaseKey({ name, version }: { readonly name: string; readonly version: string }): string {
   return `${name}@${version}`
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

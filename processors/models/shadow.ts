@@ -6,7 +6,7 @@
 import type { BaseLogger } from 'pino'
 import { type AvroSerdes, ShadowPrediction } from '../../schemas/index.ts'
 import { type Log, type Producer, partitionOf, type Serde, type Timers } from '../../topology/index.ts'
-import { ApplicationError } from '../errors.ts'
+import { ApplicationError, messageOf } from '../errors.ts'
 import type { FeatureSchema } from '../features/schema.ts'
 import { topics } from '../topics.ts'
 import { type Classifier, loadClassifier } from './classifier.ts'
@@ -274,8 +274,4 @@ export class Shadow {
       throw error
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
