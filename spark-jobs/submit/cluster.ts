@@ -7,6 +7,7 @@ import {
   type InstanceGroupConfig,
   paginateListClusters,
   RunJobFlowCommand,
+  type RunJobFlowCommandInput,
   TerminateJobFlowsCommand,
 } from '@aws-sdk/client-emr'
 import { told } from '../../lake/aws.ts'
@@ -48,8 +49,8 @@ export async function findCluster(emr: EMRClient, config: EmrConfig): Promise<Cl
   return candidates.find(({ Status }) => Status?.State === 'WAITING') ?? candidates[0]
 }
 
-/** @returns its id; it has only begun to start */
-export async function createCluster(emr: EMRClient, config: EmrConfig): Promise<string> {
+/** What EMR is asked for. */
+export function clusterRequest(config: EmrConfig): RunJobFlowCommandInput {
   const { instances, logs, release, subnet } = config
   const groups: InstanceGroupConfig[] = [
     { Name: 'primary', InstanceRole: 'MASTER', InstanceType: instances.primary, InstanceCount: 1 },
@@ -71,7 +72,7 @@ export async function createCluster(emr: EMRClient, config: EmrConfig): Promise<
     })
   }
   const tags = { ...config.tags, [TAG]: config.cluster }
-  const command = new RunJobFlowCommand({
+  return {
     Name: config.cluster,
     ReleaseLabel: release,
     LogUri: logs.endsWith('/') ? logs : `${logs}/`,
@@ -95,7 +96,12 @@ export async function createCluster(emr: EMRClient, config: EmrConfig): Promise<
       },
     ],
     Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
-  })
+  }
+}
+
+/** @returns its id; it has only begun to start */
+export async function createCluster(emr: EMRClient, config: EmrConfig): Promise<string> {
+  const command = new RunJobFlowCommand(clusterRequest(config))
   const { JobFlowId } = await told(`starting the cluster ${config.cluster}`, () => emr.send(command))
   if (JobFlowId === undefined) throw new SubmitError('EMR_CLUSTER_FAILED', 'EMR gave the cluster no id')
   return JobFlowId
@@ -109,19 +115,23 @@ export async function whenReady(emr: EMRClient, id: string, waiting: Waiting): P
     const cluster = await describe(emr, id)
     const state = cluster.Status?.State
     if (state === 'WAITING' || state === 'RUNNING') return
-    if (!isAlive(cluster)) {
-      const { Code = '', Message = 'EMR says no more' } = cluster.Status?.StateChangeReason ?? {}
+    if (!isAlive(cluster))
       throw new SubmitError(
         'EMR_CLUSTER_FAILED',
-        `the cluster ${id} ended before it was ready: ${Code} ${Message}`,
+        `the cluster ${id} ended before it was ready: ${reason(cluster)}`,
       )
-    }
     if (waiting.now() > deadline)
       throw new SubmitError('EMR_CLUSTER_SLOW', `the cluster ${id} is ${state} for ${STARTED_WITHIN} minutes`)
     if (state !== last) waiting.say(`cluster ${id}: ${state?.toLowerCase()}`)
     last = state
     await waiting.wait(waiting.poll)
   }
+}
+
+/** Why a cluster has ended or is ending; undefined while it is alive. */
+export async function endReason(emr: EMRClient, id: string): Promise<string | undefined> {
+  const cluster = await describe(emr, id)
+  return isAlive(cluster) ? undefined : reason(cluster)
 }
 
 /** Begins to end the cluster. */
@@ -136,6 +146,11 @@ async function describe(emr: EMRClient, id: string): Promise<Cluster> {
   if (cluster === undefined)
     throw new SubmitError('EMR_CLUSTER_FAILED', `EMR does not describe the cluster ${id}`)
   return cluster
+}
+
+function reason({ Status }: Cluster): string {
+  const { Code = '', Message = 'EMR says no more' } = Status?.StateChangeReason ?? {}
+  return `${Code} ${Message}`.trim()
 }
 
 function isAlive({ Status }: Cluster): boolean {

@@ -8,7 +8,7 @@ const table = {
   EMR_CLUSTER_SLOW:
     'Look at the cluster in the console of EMR; it has been terminated, unless it was to be kept.',
   EMR_STEP_FAILED: 'See the log above; the whole of it is where the configuration says.',
-  EMR_STEP_CANCELLED: 'Somebody cancelled the step, or the cluster ended under it: run the command again.',
+  EMR_STEP_CANCELLED: 'Somebody cancelled the step: run the command again.',
   EMR_INTERRUPTED: 'Run the command again; finished parts of a job are written anew.',
 } as const satisfies Record<string, string>
 

@@ -6,10 +6,11 @@ import {
   DescribeStepCommand,
   type EMRClient,
   type Step,
+  type StepConfig,
 } from '@aws-sdk/client-emr'
 import { told } from '../../lake/aws.ts'
 import type { ObjectStore } from '../../lake/object-store.ts'
-import type { Waiting } from './cluster.ts'
+import { endReason, type Waiting } from './cluster.ts'
 import type { Code } from './code.ts'
 import { SubmitError } from './errors.ts'
 
@@ -57,6 +58,15 @@ export function sparkSubmit(job: SparkJob, code: Code, environment: string | und
   ]
 }
 
+/** What EMR is asked for; a step that fails ends neither the cluster nor other steps. */
+export function stepRequest(name: string, words: readonly string[]): StepConfig {
+  return {
+    Name: name,
+    ActionOnFailure: 'CONTINUE',
+    HadoopJarStep: { Jar: 'command-runner.jar', Args: [...words] },
+  }
+}
+
 /** @returns the step's id */
 export async function addStep(
   emr: EMRClient,
@@ -66,13 +76,7 @@ export async function addStep(
 ): Promise<string> {
   const command = new AddJobFlowStepsCommand({
     JobFlowId: cluster,
-    Steps: [
-      {
-        Name: name,
-        ActionOnFailure: 'CONTINUE',
-        HadoopJarStep: { Jar: 'command-runner.jar', Args: [...words] },
-      },
-    ],
+    Steps: [stepRequest(name, words)],
   })
   const { StepIds } = await told(`adding the step ${name}`, () => emr.send(command))
   const [id] = StepIds ?? []
@@ -80,7 +84,7 @@ export async function addStep(
   return id
 }
 
-/** Waits until the step has ended well. @throws SubmitError EMR_STEP_FAILED, EMR_STEP_CANCELLED */
+/** Waits until the step has ended well. @throws SubmitError EMR_STEP_FAILED, EMR_STEP_CANCELLED, EMR_CLUSTER_FAILED */
 export async function followStep(
   emr: EMRClient,
   cluster: string,
@@ -104,8 +108,15 @@ export async function followStep(
       const { Reason = '', Message = '' } = Status?.FailureDetails ?? {}
       throw new SubmitError('EMR_STEP_FAILED', `the step ${Name} (${id}) failed. ${Reason} ${Message}`.trim())
     }
-    if (state === 'CANCELLED' || state === 'INTERRUPTED')
+    if (state === 'CANCELLED' || state === 'INTERRUPTED') {
+      const ended = await endReason(emr, cluster)
+      if (ended !== undefined)
+        throw new SubmitError(
+          'EMR_CLUSTER_FAILED',
+          `the cluster ${cluster} ended under the step ${Name}: ${ended}`,
+        )
       throw new SubmitError('EMR_STEP_CANCELLED', `the step ${Name} (${id}) is ${state.toLowerCase()}`)
+    }
     await waiting.wait(waiting.poll)
   }
 }

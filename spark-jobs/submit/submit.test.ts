@@ -201,6 +201,35 @@ test('a step that somebody else cancels', async () => {
   await expect(submitted()).rejects.toEqual(raised('EMR_STEP_CANCELLED'))
 })
 
+test('a cluster that ends under a step is told with the reason', async () => {
+  const lost = { Code: 'INSTANCE_FAILURE', Message: 'All instances of the core group were reclaimed' }
+  work = async () => {
+    const [cluster] = emr.clusters
+    Object.assign(cluster!, { state: 'TERMINATED_WITH_ERRORS', reason: lost })
+    cluster!.steps[0]!.state = 'CANCELLED'
+    return { code: 143, stderr: '' }
+  }
+  await expect(submitted()).rejects.toEqual(
+    raised(
+      'EMR_CLUSTER_FAILED',
+      'ended under the step clean: INSTANCE_FAILURE All instances of the core group',
+    ),
+  )
+})
+
+test('when EMR cannot be asked any more, it says what may be left running', async () => {
+  work = async () => {
+    emr.refuse = { type: 'ExpiredTokenException', message: 'expired' }
+    return { code: 0, stderr: '' }
+  }
+  await expect(submitted()).rejects.toEqual(expect.objectContaining({ code: 'AWS_CREDENTIALS_EXPIRED' }))
+  const left = said.filter(line => line.endsWith('look into the console of EMR'))
+  expect(left).toEqual([
+    expect.stringContaining('cancelling the step s-'),
+    expect.stringContaining('terminating the cluster j-'),
+  ])
+})
+
 test('what AWS refuses is told in one line', async () => {
   emr.refuse = {
     type: 'AccessDeniedException',
