@@ -17,12 +17,13 @@ import { produce } from './produce.ts'
 import { recovery } from './recovery.ts'
 import { restore } from './restore/restore.ts'
 import { score } from './score.ts'
+import { sink } from './sink.ts'
 import { store } from './store.ts'
 import { compare, type Guarantee, guarantees } from './watch/compare.ts'
 import { windows } from './windows.ts'
 
 const benchmarks: readonly Benchmark[] = [
-  ...[consume, produce, log, decode, windows, store, score, activity],
+  ...[consume, produce, log, decode, windows, store, score, activity, sink],
   ...[latency, restore, keys, growth, recovery, modelSwap],
 ]
 

@@ -63,7 +63,11 @@ export function define(command: Command): void {
       '--registry <url>',
       'a schema registry with Confluent’s API (default: schema ids of this process)',
     )
-    .option('--sql <url>', 'PostgreSQL, as postgres://… (default: PGlite in this process)')
+    .option(
+      '--sql <url>',
+      'PostgreSQL or Amazon Redshift, as postgres://… or redshift://… (default: PGlite in this process)',
+    )
+    .option('--s3 <url>', 'where rows are staged that Redshift takes: s3://bucket/prefix, in its region')
     .option('--state <dir>', 'what the node keeps on disk', defaultStateDirectory)
     .option(
       '--feature-store <url>',
@@ -98,6 +102,13 @@ function checkTogether(command: Command, options: RunOptions): void {
       exitCode: 2,
     })
   }
+  const redshift = options.sql?.startsWith('redshift:') ?? false
+  if (redshift && !options.s3?.startsWith('s3:'))
+    command.error("option '--sql redshift://…' needs --s3 s3://bucket/prefix: it takes rows from there", {
+      exitCode: 2,
+    })
+  if (!redshift && options.s3 !== undefined)
+    command.error("option '--s3' belongs to --sql redshift://…", { exitCode: 2 })
   const misplaced = speed !== undefined ? '--speed' : timezone !== undefined ? '--timezone' : undefined
   if (recordings !== undefined && options.rate !== undefined)
     command.error("option '--rate' is of generated readings; recordings have --speed", { exitCode: 2 })

@@ -3,9 +3,13 @@
  * error adds the particulars, never a secret; programs match on `code`. The engine's own are in topology/errors.ts.
  */
 const table = {
-  SQL_URL_INVALID: 'Give --sql as postgres://user:password@host:port/database.',
+  SQL_URL_INVALID:
+    'Give --sql as postgres://user:password@host:port/database, or redshift://… of that form; processors/sinks/README.md has its parameters.',
   SQL_UNREACHABLE: 'Check the address given with --sql and that the database runs.',
+  SQL_UNTRUSTED:
+    'Give the host by the name in its certificate; if an own authority issued that, name its certificate by sslrootcert=FILE.',
   SQL_REFUSED: 'Check the user, password, database and TLS setting given with --sql.',
+  SQL_STAGING_MISSING: 'Name a bucket in the warehouse’s region with --s3 s3://bucket/prefix.',
   SQL_FAILED: 'See the message; the database refused the statement.',
   SERVICE_PORT_IN_USE: 'Give another --port, or stop what listens there.',
   SERVICE_FAILED: 'See the message; the console could not be served.',

@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly advertise?: string
   readonly registry?: string
   readonly sql?: string
+  /** Where rows are staged that Redshift is to take. */
+  readonly s3?: string
   readonly state: string
   readonly featureStore?: string
   readonly archive?: string

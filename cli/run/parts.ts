@@ -1,7 +1,7 @@
 /** The parts a node runs on: embedded ones, or those the options name. */
 import { join } from 'node:path'
-import { openPglite } from '../../processors/sinks/pglite.ts'
-import { openPostgres } from '../../processors/sinks/postgres.ts'
+import { openStore } from '../../lake/open-store.ts'
+import { openSql } from '../../processors/sinks/open-sql.ts'
 import type { Sql } from '../../processors/sinks/sql.ts'
 import { applicationId } from '../../processors/topics.ts'
 import { confluentRegistry, localRegistry, type SchemaRegistry } from '../../schemas/index.ts'
@@ -14,16 +14,16 @@ export interface Parts {
   readonly sql: Sql
   readonly registry: SchemaRegistry
   readonly state: StateBackend
-  /** Closes log and SQL. */
+  /** Closes log, SQL and what is staged for it. */
   close(): Promise<void>
 }
 
-/** @throws TickerError LOG_UNREACHABLE, ApplicationError SQL_…, with nothing left open */
+/** @throws TickerError LOG_UNREACHABLE, ApplicationError SQL_…, LakeError, with nothing left open */
 export async function openParts(options: RunOptions, clientId: string): Promise<Parts> {
   const log = await openLog(options, clientId)
   try {
-    // PGlite answers at once and boots meanwhile.
-    const sql = options.sql === undefined ? openPglite() : await openPostgres(options.sql)
+    const staging = options.s3 === undefined ? undefined : await openStore(options.s3)
+    const sql = await openSql(options.sql, staging)
     return {
       log,
       sql,
@@ -31,6 +31,7 @@ export async function openParts(options: RunOptions, clientId: string): Promise<
       state: openState(options, log),
       close: async () => {
         await sql.close()
+        await staging?.close()
         await log.close()
       },
     }

@@ -15,9 +15,9 @@ parentPort.on('message', async request => {
   } else parentPort.postMessage(await answer(request))
 })
 
-async function answer({ id, text, params }) {
+async function answer({ id, text, params, blob }) {
   try {
-    const { rows, affectedRows } = await database.query(text, params)
+    const { rows, affectedRows } = await database.query(text, params, blob && { blob: new Blob([blob]) })
     return { id, rows, affected: affectedRows ?? 0 }
   } catch (error) {
     // An error loses its fields between threads; these two are all the port needs.

@@ -3,12 +3,22 @@
  * thread, since a statement would otherwise hold up the stream.
  */
 import { Worker } from 'node:worker_threads'
-import { type Sql, type SqlResult, type SqlSession, type SqlValue, sqlError } from './sql.ts'
+import { postgresDialect } from './dialect.ts'
+import {
+  type CsvPart,
+  type Sql,
+  type SqlResult,
+  type SqlTransaction,
+  type SqlValue,
+  sqlError,
+} from './sql.ts'
 
 interface PgliteRequest {
   readonly id: number
   readonly text: string
   readonly params: SqlValue[]
+  /** What `/dev/blob` is in the statement. */
+  readonly blob?: Buffer
 }
 
 type PgliteAnswer =
@@ -46,12 +56,12 @@ export function openPglite(options: { readonly dataDir?: string } = {}): Sql {
     waiting.clear()
   }
 
-  const send = (text: string, params: readonly SqlValue[] = []): Promise<SqlResult> =>
+  const send = (text: string, params: readonly SqlValue[] = [], blob?: Buffer): Promise<SqlResult> =>
     new Promise((resolve, reject) => {
       if (ended !== undefined) return reject(ended)
       const id = ++lastId
       waiting.set(id, { resolve, reject })
-      worker.postMessage({ id, text, params: [...params] } satisfies PgliteRequest)
+      worker.postMessage({ id, text, params: [...params], ...(blob && { blob }) } satisfies PgliteRequest)
     })
 
   // There is one connection: a transaction keeps everyone else waiting.
@@ -62,10 +72,19 @@ export function openPglite(options: { readonly dataDir?: string } = {}): Sql {
     return result
   }
 
-  const transaction = async <T>(work: (session: SqlSession) => Promise<T>): Promise<T> => {
+  const copy = async (
+    table: string,
+    columns: readonly string[],
+    parts: readonly CsvPart[],
+  ): Promise<void> => {
+    const rows = Buffer.concat(parts.map(({ csv }) => csv))
+    await send(`copy ${table} (${columns.join(', ')}) from '/dev/blob' (format csv)`, [], rows)
+  }
+
+  const transaction = async <T>(work: (session: SqlTransaction) => Promise<T>): Promise<T> => {
     await send('begin')
     try {
-      const result = await work({ query: send })
+      const result = await work({ query: (text, params) => send(text, params), copy })
       await send('commit')
       return result
     } catch (error) {
@@ -76,6 +95,7 @@ export function openPglite(options: { readonly dataDir?: string } = {}): Sql {
 
   return {
     description,
+    dialect: postgresDialect,
     query: (text, params) => inTurn(() => send(text, params)),
     transaction: work => inTurn(() => transaction(work)),
     close: () =>

@@ -2,7 +2,7 @@
  * The table `sink_offsets`: for each partition of a log the offset of the first record whose row is not written yet.
  * It moves in the transaction that writes the rows, so that the two can never disagree.
  */
-import type { SqlSession } from './sql.ts'
+import { type SqlSession, sqlTimestamp } from './sql.ts'
 
 export interface StoredOffset {
   readonly logId: string
@@ -23,7 +23,10 @@ export async function storedOffsets(session: SqlSession, topic: string): Promise
   }))
 }
 
-/** Enters a partition met for the first time; one that has its row already is left as it is. */
+/**
+ * Enters a partition met for the first time; one that has its row already is left as it is. Where no key forbids a second
+ * row the caller must have locked the table.
+ */
 export async function enterOffset(
   session: SqlSession,
   topic: string,
@@ -34,7 +37,7 @@ export async function enterOffset(
     `insert into sink_offsets (log_id, topic, "partition", next_offset, updated_at)
      select cast($1 as text), cast($2 as text), cast($3 as integer), cast($4 as bigint), cast($5 as timestamptz)
      where not exists (select 1 from sink_offsets where log_id = $1 and "partition" = $3)`,
-    [first.logId, topic, first.partition, first.nextOffset, new Date(now).toISOString()],
+    [first.logId, topic, first.partition, first.nextOffset, sqlTimestamp(now)],
   )
 }
 
@@ -51,7 +54,7 @@ export async function advanceOffset(
   const { affected } = await session.query(
     `update sink_offsets set next_offset = $1, updated_at = $2
      where log_id = $3 and "partition" = $4 and next_offset = $5`,
-    [to, new Date(now).toISOString(), from.logId, from.partition, from.nextOffset],
+    [to, sqlTimestamp(now), from.logId, from.partition, from.nextOffset],
   )
   return affected === 1
 }

@@ -3,6 +3,7 @@ import { Prediction } from '../../schemas/index.ts'
 import type { DeadLetter } from '../../topology/dead-letters.ts'
 import type { Log } from '../../topology/log/log.ts'
 import { ApplicationError } from '../errors.ts'
+import { migrate } from './migrations.ts'
 import { openPglite } from './pglite.ts'
 import type { Sql } from './sql.ts'
 import { type SqlSink, type SqlSinkOptions, startSqlSink } from './sql-sink.ts'
@@ -130,6 +131,8 @@ test('what no row can hold becomes a dead letter, once, and the rest is written'
     null,
     Prediction.encode({ ...prediction(1), label: 'wal\0king' }),
     Prediction.encode({ ...prediction(1), windowEnd: 300_000_000_000_000 }),
+    Prediction.encode({ ...prediction(1), deviceId: 'ä'.repeat(513) }),
+    Prediction.encode({ ...prediction(1), modelName: 'no \ufffe character' }),
   ]
   const producer = await log.producer({ clientId: 'test' })
   await producer.init()
@@ -154,13 +157,15 @@ test('what no row can hold becomes a dead letter, once, and the rest is written'
     },
   })
   await sink.drained()
-  expect(sink.status()).toMatchObject({ rows: 2, deadLettered: 4 })
+  expect(sink.status()).toMatchObject({ rows: 2, deadLettered: 6 })
   await sink.close()
   expect(letters.map(({ offset, code, value }) => ({ offset, code, value }))).toEqual([
     { offset: 1, code: 'RECORD_UNDECODABLE', value: bad[0] },
     { offset: 2, code: 'RECORD_INVALID', value: null },
     { offset: 3, code: 'RECORD_INVALID', value: bad[2] },
     { offset: 4, code: 'RECORD_INVALID', value: bad[3] },
+    { offset: 5, code: 'RECORD_INVALID', value: bad[4] },
+    { offset: 6, code: 'RECORD_INVALID', value: bad[5] },
   ])
   expect(letters[0]).toMatchObject({
     topic,
@@ -169,6 +174,22 @@ test('what no row can hold becomes a dead letter, once, and the rest is written'
     key: Buffer.from('k'),
     headers: [['h', Buffer.from('v')]],
   })
+})
+
+test('text comes back as it was, whatever it holds', async () => {
+  const log = await logWithTopic()
+  const texts = ['a "quoted", text', 'two\nlines\r\n', '', ' ', '\\.', '\\N', 'NULL', 'ä 漢字 😀', "it's"]
+  const producer = await log.producer({ clientId: 'test' })
+  await producer.init()
+  for (const label of texts)
+    await producer.send([
+      { topic, partition: 0, key: null, value: Prediction.encode({ ...prediction(0), label }), timestamp: 0 },
+    ])
+  const sink = start(log)
+  await sink.drained()
+  await sink.close()
+  const { rows } = await sql.query('select label from predictions order by "offset"')
+  expect(rows.map(({ label }) => label)).toEqual(texts)
 })
 
 test('a database that is away, or goes away around a commit, costs nothing but time', async () => {
@@ -214,6 +235,39 @@ test('a database that is away, or goes away around a commit, costs nothing but t
   expect(notes.filter(text => text.includes('written again'))).toHaveLength(
     notes.filter(text => text.includes('wait')).length,
   )
+})
+
+test('a batch is written when it has its rows, when it is old, or when someone waits for the end', async () => {
+  const log = await logWithTopic(2)
+  await produce(log, 0, 200, 2)
+  const rare: Sql = { ...sql, dialect: { ...sql.dialect, batch: { rows: 150, age: 3_600_000 } } }
+  const sink = start(log, { sql: rare })
+  await vi.waitFor(() => expect(sink.status()).toMatchObject({ rows: 150, lag: expect.any(Number) }), until)
+  await vi.waitFor(() => expect(sink.status().lag).toBeGreaterThanOrEqual(50), until)
+  await vi.waitFor(() => expect(sink.status().delay).toBeGreaterThan(500), until)
+  expect(await writtenRows(sql)).toHaveLength(150)
+  await sink.drained()
+  expect(await writtenRows(sql)).toEqual(await expectedRows(log))
+  await vi.waitFor(() => expect(sink.status()).toMatchObject({ lag: 0, delay: 0 }), until)
+  await sink.close()
+})
+
+test('tables of a newer version are written to all the same, and it is said', async () => {
+  const log = await logWithTopic()
+  await produce(log, 0, 10)
+  const [first] = sql.dialect.migrations
+  const second = {
+    version: 2,
+    name: 'where it was',
+    statements: ['alter table predictions add column place text'],
+  }
+  await migrate(sql, [first!, second], 0)
+  const warnings: string[] = []
+  const sink = start(log, { logger: { info: () => {}, warn: (text: string) => warnings.push(text) } })
+  await sink.drained()
+  await sink.close()
+  expect(await writtenRows(sql)).toEqual(await expectedRows(log))
+  expect(warnings).toEqual([expect.stringContaining("of version 2, newer than this program's 1")])
 })
 
 test('a schema that must be fetched first is waited for', async () => {

@@ -20,19 +20,14 @@ import {
   TickerError,
   type Timers,
 } from '../../topology/index.ts'
-import { postgresDialect, type SqlDialect } from './dialect.ts'
-import {
-  insertPredictions,
-  type PredictionRow,
-  predictionRow,
-  type RecordPlace,
-} from './predictions-table.ts'
+import { migrate } from './migrations.ts'
+import { predictionColumns, predictionLine, type RecordPlace } from './predictions-table.ts'
+import { SinkDelay } from './sink-delay.ts'
 import { advanceOffset, enterOffset, type StoredOffset, storedOffsets } from './sink-offsets.ts'
-import type { Sql } from './sql.ts'
+import type { CsvPart, Sql } from './sql.ts'
 
-/** A micro-batch is written when it has so many rows, or when its first one is so many milliseconds old. */
-const batchRows = 1_000
-const batchAge = 200
+/** Milliseconds a poll may wait for records, and a batch for more of them while someone waits for its end. */
+const patience = 200
 /** Milliseconds between two attempts: doubled after each, up to the last. */
 const firstRetry = 100
 const slowestRetry = 5_000
@@ -43,7 +38,6 @@ const assignmentWait = 20
 export interface SqlSinkOptions {
   readonly log: Log
   readonly sql: Sql
-  readonly dialect?: SqlDialect
   /** Of predictions. */
   readonly topic: string
   readonly group: string
@@ -70,6 +64,8 @@ export interface SqlSinkStatus {
   }[]
   /** Records that wait in those partitions, as of the last second. */
   readonly lag: number
+  /** Milliseconds for which the oldest record known to wait has been waiting; 0 when none is. */
+  readonly delay: number
   /** Why nothing is written at present; `since` in milliseconds since the epoch. */
   readonly paused?: { readonly reason: string; readonly since: number; readonly attempts: number }
 }
@@ -93,7 +89,8 @@ interface AssignedPartition {
   stored: StoredOffset | undefined
   /** Offset of the next record to take; the records between the stored offset and this one are in `rows`. */
   next: number
-  rows: PredictionRow[]
+  /** Lines of CSV. */
+  rows: string[]
   /** End of the partition, as of the last look. */
   end: number
 }
@@ -110,10 +107,15 @@ class RunningSink implements SqlSink {
   #partitions = new Map<number, AssignedPartition>()
   /** By log identity and partition, the offset below which dead letters were sent: a retry passes over them. */
   readonly #deadLetteredBelow = new Map<string, number>()
+  readonly #delay = new SinkDelay()
   #tablesExist = false
+  /** How many wait for `drained()`. */
+  #hurried = 0
   #rows = 0
   #deadLettered = 0
   #batchBegan: number | undefined
+  /** Rows taken and not yet written, of all partitions. */
+  #waiting = 0
   #reportDue = 0
   #paused: { reason: string; since: number; attempts: number; retryAt: number } | undefined
 
@@ -130,25 +132,36 @@ class RunningSink implements SqlSink {
         : { partition, position: stored.nextOffset, lag: Math.max(0, end - stored.nextOffset) },
     )
     const lag = partitions.reduce((sum, partition) => sum + (partition.lag ?? 0), 0)
+    const delay = this.#delay.at(this.#timers.now())
     const paused = this.#paused && {
       reason: this.#paused.reason,
       since: this.#paused.since,
       attempts: this.#paused.attempts,
     }
-    return { rows: this.#rows, deadLettered: this.#deadLettered, partitions, lag, paused }
+    return { rows: this.#rows, deadLettered: this.#deadLettered, partitions, lag, delay, paused }
   }
 
   async drained(): Promise<void> {
+    this.#hurried++
+    try {
+      await this.#drained()
+    } finally {
+      this.#hurried--
+    }
+  }
+
+  async #drained(): Promise<void> {
     const { log, sql, topic } = this.#options
     const logId = await this.#logId()
     const ends = (await log.admin.offsets(topic)).filter(({ start, end }) => end > start)
+    // SQL may know of a commit before this sink has its answer; `status()` must count those rows too.
+    const isWrittenHere = ({ partition, end }: { partition: number; end: number }): boolean =>
+      (this.#partitions.get(partition)?.stored?.nextOffset ?? end) >= end
     for (;;) {
-      const stored = await storedOffsets(sql, topic).catch(() => [])
-      const isWritten = (partition: number, end: number): boolean =>
-        stored.some(row => row.logId === logId && row.partition === partition && row.nextOffset >= end) &&
-        // SQL may know of a commit before this sink has its answer; `status()` must count those rows too.
-        (this.#partitions.get(partition)?.stored?.nextOffset ?? end) >= end
-      if (ends.every(({ partition, end }) => isWritten(partition, end))) return
+      const stored = ends.every(isWrittenHere) ? await storedOffsets(sql, topic).catch(() => []) : []
+      const isWritten = ({ partition, end }: { partition: number; end: number }): boolean =>
+        stored.some(row => row.logId === logId && row.partition === partition && row.nextOffset >= end)
+      if (ends.every(each => isWritten(each) && isWrittenHere(each))) return
       if (this.#closing)
         throw new TickerError('LOG_MISUSED', 'the sink was closed before it had written everything')
       await this.#sleep(50)
@@ -190,6 +203,8 @@ class RunningSink implements SqlSink {
       partitions.map(partition => [partition, { partition, stored: undefined, next: 0, rows: [], end: 0 }]),
     )
     this.#batchBegan = undefined
+    this.#waiting = 0
+    this.#delay.keep(partitions)
   }
 
   /** Until closed; errors of the log end it, all others are retried here, so that the group is not left for them. */
@@ -199,7 +214,7 @@ class RunningSink implements SqlSink {
       const batches = await consumer.poll(this.#patience())
       await this.#orPause(consumer, async () => {
         for (const batch of batches) await this.#take(batch)
-        if (this.#batchBegan !== undefined && this.#timers.now() - this.#batchBegan >= batchAge)
+        if (this.#batchBegan !== undefined && this.#timers.now() - this.#batchBegan >= this.#batchAge())
           await this.#write()
       })
       if (this.#timers.now() >= this.#reportDue) await this.#report(consumer)
@@ -235,10 +250,13 @@ class RunningSink implements SqlSink {
     if (newcomers.length > 0) {
       if (rows.length > 0 && rows.every(row => row.logId !== logId))
         logger.warn(`${sql.description} has rows of another log than this ${topic} (${logId}): starting anew`)
-      for (const { partition } of newcomers) {
-        const nextOffset = offsets.get(partition)?.start ?? 0
-        await enterOffset(sql, topic, { logId, partition, nextOffset }, this.#timers.now())
-      }
+      await sql.transaction(async session => {
+        for (const statement of sql.dialect.begin) await session.query(statement)
+        for (const { partition } of newcomers) {
+          const nextOffset = offsets.get(partition)?.start ?? 0
+          await enterOffset(session, topic, { logId, partition, nextOffset }, this.#timers.now())
+        }
+      })
       rows = await storedOffsets(sql, topic)
     }
     if (this.#partitions !== assigned) return // a rebalance came in between; the next round asks for its partitions
@@ -272,14 +290,15 @@ class RunningSink implements SqlSink {
       this.#batchBegan ??= now
       try {
         const prediction = await decoded(cursor.value, this.#options.decode)
-        assigned.rows.push(predictionRow(prediction, { ...place, offset: cursor.offset }, now))
+        assigned.rows.push(predictionLine(prediction, { ...place, offset: cursor.offset }, now))
+        this.#waiting++
       } catch (error) {
         if (!(error instanceof TickerError) || !error.code.startsWith('RECORD_')) throw error
         await this.#giveUp(cursor, place, error)
       }
       if (this.#partitions.get(batch.partition) !== assigned) return // a rebalance while waiting
       assigned.next = cursor.offset + 1
-      if (assigned.rows.length >= batchRows) {
+      if (this.#waiting >= this.#options.sql.dialect.batch.rows) {
         await this.#write()
         if (this.#partitions.get(batch.partition) !== assigned) return
       }
@@ -327,16 +346,24 @@ class RunningSink implements SqlSink {
       .sort((a, b) => a.from.partition - b.from.partition)
     if (taken.length === 0) return
     const now = this.#timers.now()
-    await this.#options.sql.transaction(async session => {
-      for (const { from, to, rows } of taken) {
+    const { sql } = this.#options
+    const { begin, stage, merge } = sql.dialect
+    await sql.transaction(async session => {
+      for (const statement of begin) await session.query(statement)
+      for (const { from, to } of taken)
         if (!(await advanceOffset(session, from, to, now))) throw new OvertakenError()
-        await insertPredictions(session, rows)
-      }
+      const parts = taken.filter(({ rows }) => rows.length > 0).map(csvPart)
+      if (parts.length === 0) return
+      for (const statement of stage) await session.query(statement)
+      await session.copy('predictions_staging', predictionColumns, parts)
+      for (const statement of merge) await session.query(statement)
     })
+    this.#waiting = 0
     for (const { assigned, from, to, rows } of taken) {
       assigned.stored = { ...from, nextOffset: to }
       assigned.rows = []
       this.#rows += rows.length
+      this.#delay.wrote(from.partition, to)
     }
     this.#resumed()
   }
@@ -356,14 +383,22 @@ class RunningSink implements SqlSink {
     }
     for (const { partition, end } of await log.admin.offsets(topic)) {
       const assigned = this.#partitions.get(partition)
-      if (assigned !== undefined) assigned.end = end
+      if (assigned === undefined) continue
+      assigned.end = end
+      this.#delay.saw(partition, end, this.#timers.now())
+      if (assigned.stored !== undefined) this.#delay.wrote(partition, assigned.stored.nextOffset)
     }
   }
 
   async #createTables(): Promise<void> {
     if (this.#tablesExist) return
-    for (const statement of (this.#options.dialect ?? postgresDialect).createTables)
-      await this.#options.sql.query(statement)
+    const { sql, logger } = this.#options
+    const known = sql.dialect.migrations.at(-1)?.version ?? 0
+    const version = await migrate(sql, sql.dialect.migrations, this.#timers.now())
+    if (version > known)
+      logger.warn(
+        `the tables of ${sql.description} are of version ${version}, newer than this program's ${known}: what was added is left empty`,
+      )
     this.#tablesExist = true
   }
 
@@ -397,17 +432,30 @@ class RunningSink implements SqlSink {
     return this.#paused === undefined ? 0 : Math.max(0, this.#paused.retryAt - this.#timers.now())
   }
 
+  /** How old the first row of a batch may get. */
+  #batchAge(): number {
+    const { age } = this.#options.sql.dialect.batch
+    return this.#hurried > 0 ? Math.min(patience, age) : age
+  }
+
   /** How long a poll may wait. */
   #patience(): number {
-    if (this.#batchBegan !== undefined) return Math.max(0, this.#batchBegan + batchAge - this.#timers.now())
+    if (this.#batchBegan !== undefined)
+      return Math.min(patience, Math.max(0, this.#batchBegan + this.#batchAge() - this.#timers.now()))
     // An assignment comes during a poll, which then goes on for as long as it may.
     if (this.#partitions.size === 0) return assignmentWait
-    return Math.min(batchAge, this.#retryIn() || batchAge)
+    return Math.min(patience, this.#retryIn() || patience)
   }
 
   #sleep(milliseconds: number): Promise<void> {
     return new Promise(resolve => this.#timers.after(milliseconds, resolve))
   }
+}
+
+/** The rows of one partition; another range of offsets has another name, so that no rival's file is taken for it. */
+function csvPart({ from, to, rows }: { from: StoredOffset; to: number; rows: readonly string[] }): CsvPart {
+  const { logId, partition, nextOffset } = from
+  return { name: `${logId}/${partition}/${nextOffset}-${to}`, csv: Buffer.from(rows.join('')) }
 }
 
 async function decoded(value: Buffer | null, decode: SqlSinkOptions['decode']): Promise<Prediction> {

@@ -2,7 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
-import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -11,6 +11,8 @@ export interface PostgresServer {
   readonly port: number
   /** With user and password. */
   readonly url: string
+  /** Of the process that the others are children of; the server runs. */
+  pid(): number
   start(): Promise<void>
   /** As by kill -9: what was not committed is lost, what was committed is not. */
   kill(): Promise<void>
@@ -26,7 +28,11 @@ export function postgresUnavailable(): string | undefined {
   return undefined
 }
 
-export async function postgresServer(): Promise<PostgresServer> {
+/** @param tls files of a certificate and its key, with which it also speaks TLS */
+export async function postgresServer(tls?: {
+  readonly certificate: string
+  readonly key: string
+}): Promise<PostgresServer> {
   const bin = programs()
   if (bin === undefined) throw new Error(postgresUnavailable())
   const user = owner()
@@ -54,6 +60,15 @@ export async function postgresServer(): Promise<PostgresServer> {
     ],
     { ...user, cwd: directory, stdio: 'ignore' },
   )
+  if (tls !== undefined) {
+    // The server takes a key only of a file that is its own, and closed to others.
+    for (const [name, from] of Object.entries({ 'server.crt': tls.certificate, 'server.key': tls.key })) {
+      const to = join(data, name)
+      await copyFile(from, to)
+      await chmod(to, 0o600)
+      if (user !== undefined) await chown(to, user.uid, user.gid)
+    }
+  }
   const port = await freePort()
   let server: ChildProcess | undefined
 
@@ -67,8 +82,17 @@ export async function postgresServer(): Promise<PostgresServer> {
   const result: PostgresServer = {
     port,
     url: `postgres://watch:open%20sesame@127.0.0.1:${port}/postgres`,
+    pid() {
+      if (server?.pid === undefined) throw new Error('PostgreSQL does not run')
+      return server.pid
+    },
     async start() {
-      const settings = ['listen_addresses=127.0.0.1', `unix_socket_directories=${directory}`, 'fsync=off']
+      const settings = [
+        'listen_addresses=127.0.0.1',
+        `unix_socket_directories=${directory}`,
+        'fsync=off',
+        `ssl=${tls === undefined ? 'off' : 'on'}`,
+      ]
       server = spawn(
         join(bin, 'postgres'),
         ['-D', data, '-p', String(port), ...settings.flatMap(each => ['-c', each])],

@@ -78,6 +78,6 @@ export async function writtenRows(sql: Sql): Promise<string[]> {
 }
 
 export async function dropTables(sql: Sql): Promise<void> {
-  await sql.query('drop table if exists predictions')
-  await sql.query('drop table if exists sink_offsets')
+  for (const table of ['predictions', 'sink_offsets', 'tickerwatch_migrations'])
+    await sql.query(`drop table if exists ${table}`)
 }
