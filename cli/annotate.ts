@@ -1,13 +1,13 @@
 /** `tickerwatch annotate`: where people label the windows of the running node. */
 import type { Command } from 'commander'
-import { defaultStateDirectory, readNodeFile } from './node-file.ts'
+import { configure } from './configuration/configure.ts'
+import { readNodeFile } from './node-file.ts'
 
 export function define(command: Command): void {
-  command
+  configure(command, { names: ['state'], about: { state: 'state directory of the running node' } })
     .description(
       'Print the address of the page where people label windows; it carries the token of the node.',
     )
-    .option('--state <dir>', 'state directory of the running node', defaultStateDirectory)
     .action(async ({ state }: { readonly state: string }) => {
       const { url, token } = await readNodeFile(state)
       console.log(`${url}/annotate.html#token=${encodeURIComponent(token)}`)

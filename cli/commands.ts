@@ -56,6 +56,11 @@ export const commands: readonly CommandEntry[] = [
     summary: 'make an application begin anew',
     load: () => import('./reset.ts'),
   },
+  {
+    name: 'doctor',
+    summary: 'look at what a node needs, and say what to do',
+    load: () => import('./doctor.ts'),
+  },
   { name: 'generate', summary: 'write generated recordings', load: () => import('./generate.ts') },
   {
     name: 'stage',

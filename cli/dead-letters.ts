@@ -2,10 +2,11 @@
 import type { Command } from 'commander'
 import type { LetterList, ListedLetter, ShownLetter } from '../processors/dead-letter-desk.ts'
 import type { LetterFilter, Replay } from '../topology/index.ts'
+import { configure } from './configuration/configure.ts'
 import { type DeskOptions, withDesk } from './dead-letters/desk.ts'
 import { hexDump } from './dead-letters/hex-dump.ts'
+import { deskMeanings, deskSettings, kafkaOnly } from './desk-settings.ts'
 import { CliError } from './errors.ts'
-import { defaultStateDirectory } from './node-file.ts'
 import { columns, printJson } from './table.ts'
 import { between, moment, whole } from './values.ts'
 
@@ -20,15 +21,21 @@ interface FilterOptions extends CommonOptions {
 }
 
 export function define(command: Command): void {
-  const subcommand = (signature: string, summary: string) =>
-    command
-      .command(signature)
-      .description(summary)
-      .option('--state <dir>', 'state directory of the running node', defaultStateDirectory)
-      .option('--brokers <list>', 'look on Kafka itself, as host:port,…; needs no running node')
+  const subcommand = (signature: string, summary: string) => {
+    const own = command.command(signature).description(summary)
+    return configure(own, {
+      names: deskSettings,
+      about: deskMeanings,
+      check: (_, given) => [
+        ...kafkaOnly(given, 'registry'),
+        ...(own.getOptionValue('applicationId') !== undefined && given('brokers') === undefined
+          ? ['--application-id belongs to --brokers.']
+          : []),
+      ],
+    })
       .option('--application-id <id>', 'whose dead letters, with --brokers (default: activity)')
-      .option('--registry <url>', 'the schema registry that goes with --brokers')
       .option('--json', 'print JSON')
+  }
   const filtered = (signature: string, summary: string) =>
     subcommand(signature, summary)
       .option('--topic <name>', 'only records of this topic')
@@ -46,15 +53,13 @@ export function define(command: Command): void {
     .action(replay)
 }
 
-async function list(options: FilterOptions & { limit: number }, command: Command): Promise<void> {
-  checkTogether(options, command)
+async function list(options: FilterOptions & { limit: number }): Promise<void> {
   const found = await withDesk(options, desk => desk.list(filterOf(options), options.limit))
   if (options.json) return printJson(found)
   for (const line of listInWords(found)) console.log(line)
 }
 
-async function show(id: number, options: CommonOptions, command: Command): Promise<void> {
-  checkTogether(options, command)
+async function show(id: number, options: CommonOptions): Promise<void> {
   const letter = await withDesk(options, desk => desk.show(id))
   if (letter === undefined) throw new CliError('LETTER_UNKNOWN', `there is no dead letter ${id}`)
   if (options.json) return printJson(letter)
@@ -66,7 +71,6 @@ async function replay(
   options: FilterOptions & { all?: boolean; dryRun?: boolean },
   command: Command,
 ): Promise<void> {
-  checkTogether(options, command)
   const filter = { ...filterOf(options), ...(wanted !== undefined && wanted.length > 0 && { ids: wanted }) }
   if (Object.keys(filter).length === 0 && !options.all) {
     command.error('say which: ids, --topic, --code, --since, or --all', { exitCode: 2 })
@@ -75,14 +79,6 @@ async function replay(
   const done = await withDesk(options, desk => desk.replay(filter, { dryRun }))
   if (options.json) return printJson({ dryRun, ...done })
   for (const line of replayInWords(done, dryRun)) console.log(line)
-}
-
-function checkTogether({ brokers, applicationId, registry }: DeskOptions, command: Command): void {
-  const misplaced =
-    applicationId !== undefined ? '--application-id' : registry !== undefined ? '--registry' : undefined
-  if (brokers === undefined && misplaced !== undefined) {
-    command.error(`option '${misplaced}' belongs to --brokers`, { exitCode: 2 })
-  }
 }
 
 function ids(text: string, before: readonly number[] = []): readonly number[] {

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Evaluation } from '../processors/evaluation/evaluate.ts'
 import type { UnpublishedRelease } from '../processors/models/release.ts'
+import { whileItTakesLong } from './progress.ts'
 import { stopSignal } from './stop-signal.ts'
 import { columns } from './table.ts'
 
@@ -12,9 +13,6 @@ interface EvaluateOptions {
   readonly timezone?: string
   readonly json?: boolean
 }
-
-/** Milliseconds between two lines of progress. */
-const PROGRESS = 5000
 
 export function define(command: Command): void {
   command
@@ -51,7 +49,8 @@ async function printEvaluation({
     ...(timezone !== undefined && { timeZone: timezone }),
   })
   say(`${release.name} ${release.version} on ${opened.devices.length} recordings of ${recordings}`)
-  let said = Date.now()
+  let done = { readings: 0, predictions: 0 }
+  const stop = whileItTakesLong(() => `${done.readings} readings, ${done.predictions} windows predicted`)
   const evaluation = await evaluate({
     release,
     recordings: opened,
@@ -59,12 +58,10 @@ async function printEvaluation({
     timers: systemTimers,
     logger: pino({ level: 'error' }, pino.destination(2)),
     signal: stopSignal(),
-    onProgress: ({ readings, predictions }) => {
-      if (Date.now() - said < PROGRESS) return
-      said = Date.now()
-      say(`${readings} readings, ${predictions} windows predicted`)
+    onProgress: progress => {
+      done = progress
     },
-  })
+  }).finally(stop)
   for (const line of omissions(evaluation)) say(line)
   if (json) console.log(JSON.stringify(evaluation))
   else for (const line of inWords(evaluation)) console.log(line)

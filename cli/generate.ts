@@ -1,5 +1,6 @@
 /** `tickerwatch generate`: new recordings that keep the statistics of the real ones. */
 import type { Command } from 'commander'
+import { whileItTakesLong } from './progress.ts'
 import { between, duration, whole } from './values.ts'
 
 interface GenerateOptions {
@@ -42,7 +43,15 @@ async function writeGenerated({
   const isFile = /\.json(\.gz)?$/.test(rest.profile)
   const profile = await (isFile ? readProfile(rest.profile) : shippedProfile(rest.profile))
   const readings = generate({ profile, devices, seed, start, duration: rest.for, delayedShare: 0 })
-  const written = await writeRecordings(out, readings, { gzip })
+  let done = 0
+  const counted = async function* () {
+    for await (const chunk of readings) {
+      yield chunk
+      done += chunk.length
+    }
+  }
+  const stop = whileItTakesLong(() => `${done} readings written`)
+  const written = await writeRecordings(out, counted(), { gzip }).finally(stop)
   if (json) console.log(JSON.stringify({ ...written, directory: out }))
   else console.log(`wrote ${written.readings} readings of ${written.devices} devices to ${out}`)
 }

@@ -83,7 +83,7 @@ describe('npm start', () => {
       env: plainEnvironment(),
     })
     const { code, stderr } = await ended(child)
-    expect(stderr[0]).toMatch(/^option '--for <duration>' argument 'ever' is invalid/)
+    expect(stderr[0]).toMatch(/^--for 'ever' is invalid\. Give a duration/)
     expect(code).toBe(2)
   })
 })

@@ -2,32 +2,34 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { ReleaseChange, ReleaseId } from '../processors/models/release-desk.ts'
 import type { AnnotatedScore } from '../processors/models/shadow-comparison.ts'
+import { configure } from './configuration/configure.ts'
+import type { Settings } from './configuration/settings.ts'
+import { deskMeanings, deskSettings, kafkaOnly } from './desk-settings.ts'
 import { CliError } from './errors.ts'
 import { type DeskOptions, type ListedReleases, type ListingDesk, withDesk } from './models/desk.ts'
-import { defaultStateDirectory } from './node-file.ts'
 import { columns, printJson } from './table.ts'
 import { releaseId } from './values.ts'
 
-interface CommonOptions extends DeskOptions {
-  readonly model: string
+interface CommonOptions extends DeskOptions, Pick<Settings, 'model'> {
   readonly json?: boolean
 }
 
 export function define(command: Command): void {
   const plain = (signature: string, summary: string) =>
     command.command(signature).description(summary).option('--json', 'print JSON')
-  const subcommand = (signature: string, summary: string) =>
-    plain(signature, summary)
-      .option('--state <dir>', 'state directory of the running node', defaultStateDirectory)
-      .option('--brokers <list>', 'on Kafka itself, as host:port,…; needs no running node')
-      .option('--registry <url>', 'the schema registry that goes with --brokers')
-      .option('--trusted-keys <files...>', 'with --brokers, take only releases that one of them signed', [])
-  const model = ['--model <name>', 'whose releases, with --brokers', 'watch'] as const
+  const subcommand = (signature: string, summary: string, ...more: readonly 'model'[]) =>
+    configure(plain(signature, summary), {
+      names: [...deskSettings, 'trustedKeys', ...more],
+      about: {
+        ...deskMeanings,
+        trustedKeys: 'with --brokers, take only releases that one of them signed',
+        model: 'whose releases, with --brokers',
+      },
+      check: (_, given) => kafkaOnly(given, 'registry', 'trustedKeys'),
+    })
   const why = ['--reason <text>', 'why, for those who come later; kept with the event', reasonText] as const
 
-  subcommand('list', 'List the releases, the newest first.')
-    .option(...model)
-    .action(list)
+  subcommand('list', 'List the releases, the newest first.', 'model').action(list)
   subcommand('show', 'Show one release.').argument('<name@version>', 'the release', releaseId).action(show)
   subcommand('publish', 'Publish a release file; as a candidate, unless it is promoted.')
     .argument('<file>', 'the release file')
@@ -37,31 +39,34 @@ export function define(command: Command): void {
   subcommand('promote', 'Put a release into force that was published before.')
     .argument('<name@version>', 'the release', releaseId)
     .requiredOption(...why)
-    .action((id: ReleaseId, options: CommonOptions & { reason: string }, self: Command) =>
-      change(options, self, id.name, desk => desk.promote(id, options.reason)),
+    .action((id: ReleaseId, options: CommonOptions & { reason: string }) =>
+      change(options, id.name, desk => desk.promote(id, options.reason)),
     )
-  subcommand('shadow', 'Let a release score beside the one in force, unseen by the sink.')
+  subcommand('shadow', 'Let a release score beside the one in force, unseen by the sink.', 'model')
     .argument('[name@version]', 'the release', releaseId)
     .option('--end', 'let none score beside it any more')
-    .option(...model)
     .option(...why)
     .action(shadow)
-  subcommand('rollback', 'Go back to the release that was in force before, and retire the newest.')
+  subcommand('rollback', 'Go back to the release that was in force before, and retire the newest.', 'model')
     .argument('[name@version]', 'the release to go back to (default: the one promoted before)', releaseId)
-    .option(...model)
     .requiredOption(...why)
-    .action((id: ReleaseId | undefined, options: CommonOptions & { reason: string }, self: Command) =>
-      change(options, self, id?.name ?? options.model, desk =>
+    .action((id: ReleaseId | undefined, options: CommonOptions & { reason: string }) =>
+      change(options, id?.name ?? options.model, desk =>
         desk.rollback({ version: id?.version, reason: options.reason }),
       ),
     )
-  subcommand('compare', 'Compare a release in shadow with the one that served: agreement, and who is right.')
+  subcommand(
+    'compare',
+    'Compare a release in shadow with the one that served: agreement, and who is right.',
+    'model',
+  )
     .argument('[name@version]', 'the release (default: the one in shadow)', releaseId)
-    .option(...model)
     .action(compare)
-  subcommand('switches', 'List which partition was scored by which release, from which reading on.')
-    .option(...model)
-    .action(switches)
+  subcommand(
+    'switches',
+    'List which partition was scored by which release, from which reading on.',
+    'model',
+  ).action(switches)
   plain('keygen', 'Make a pair of keys for signing releases: FILE and FILE.pub.')
     .argument('<file>', 'where the private key goes')
     .action(async (file: string, options) => (await import('./models/keys.ts')).keygen(file, options))
@@ -75,13 +80,11 @@ export function define(command: Command): void {
 async function publish(
   file: string,
   options: CommonOptions & { promote?: boolean; reason?: string },
-  self: Command,
 ): Promise<void> {
   const { readRelease } = await import('../processors/models/release.ts')
   const { promote = false, reason } = options
-  checkTogether(options, self)
   const release = await readRelease(file)
-  await change(options, self, release.name, desk => desk.publish(release, { promote, reason }))
+  await change(options, release.name, desk => desk.publish(release, { promote, reason }))
 }
 
 async function shadow(
@@ -90,25 +93,22 @@ async function shadow(
   self: Command,
 ): Promise<void> {
   if ((id === undefined) !== (options.end === true)) self.error('give a release, or --end', { exitCode: 2 })
-  await change(options, self, id?.name ?? options.model, desk =>
+  await change(options, id?.name ?? options.model, desk =>
     id === undefined ? desk.endShadow(options.reason) : desk.shadow(id, options.reason),
   )
 }
 
 async function change(
   options: CommonOptions,
-  self: Command,
   model: string,
   make: (desk: ListingDesk) => Promise<ReleaseChange>,
 ): Promise<void> {
-  checkTogether(options, self)
   const { name, version, status, reason } = await withDesk(options, model, make)
   if (options.json) printJson({ name, version, status, reason })
   else console.log(`published ${name}@${version} as ${status}`)
 }
 
-async function list(options: CommonOptions, self: Command): Promise<void> {
-  checkTogether(options, self)
+async function list(options: CommonOptions): Promise<void> {
   const listed = await withDesk(options, options.model, desk => desk.list())
   if (options.json) return printJson(listed)
   const rows = listed.known.map(release => [
@@ -126,8 +126,7 @@ async function list(options: CommonOptions, self: Command): Promise<void> {
   for (const warning of listed.warnings) console.error(`note: ${warning}`)
 }
 
-async function show(wanted: ReleaseId, options: CommonOptions, self: Command): Promise<void> {
-  checkTogether(options, self)
+async function show(wanted: ReleaseId, options: CommonOptions): Promise<void> {
   const listed = await withDesk(options, wanted.name, desk => desk.list())
   const release = listed.known.find(other => idOf(other) === idOf(wanted))
   if (!release) throw new CliError('RELEASE_UNKNOWN', `the node knows no release ${idOf(wanted)}`)
@@ -143,8 +142,7 @@ async function show(wanted: ReleaseId, options: CommonOptions, self: Command): P
   for (const line of columns(rows)) console.log(line)
 }
 
-async function switches(options: CommonOptions, self: Command): Promise<void> {
-  checkTogether(options, self)
+async function switches(options: CommonOptions): Promise<void> {
   const found = await withDesk(options, options.model, desk => desk.switches())
   if (options.json) return printJson(found)
   const rows = found.map(({ partition, version, offset, at }) => [
@@ -157,8 +155,7 @@ async function switches(options: CommonOptions, self: Command): Promise<void> {
     console.log(line)
 }
 
-async function compare(id: ReleaseId | undefined, options: CommonOptions, self: Command): Promise<void> {
-  checkTogether(options, self)
+async function compare(id: ReleaseId | undefined, options: CommonOptions): Promise<void> {
   const found = await withDesk(options, id?.name ?? options.model, desk => desk.comparison(id))
   if (options.json) return printJson(found)
   const { windows, agreed, annotated, randomArm, disagreements } = found
@@ -175,12 +172,6 @@ async function compare(id: ReleaseId | undefined, options: CommonOptions, self: 
     ...disagreements.map(({ serving, shadow, windows }) => [`${serving} → ${shadow}`, String(windows)]),
   ]
   for (const line of columns(rows)) console.log(line)
-}
-
-function checkTogether({ brokers, registry, trustedKeys }: CommonOptions, command: Command): void {
-  if (brokers !== undefined) return
-  if (registry !== undefined) command.error("option '--registry' belongs to --brokers", { exitCode: 2 })
-  if (trustedKeys.length > 0) command.error("option '--trusted-keys' belongs to --brokers", { exitCode: 2 })
 }
 
 function statusOf(release: ReleaseId & { readonly status: string }, { inForce }: ListedReleases): string {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { CliError } from './errors.ts'
 import { readNodeFile } from './node-file.ts'
+import { whileItTakesLong } from './progress.ts'
 
 /** Milliseconds that a node may take for its answer, unless it is asked for more. */
 const PATIENCE = 30_000
@@ -29,6 +30,7 @@ export async function askNode(
   const node = await readNodeFile(stateDirectory)
   const unreachable = (cause: unknown) =>
     new CliError('NODE_UNREACHABLE', `the node at ${node.url} does not answer`, { cause })
+  const stop = whileItTakesLong(() => `waiting for the node at ${node.url}`)
   const response = await fetch(new URL(path, node.url), {
     method,
     headers: {
@@ -38,11 +40,15 @@ export async function askNode(
     body,
     signal: AbortSignal.timeout(patience),
   }).catch(cause => {
+    stop()
     throw unreachable(cause)
   })
-  const text = await response.text().catch(cause => {
-    throw unreachable(cause)
-  })
+  const text = await response
+    .text()
+    .catch(cause => {
+      throw unreachable(cause)
+    })
+    .finally(stop)
   const answer = json(text)
   if (!response.ok) {
     const { data } = refusal.safeParse(answer)

@@ -7,8 +7,6 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { CliError } from './errors.ts'
 
-export const defaultStateDirectory = '.tickerwatch'
-
 const schema = z.object({
   /** Of the service, such as http://127.0.0.1:8080. */
   url: z.url({ protocol: /^https?$/ }),

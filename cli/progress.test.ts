@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { byteProgress, inBytes } from './progress.ts'
+import { expect, test, vi } from 'vitest'
+import { byteProgress, inBytes, whileItTakesLong } from './progress.ts'
 
 function terminal(isTTY: boolean) {
   const written: string[] = []
@@ -45,4 +45,32 @@ test('bytes in words', () => {
     '38.4 GB',
     '3000 TB',
   ])
+})
+
+test('work that takes long is told after 2 s and then every 5 s; what is quick, not at all', () => {
+  vi.useFakeTimers()
+  try {
+    const said: string[] = []
+    let done = 0
+    const stop = whileItTakesLong(
+      () => `${done} done`,
+      line => said.push(line),
+    )
+    vi.advanceTimersByTime(1999)
+    expect(said).toEqual([])
+    done = 1
+    vi.advanceTimersByTime(5001)
+    expect(said).toEqual(['1 done', '1 done'])
+    stop()
+    vi.advanceTimersByTime(60_000)
+    expect(said).toHaveLength(2)
+    whileItTakesLong(
+      () => 'never',
+      line => said.push(line),
+    )()
+    vi.advanceTimersByTime(60_000)
+    expect(said).toHaveLength(2)
+  } finally {
+    vi.useRealTimers()
+  }
 })

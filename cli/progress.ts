@@ -3,6 +3,8 @@
 /** Milliseconds between two lines. */
 const ON_TERMINAL = 200
 const ELSEWHERE = 5000
+/** After which work is long. */
+const LONG = 2000
 /** Milliseconds over which the rate is taken. */
 const RATE_OVER = 10_000
 
@@ -41,6 +43,27 @@ export function byteProgress(
       if (open) stream.write('\n')
       open = false
     },
+  }
+}
+
+/**
+ * Says on standard error how far work has come, where it takes longer than 2 s; then every 5 s, until the answer is called.
+ * A timer of its own: work whose parts are silent for long is seen to go on.
+ */
+export function whileItTakesLong(
+  words: () => string,
+  say: (line: string) => void = line => void process.stderr.write(`${line}\n`),
+): () => void {
+  let again: NodeJS.Timeout | undefined
+  const first = setTimeout(() => {
+    say(words())
+    again = setInterval(() => say(words()), ELSEWHERE)
+    again.unref()
+  }, LONG)
+  first.unref()
+  return () => {
+    clearTimeout(first)
+    clearInterval(again)
   }
 }
 

@@ -6,26 +6,23 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import type { ReleaseId } from '../processors/models/release-desk.ts'
 import type { ReplayReport } from '../processors/replay/replay-predictions.ts'
+import { configure } from './configuration/configure.ts'
+import type { Settings } from './configuration/settings.ts'
+import { type DeskSettings, deskSettings, kafkaOnly } from './desk-settings.ts'
 import { CliError } from './errors.ts'
+import { openKafka } from './kafka.ts'
 import { askNode } from './node-client.ts'
-import { defaultStateDirectory } from './node-file.ts'
+import { whileItTakesLong } from './progress.ts'
 import { columns, printJson } from './table.ts'
-import { releaseId, whole } from './values.ts'
+import { releaseId } from './values.ts'
 
-interface ReplayCommandOptions {
-  readonly state: string
+/** Registry, keys and annotations per hour are of a replay on Kafka; a node has its own. */
+interface ReplayCommandOptions extends DeskSettings, Pick<Settings, 'trustedKeys' | 'annotationsPerHour'> {
   readonly model?: ReleaseId
-  /** These are of a replay on Kafka; a node has its own. */
-  readonly brokers?: string
-  readonly registry?: string
-  readonly trustedKeys: readonly string[]
-  readonly annotationsPerHour?: number
   readonly out?: string
   readonly json?: boolean
 }
 
-/** Milliseconds between two lines of progress. */
-const PROGRESS = 5000
 /** Milliseconds that a node may take. */
 const PATIENCE = 3_600_000
 
@@ -51,28 +48,33 @@ const report = z.object({
 })
 
 export function define(command: Command): void {
-  command
+  configure(command, {
+    names: [...deskSettings, 'trustedKeys', 'annotationsPerHour'],
+    about: {
+      state: 'state directory of the running node, which replays',
+      brokers: 'replay here what is on Kafka, as host:port,…; needs no running node',
+      trustedKeys: 'take only releases that one of these keys signed',
+      annotationsPerHour: 'what the nodes run with',
+    },
+    check: (_, given) => [
+      ...kafkaOnly(given, 'registry', 'trustedKeys', 'annotationsPerHour'),
+      ...(command.getOptionValue('out') !== undefined && given('brokers') === undefined
+        ? ['--out belongs to --brokers.']
+        : []),
+    ],
+  })
     .description(
       'Predict the readings of the log again, beside the application, and compare with what was predicted. As recorded, all must be the same: exit code 1 if not.',
     )
-    .option('--state <dir>', 'state directory of the running node, which replays', defaultStateDirectory)
-    .option('--brokers <list>', 'replay here what is on Kafka, as host:port,…; needs no running node')
     .option('--model <name@version>', 'by this release instead of those recorded: a backtest', releaseId)
-    .option(
-      '--registry <url>',
-      'a schema registry with Confluent’s API (default: schema ids of this process)',
-    )
-    .option('--trusted-keys <files...>', 'take only releases that one of these keys signed', [])
-    .option('--annotations-per-hour <n>', 'what the nodes run with (default: 240)', whole)
     .option('--out <file>', 'write each window that is predicted otherwise, a line of JSON each')
     .option('--json', 'print JSON')
     .action(replay)
 }
 
-async function replay(options: ReplayCommandOptions, command: Command): Promise<void> {
+async function replay(options: ReplayCommandOptions): Promise<void> {
   const { model, json, brokers } = options
-  checkTogether(options, command)
-  const report = brokers === undefined ? await replayInNode(options) : await replayOnKafka(options, brokers)
+  const report = brokers === undefined ? await replayInNode(options) : await replayOnKafka(options)
   if (json) printJson(report)
   else for (const line of inWords(report)) console.log(line)
   const { different, missing, added } = report
@@ -82,33 +84,18 @@ async function replay(options: ReplayCommandOptions, command: Command): Promise<
   }
 }
 
-function checkTogether(options: ReplayCommandOptions, command: Command): void {
-  const { brokers, registry, trustedKeys, annotationsPerHour, out } = options
-  if (brokers !== undefined) return
-  const given = {
-    '--registry': registry !== undefined,
-    '--trusted-keys': trustedKeys.length > 0,
-    '--annotations-per-hour': annotationsPerHour !== undefined,
-    '--out': out !== undefined,
-  }
-  for (const [name, isGiven] of Object.entries(given))
-    if (isGiven) command.error(`option '${name}' belongs to --brokers`, { exitCode: 2 })
-}
-
 /** In the running node: its log may be in memory, where nobody else sees it. */
 async function replayInNode({ state, model }: ReplayCommandOptions): Promise<ReplayReport> {
   const body = JSON.stringify(model ?? {})
   return report.parse(await askNode(state, { method: 'POST', path: '/api/replay', body, patience: PATIENCE }))
 }
 
-async function replayOnKafka(options: ReplayCommandOptions, brokers: string): Promise<ReplayReport> {
+async function replayOnKafka(options: ReplayCommandOptions): Promise<ReplayReport> {
   const { out } = options
   const differences = out === undefined ? undefined : createWriteStream(out, { flags: 'wx' })
   const written = differences && finished(differences)
   written?.catch(() => {}) // told below
-  const report = await replayOn(options, brokers, difference =>
-    differences?.write(`${JSON.stringify(difference)}\n`),
-  )
+  const report = await replayOn(options, difference => differences?.write(`${JSON.stringify(difference)}\n`))
   differences?.end()
   await written?.catch(cause => {
     throw new CliError('FILE_UNWRITABLE', `${out} cannot be written: ${cause}`, { cause })
@@ -117,8 +104,7 @@ async function replayOnKafka(options: ReplayCommandOptions, brokers: string): Pr
 }
 
 async function replayOn(
-  { model, registry, trustedKeys, annotationsPerHour }: ReplayCommandOptions,
-  brokers: string,
+  { model, registry, trustedKeys, annotationsPerHour, ...kafka }: ReplayCommandOptions,
   onDifference: (difference: object) => void,
 ): Promise<ReplayReport> {
   const { default: pino } = await import('pino')
@@ -127,31 +113,27 @@ async function replayOn(
   const { defaultPolicy } = await import('../processors/routing/routing.ts')
   const { avroSerdes, confluentRegistry, localRegistry } = await import('../schemas/index.ts')
   const { systemTimers } = await import('../topology/index.ts')
-  const { kafkaLog } = await import('../topology/log/kafka/kafka-log.ts')
   const clientId = `tickerwatch-replay-${randomUUID()}`
-  const log = await kafkaLog({ brokers: brokers.split(','), clientId })
-  let said = Date.now()
+  const log = await openKafka(kafka, clientId)
+  let predicted = 0
+  const stop = whileItTakesLong(() => `${predicted} windows predicted`)
   try {
     return await replayPredictions({
       log,
       avro: avroSerdes(registry === undefined ? localRegistry() : confluentRegistry(registry)),
       trusted: await trustedSources(trustedKeys),
-      routing: {
-        ...defaultPolicy,
-        ...(annotationsPerHour !== undefined && { requestsPerHour: annotationsPerHour }),
-      },
+      routing: { ...defaultPolicy, requestsPerHour: annotationsPerHour },
       clientId,
       timers: systemTimers,
       logger: pino({ level: 'error' }, pino.destination(2)),
       release: model,
       onDifference,
       onProgress: predictions => {
-        if (Date.now() - said < PROGRESS) return
-        said = Date.now()
-        process.stderr.write(`${predictions} windows predicted\n`)
+        predicted = predictions
       },
     })
   } finally {
+    stop()
     await log.close()
   }
 }

@@ -4,13 +4,16 @@ import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { PlannedReset, ResetTo } from '../topology/index.ts'
+import { configure } from './configuration/configure.ts'
+import { type KafkaSettings, kafkaSettings } from './configuration/settings.ts'
 import { CliError } from './errors.ts'
-import { defaultStateDirectory, readNodeFile } from './node-file.ts'
+import { openKafka } from './kafka.ts'
+import { readNodeFile } from './node-file.ts'
+import { whileItTakesLong } from './progress.ts'
 import { columns, printJson } from './table.ts'
 import { moment } from './values.ts'
 
-interface ResetCommandOptions {
-  readonly brokers: string
+interface ResetCommandOptions extends KafkaSettings {
   readonly applicationId?: string
   readonly inputTopics?: readonly string[]
   readonly internalTopics?: readonly string[]
@@ -28,12 +31,15 @@ interface WholeReset extends PlannedReset {
 }
 
 export function define(command: Command): void {
-  command
+  configure(command, {
+    names: [...kafkaSettings, 'state'],
+    required: ['brokers'],
+    about: { state: 'state directory of its node' },
+  })
     .addHelpText(
       'after',
       '\nWhat the application wrote stays, and so do its dead letters. Local state is that of this machine only: run it on\neach, or remove the directories.',
     )
-    .requiredOption('--brokers <list>', 'Kafka, as host:port,…')
     .option('--application-id <id>', 'the application (default: activity)')
     .option('--input-topics <list>', 'whose positions are set (default: all that it has read)', list)
     .addOption(
@@ -45,22 +51,18 @@ export function define(command: Command): void {
     .addOption(new Option('--to-latest', 'to the end: what is there is not read').conflicts(['toDatetime']))
     .option('--to-datetime <time>', 'to the first record of this event time or later', moment)
     .option('--internal-topics <list>', 'of the internal topics, only these', list)
-    .option('--state <dir>', 'state directory of its node', defaultStateDirectory)
     .option('--execute', 'do it')
     .option('--json', 'print JSON')
     .action(run)
 }
 
 async function run(options: ResetCommandOptions): Promise<void> {
-  const { brokers, state, inputTopics, internalTopics, execute = false } = options
+  const { state, inputTopics, internalTopics, execute = false } = options
   const { planReset, reset } = await import('../topology/index.ts')
   const { applicationId: activity } = await import('../processors/topics.ts')
-  const { kafkaLog } = await import('../topology/log/kafka/kafka-log.ts')
   const { applicationId = activity } = options
-  const log = await kafkaLog({
-    brokers: brokers.split(','),
-    clientId: `tickerwatch-reset-${randomUUID()}`,
-  })
+  const log = await openKafka(options, `tickerwatch-reset-${randomUUID()}`)
+  const stop = whileItTakesLong(() => (execute ? 'resetting' : 'looking at what there is to reset'))
   try {
     await checkNodeStopped(state)
     const planned = await planReset({ log, applicationId, to: resetTo(options), inputTopics, internalTopics })
@@ -72,6 +74,7 @@ async function run(options: ResetCommandOptions): Promise<void> {
     if (options.json) return printJson({ applicationId, executed: execute, ...whole })
     for (const line of inWords(applicationId, whole, execute)) console.log(line)
   } finally {
+    stop()
     await log.close()
   }
 }

@@ -2,33 +2,35 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { UnpublishedRelease } from '../processors/models/release.ts'
 import type { RetrainReport } from '../processors/retraining/retrain.ts'
-import { defaultStateDirectory } from './node-file.ts'
+import { configure } from './configuration/configure.ts'
+import type { Settings } from './configuration/settings.ts'
+import { whileItTakesLong } from './progress.ts'
 import { whole } from './values.ts'
 
-interface RetrainCommandOptions {
+interface RetrainCommandOptions extends Pick<Settings, 'state' | 'featureStore'> {
   readonly recordings: string
   readonly unseen?: string
-  readonly featureStore?: string
   readonly serving: string
   readonly release: string
   readonly margin: number
   readonly seed: number
   readonly python: string
-  readonly state: string
   readonly publish: boolean
   readonly save?: string
   readonly json?: boolean
 }
 
 export function define(command: Command): void {
-  command
+  configure(command, {
+    names: ['state', 'featureStore'],
+    about: { state: 'state directory of the running node' },
+  })
     .description(
       'Train a candidate on recordings and on what people labelled, compare it with the serving release on people it has not seen, publish it, and promote it if it is better.',
     )
     .requiredOption('--recordings <dir>', 'labelled recordings, the base of the training')
     .requiredOption('--release <version>', 'the candidate’s version, such as 1.2.0')
     .option('--unseen <dir>', 'recordings of people to compare on (default: a quarter of --recordings)')
-    .option('--feature-store <url>', 'where labelled windows are (default: in the state directory)')
     .option('--serving <name[@version]>', 'the release that serves: shipped, or a release file', 'watch')
     .option('--margin <share>', 'by which macro-F1 must be greater, with 95 % confidence', share, 0)
     .option('--seed <n>', 'of training and comparison', whole, 1)
@@ -37,7 +39,6 @@ export function define(command: Command): void {
       'has the packages of spark-jobs/requirements.txt',
       process.env.PYSPARK_PYTHON ?? 'python3',
     )
-    .option('--state <dir>', 'state directory of the running node', defaultStateDirectory)
     .option('--no-publish', 'only train and compare')
     .option('--save <file>', 'write the candidate’s release file')
     .option('--json', 'print the report as one line of JSON')
@@ -49,6 +50,10 @@ async function retrainAndPublish(options: RetrainCommandOptions): Promise<void> 
   const { openStore } = await import('../lake/open-store.ts')
   const { retrain } = await import('../processors/retraining/retrain.ts')
   const store = await openStore(options.featureStore ?? join(options.state, 'feature-store'))
+  const began = Date.now()
+  const stop = whileItTakesLong(
+    () => `reading, training and comparing for ${Math.round((Date.now() - began) / 1000)} s`,
+  )
   try {
     const { candidate, report } = await retrain({
       ...options,
@@ -63,6 +68,7 @@ async function retrainAndPublish(options: RetrainCommandOptions): Promise<void> 
     if (options.json) console.log(JSON.stringify({ ...report, published: options.publish, promoted }))
     else for (const line of inWords(report, options.publish, promoted)) console.log(line)
   } finally {
+    stop()
     await store.close()
   }
 }
@@ -90,11 +96,15 @@ async function publish(
   promote: boolean,
 ): Promise<void> {
   const { withDesk } = await import('./models/desk.ts')
-  await withDesk({ state, trustedKeys: [] }, candidate.name, async desk => {
-    await desk.publish(candidate, { promote: false, reason: 'retrained' })
-    if (promote)
-      await desk.promote({ name: candidate.name, version: candidate.version }, 'better on unseen people')
-  })
+  await withDesk(
+    { state, brokers: undefined, registry: undefined, trustedKeys: [] },
+    candidate.name,
+    async desk => {
+      await desk.publish(candidate, { promote: false, reason: 'retrained' })
+      if (promote)
+        await desk.promote({ name: candidate.name, version: candidate.version }, 'better on unseen people')
+    },
+  )
 }
 
 function inWords(report: RetrainReport, published: boolean, promoted: boolean): string[] {

@@ -2,10 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
 import type { CommittedOffset, Log } from '../topology/index.ts'
+import { configure } from './configuration/configure.ts'
+import { type KafkaSettings, kafkaSettings } from './configuration/settings.ts'
+import { openKafka } from './kafka.ts'
+import { whileItTakesLong } from './progress.ts'
 import { columns, printJson } from './table.ts'
 
-interface TopicsOptions {
-  readonly brokers: string
+interface TopicsOptions extends KafkaSettings {
   readonly applicationId?: string
   readonly json?: boolean
 }
@@ -26,22 +29,18 @@ interface ShownTopic {
 }
 
 export function define(command: Command): void {
-  command
-    .requiredOption('--brokers <list>', 'Kafka, as host:port,…')
+  configure(command, { names: kafkaSettings, required: ['brokers'] })
     .option('--application-id <id>', 'whose positions are shown (default: activity)')
     .option('--json', 'print JSON, with the partitions of each')
     .action(run)
 }
 
-async function run({ brokers, applicationId, json }: TopicsOptions): Promise<void> {
+async function run({ applicationId, json, ...kafka }: TopicsOptions): Promise<void> {
   const { applicationId: activity } = await import('../processors/topics.ts')
-  const { kafkaLog } = await import('../topology/log/kafka/kafka-log.ts')
-  const log = await kafkaLog({
-    brokers: brokers.split(','),
-    clientId: `tickerwatch-topics-${randomUUID()}`,
-  })
+  const log = await openKafka(kafka, `tickerwatch-topics-${randomUUID()}`)
   try {
-    const topics = await look(log, applicationId ?? activity)
+    const stop = whileItTakesLong(() => 'looking at the topics')
+    const topics = await look(log, applicationId ?? activity).finally(stop)
     if (json) return printJson(topics)
     for (const line of inWords(topics)) console.log(line)
   } finally {

@@ -1,4 +1,4 @@
-/** How the values of options are read. Each throws commander's InvalidArgumentError, which names the option. */
+/** How the values of options and settings are read. Each throws commander's InvalidArgumentError, which says what is right. */
 import { InvalidArgumentError } from 'commander'
 
 /** A whole number, at least 0. */
@@ -16,6 +16,89 @@ export function between(least: number, most: number): (text: string) => number {
     }
     return value
   }
+}
+
+/** Any text but an empty one. */
+export function text(given: string): string {
+  if (given.trim() === '') throw new InvalidArgumentError('Give a value that is not empty.')
+  return given
+}
+
+/** A name as Kafka and the file system take it. */
+export function name(given: string): string {
+  if (!/^[\w.-]{1,100}$/.test(given)) throw new InvalidArgumentError('Give letters, digits, dots and dashes.')
+  return given
+}
+
+/** Several, separated by commas. */
+export function list<T>(parse: (text: string) => T): (text: string) => readonly T[] {
+  return given =>
+    given
+      .split(',')
+      .map(each => each.trim())
+      .filter(each => each !== '')
+      .map(parse)
+}
+
+/** One of these words. */
+export function oneOf<Word extends string>(...words: readonly Word[]): (text: string) => Word {
+  return given => {
+    const found = words.find(word => word === given)
+    if (found === undefined) throw new InvalidArgumentError(`Give ${words.join(' or ')}.`)
+    return found
+  }
+}
+
+/** true or false, as the environment and files write switches. */
+export function yesOrNo(given: string): boolean {
+  return oneOf('true', 'false')(given) === 'true'
+}
+
+/** An address of the web. */
+export function webUrl(given: string): string {
+  if (!/^https?:$/.test(URL.parse(given)?.protocol ?? ''))
+    throw new InvalidArgumentError('Give an address such as http://localhost:8081.')
+  return given
+}
+
+/** A database's address. It may hold a password. */
+export function sqlUrl(given: string): string {
+  if (!/^(postgres|postgresql|redshift):$/.test(URL.parse(given)?.protocol ?? ''))
+    throw new InvalidArgumentError('Give an address such as postgres://me@localhost/watch, or redshift://….')
+  return given
+}
+
+/** A bucket, with or without a prefix. */
+export function bucket(given: string): string {
+  if (!/^s3:\/\/[a-z0-9][a-z0-9.-]+[a-z0-9](\/|$)/.test(given))
+    throw new InvalidArgumentError('Give s3://bucket or s3://bucket/prefix.')
+  return given
+}
+
+/** Where objects are kept: a directory, or a bucket. */
+export function place(given: string): string {
+  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text(given))?.[1]
+  if (scheme !== undefined && scheme !== 's3' && scheme !== 'file')
+    throw new InvalidArgumentError('Give a directory, or s3://bucket/prefix.')
+  return given
+}
+
+/** A zone of the IANA's list. */
+export function timeZone(given: string): string {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: given })
+    return given
+  } catch {
+    throw new InvalidArgumentError('Give a zone such as America/Los_Angeles.')
+  }
+}
+
+/** How many times faster than it happened event time passes; `max`: as fast as it is taken. */
+export function speed(given: string): number | 'max' {
+  if (given === 'max') return given
+  const times = /^[\d.]+$/.test(given) ? Number(given) : Number.NaN
+  if (!(times > 0)) throw new InvalidArgumentError('Give a number such as 20, or max.')
+  return times
 }
 
 /** `host:port`; IPv6 addresses in brackets. */

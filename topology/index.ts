@@ -44,6 +44,7 @@ export { GlobalTable } from './global-table.ts'
 export { type Graph, type GraphNode, storesOf } from './graph.ts'
 export { GroupedStream } from './grouped.ts'
 export { GroupedTable } from './grouped-table.ts'
+export { lossesOf } from './internal-topics.ts'
 export type { GlobalJoined, StreamJoined, TableJoined } from './joined.ts'
 export { lagOf, type PartitionPositions } from './lag.ts'
 export type {
@@ -55,6 +56,7 @@ export type {
   Producer,
   ProducerRecord,
   Reader,
+  TopicDescription,
   TopicPartition,
   TopicSpec,
 } from './log/log.ts'

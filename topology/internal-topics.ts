@@ -112,8 +112,8 @@ function check(found: TopicDescription, wanted: InternalTopic): void {
     throw new TickerError('TOPIC_WRONG_CLEANUP', `${topic} would lose records: ${losses.join(', ')}`)
 }
 
-/** The settings by which the topic keeps less than it must; what keeps more is left as it is. */
-function lossesOf(
+/** The settings by which a topic keeps less than it must; what keeps more is left as it is. */
+export function lossesOf(
   found: Readonly<Record<string, string>>,
   wanted: Readonly<Record<string, string>>,
 ): string[] {

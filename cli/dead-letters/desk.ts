@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { DeadLetterDesk } from '../../processors/dead-letter-desk.ts'
 import type { LetterFilter } from '../../topology/index.ts'
+import type { DeskSettings } from '../desk-settings.ts'
+import { openKafka } from '../kafka.ts'
 import { askNode } from '../node-client.ts'
+import { whileItTakesLong } from '../progress.ts'
 
-export interface DeskOptions {
-  readonly state: string
-  readonly brokers?: string
+export interface DeskOptions extends DeskSettings {
   readonly applicationId?: string
-  readonly registry?: string
 }
 
 const listed = z.object({
@@ -52,7 +52,9 @@ export async function withDesk<A>(
   use: (desk: DeadLetterDesk) => Promise<A>,
 ): Promise<A> {
   const { brokers } = options
-  return brokers === undefined ? await use(deskOfNode(options.state)) : await withKafka(options, brokers, use)
+  if (brokers === undefined) return await use(deskOfNode(options.state))
+  const stop = whileItTakesLong(() => 'looking at the dead letters on Kafka')
+  return await withKafka(options, use).finally(stop)
 }
 
 /** Through the running node: its log may be in memory, where nobody else sees it. */
@@ -76,16 +78,14 @@ function deskOfNode(state: string): DeadLetterDesk {
 }
 
 async function withKafka<A>(
-  { applicationId, registry }: DeskOptions,
-  brokers: string,
+  { applicationId, registry, ...kafka }: DeskOptions,
   use: (desk: DeadLetterDesk) => Promise<A>,
 ): Promise<A> {
   const { deadLetterDesk, valueDecoder } = await import('../../processors/dead-letter-desk.ts')
   const { applicationId: activity } = await import('../../processors/topics.ts')
   const { avroSerdes, confluentRegistry, localRegistry } = await import('../../schemas/index.ts')
-  const { kafkaLog } = await import('../../topology/log/kafka/kafka-log.ts')
   const clientId = `tickerwatch-dead-letters-${randomUUID()}`
-  const log = await kafkaLog({ brokers: brokers.split(','), clientId })
+  const log = await openKafka(kafka, clientId)
   try {
     const avro = avroSerdes(registry === undefined ? localRegistry() : confluentRegistry(registry))
     const decode = valueDecoder(avro)

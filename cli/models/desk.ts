@@ -4,15 +4,14 @@ import { z } from 'zod'
 import { releaseJson } from '../../processors/models/release.ts'
 import type { ReleaseDesk } from '../../processors/models/release-desk.ts'
 import type { ModelsStatus } from '../../service/status.ts'
+import type { Settings } from '../configuration/settings.ts'
+import type { DeskSettings } from '../desk-settings.ts'
+import { openKafka } from '../kafka.ts'
 import { askNode } from '../node-client.ts'
+import { whileItTakesLong } from '../progress.ts'
 
-export interface DeskOptions {
-  readonly state: string
-  readonly brokers?: string
-  readonly registry?: string
-  /** With --brokers; the node has its own. */
-  readonly trustedKeys: readonly string[]
-}
+/** Registry and keys are for Kafka itself; a node has its own. */
+export type DeskOptions = DeskSettings & Pick<Settings, 'trustedKeys'>
 
 /** What is told of releases, whoever is asked. */
 export type ListedReleases = Pick<ModelsStatus, 'inForce' | 'shadow' | 'known' | 'refused' | 'warnings'>
@@ -59,7 +58,9 @@ export async function withDesk<A>(
   use: (desk: ListingDesk) => Promise<A>,
 ): Promise<A> {
   const { brokers, state } = options
-  return brokers === undefined ? await use(deskOfNode(state)) : await withKafka(options, brokers, model, use)
+  if (brokers === undefined) return await use(deskOfNode(state))
+  const stop = whileItTakesLong(() => 'looking at the releases on Kafka')
+  return await withKafka(options, model, use).finally(stop)
 }
 
 /** Through the running node: its log may be in memory, where nobody else sees it. */
@@ -86,8 +87,7 @@ function deskOfNode(state: string): ListingDesk {
 }
 
 async function withKafka<A>(
-  { registry, trustedKeys }: DeskOptions,
-  brokers: string,
+  { registry, trustedKeys, ...kafka }: DeskOptions,
   model: string,
   use: (desk: ListingDesk) => Promise<A>,
 ): Promise<A> {
@@ -98,9 +98,8 @@ async function withKafka<A>(
   const { applicationId } = await import('../../processors/topics.ts')
   const { avroSerdes, confluentRegistry, localRegistry } = await import('../../schemas/index.ts')
   const { systemTimers } = await import('../../topology/index.ts')
-  const { kafkaLog } = await import('../../topology/log/kafka/kafka-log.ts')
   const clientId = `tickerwatch-models-${randomUUID()}`
-  const log = await kafkaLog({ brokers: brokers.split(','), clientId })
+  const log = await openKafka(kafka, clientId)
   try {
     const avro = avroSerdes(registry === undefined ? localRegistry() : confluentRegistry(registry))
     const trusted = await trustedSources(trustedKeys)

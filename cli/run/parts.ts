@@ -7,6 +7,7 @@ import { applicationId } from '../../processors/topics.ts'
 import { confluentRegistry, localRegistry, type SchemaRegistry } from '../../schemas/index.ts'
 import { memoryBackend, rocksdbBackend, type StateBackend } from '../../state/index.ts'
 import { type Log, memoryLog } from '../../topology/index.ts'
+import { openKafka } from '../kafka.ts'
 import type { RunOptions } from './options.ts'
 
 export interface Parts {
@@ -50,9 +51,6 @@ export function openState({ state }: RunOptions, { durable }: Log): StateBackend
   return durable ? rocksdbBackend(join(state, applicationId)) : memoryBackend()
 }
 
-/** The Kafka client is loaded only where it is used. */
-export async function openLog({ brokers }: RunOptions, clientId: string): Promise<Log> {
-  if (brokers === undefined) return memoryLog()
-  const { kafkaLog } = await import('../../topology/log/kafka/kafka-log.ts')
-  return await kafkaLog({ brokers: brokers.split(','), clientId })
+export async function openLog(options: RunOptions, clientId: string): Promise<Log> {
+  return options.brokers === undefined ? memoryLog() : await openKafka(options, clientId)
 }

@@ -127,13 +127,13 @@ describe('what is wrong with a call is said in one line, with an exit code that 
 
   test('a flag that does not exist, or belongs to another one', async () => {
     expect(await refused('--recording', 'x')).toMatch(/unknown option '--recording'/)
-    expect(await refused('--speed', 'max')).toMatch(/'--speed' belongs to --recordings/)
-    expect(await refused('--standby-replicas', '1')).toMatch(/'--standby-replicas' belongs to --brokers/)
+    expect(await refused('--speed', 'max')).toMatch(/--speed belongs to --recordings/)
+    expect(await refused('--standby-replicas', '1')).toMatch(/--standby-replicas belongs to --brokers/)
     expect(await refused('--brokers', 'x:1', '--advertise', 'nowhere')).toMatch(/--advertise.*host:port/)
     expect(await refused('--brokers', 'x:1', '--advertise', 'x:1', '--threads', '2')).toMatch(
-      /'--advertise' does not go with --threads/,
+      /--advertise does not go with --threads/,
     )
-    expect(await refused('--s3', 's3://b/p')).toMatch(/'--s3' belongs to --sql redshift/)
+    expect(await refused('--s3', 's3://b/p')).toMatch(/--s3 belongs to --sql redshift/)
     expect(await refused('--sql', 'redshift://x/db')).toMatch(/needs --s3 s3:/)
   })
 

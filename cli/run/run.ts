@@ -24,8 +24,6 @@ import { reportOf, summary } from './report.ts'
 import { statusSource } from './service-status.ts'
 import { openSource, type Source } from './source.ts'
 
-/** Of topics that do not exist yet and are divided by device. */
-const PARTITIONS = 4
 /** Milliseconds without progress after which the end does not wait for the rest. */
 const PATIENCE = 30_000
 
@@ -73,7 +71,7 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
         ? { module: new URL('thread.ts', import.meta.url), data: options, threads: options.threads }
         : undefined,
     clientId,
-    partitions: PARTITIONS,
+    partitions: options.partitions,
     logger,
     timers,
   })

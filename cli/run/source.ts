@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { generate } from '../../processors/generator/generate.ts'
 import { shippedProfile } from '../../processors/generator/profile.ts'
 import type { RecordingEvent } from '../../processors/recordings/event.ts'
-import { pace, parseSpeed, throttle } from '../../processors/recordings/pacer.ts'
+import { pace, throttle } from '../../processors/recordings/pacer.ts'
 import { openRecordings } from '../../processors/recordings/reader.ts'
 import type { RunOptions } from './options.ts'
 
@@ -17,12 +17,14 @@ export interface Source {
 
 /** Event time may pass faster than the clock: it begins so far back (a year) that it does not come to absurd stamps. */
 const HEAD_START = 365 * 86_400_000
+/** Milliseconds between two questions whether there is anything to generate. */
+const IDLE = 250
 
 /** Opens what the options name, and checks it, before anything is streamed. @throws ApplicationError */
 export async function openSource(options: RunOptions): Promise<Source> {
   const pacing = { now: () => performance.now(), sleep: (ms: number) => sleep(ms) }
   if (options.recordings !== undefined) {
-    const speed = parseSpeed(options.speed ?? '1')
+    const { speed = 1 } = options
     const recordings = await openRecordings(options.recordings, { timeZone: options.timezone, now: Date.now })
     const count = recordings.devices.length
     return {
@@ -31,8 +33,11 @@ export async function openSource(options: RunOptions): Promise<Source> {
       events: () => pace(recordings.events(), { speed, ...pacing }),
     }
   }
-  const profile = await shippedProfile(options.model)
   const { devices, seed, rate } = options
+  if (devices === 0) {
+    return { description: 'those that others write', ends: false, events: () => none(pacing.sleep) }
+  }
+  const profile = await shippedProfile(options.model)
   const description = `${devices} generated watches, profile ${profile.name}, seed ${seed}`
   if (rate === undefined) {
     const events = () => generate({ profile, devices, seed, start: Date.now() })
@@ -43,5 +48,15 @@ export async function openSource(options: RunOptions): Promise<Source> {
     description: `${description}, ${rate} readings/s`,
     ends: false,
     events: () => throttle(generate({ profile, devices, seed, start }), { rate, ...pacing }),
+  }
+}
+
+/** Nothing, for as long as it is asked. */
+async function* none(
+  sleep: (milliseconds: number) => Promise<void>,
+): AsyncGenerator<readonly RecordingEvent[]> {
+  for (;;) {
+    await sleep(IDLE)
+    yield []
   }
 }

@@ -166,6 +166,11 @@ export class Cluster {
     return metadata === undefined || metadata.leader < 0 ? undefined : metadata.leader
   }
 
+  /** How many there are now. */
+  get brokers(): number {
+    return Object.keys(this.#kafka.brokerPool.brokers).length
+  }
+
   broker(nodeId: number): Promise<Broker> {
     return this.#kafka.findBroker({ nodeId })
   }

@@ -130,7 +130,11 @@ declare module 'kafkajs/src/cluster/index.js' {
   export default class Cluster {
     constructor(options: ClusterOptions)
     readonly targetTopics: Set<string>
-    readonly brokerPool: { removeBroker(address: { host: string; port: number }): void }
+    readonly brokerPool: {
+      /** By node id. */
+      readonly brokers: Readonly<Record<string, unknown>>
+      removeBroker(address: { host: string; port: number }): void
+    }
     connect(): Promise<void>
     disconnect(): Promise<void>
     refreshMetadata(): Promise<void>
