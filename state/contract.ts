@@ -205,6 +205,16 @@ export function stateContract(
       expect(await entriesOf(again, 'other')).toEqual([])
     })
 
+    test('clear of a store removes what it has alone', async () => {
+      const store = await open()
+      await put(store, 'counts', { a: '1', z: '2' })
+      await put(store, 'countss', { a: '3' })
+      await store.clear('counts')
+      expect(store.checkpoint).toEqual(checkpointAt(1))
+      expect(await entriesOf(store, 'counts')).toEqual([])
+      expect(await entriesOf(store, 'countss')).toEqual([['a', '3']])
+    })
+
     test('what is open can be neither opened nor destroyed', async () => {
       const store = await open()
       await expect(backend.open('0_0')).rejects.toMatchObject({ code: 'STATE_LOCKED' })

@@ -4,7 +4,7 @@
  * Persisted: the key's bytes → int64 timestamp, value.
  */
 import { Changes } from './changes.ts'
-import { byteString, type Coder } from './coder.ts'
+import { byteString, bytesOf, type Coder } from './coder.ts'
 import { keyNames } from './key-names.ts'
 import { previousLayouts } from './numbered-values.ts'
 import { ascendingOrder, type SortedTree, sortedTree, sortedTreeOf } from './sorted-tree.ts'
@@ -138,10 +138,19 @@ export class KeyValueStore<K, V> {
     this.#applied = undefined
   }
 
+  /** What is persisted of it, in the order of the keys, as of the call. */
+  contents(): Iterable<StoreChange> {
+    return persisted(this.#entries.clone(), entry => encodeTimestamped(this.#value, entry))
+  }
+
   #persistedEntry(key: Buffer, value: Buffer): KeyValueEntry<K, V> {
     const { value: latest, timestamp } = decodeTimestamped(this.#value, value)
     return { key: this.#key.deserialize(key), value: latest, timestamp }
   }
+}
+
+function* persisted<E>(tree: Tree<E>, encode: (entry: E) => Buffer): Iterable<StoreChange> {
+  for (const [id, entry] of tree.entries()) yield { key: bytesOf(id), value: encode(entry) }
 }
 
 type Tree<E> = SortedTree<string, E>

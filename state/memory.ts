@@ -81,8 +81,12 @@ class MemoryStore implements TaskStore {
     contents.checkpoint = structuredClone(checkpoint)
   }
 
-  async clear(): Promise<void> {
+  async clear(store?: string): Promise<void> {
     const contents = this.#opened()
+    if (store !== undefined) {
+      contents.stores.delete(store)
+      return
+    }
     contents.stores.clear()
     contents.checkpoint = undefined
   }

@@ -38,6 +38,7 @@ declare module 'rocksdb' {
     batch(): ChainedBatch
     batch(operations: readonly BatchOperation[], callback: Callback): void
     clear(callback: Callback): void
+    clear(range: { readonly gte: Buffer; readonly lt: Buffer }, callback: Callback): void
     getProperty(name: string): string
     /** A consistent view as of the call. */
     iterator(range: { readonly gte: Buffer; readonly lt: Buffer; readonly highWaterMark?: number }): Iterator

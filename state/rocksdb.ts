@@ -134,12 +134,10 @@ class RocksStore implements TaskStore {
 
   scan(store: string, range: StoreRange = {}): ReturnType<TaskStore['scan']> {
     const prefix = prefixOf(store)
-    // A name's UTF-8 holds no byte 255, so the last byte can be raised without a carry.
-    const beyond = Buffer.from(prefix)
-    beyond[beyond.length - 1]! += 1
+    const all = keysOf(prefix)
     const iterator = this.#opened().iterator({
-      gte: range.from === undefined ? prefix : Buffer.concat([prefix, range.from]),
-      lt: range.to === undefined ? beyond : Buffer.concat([prefix, range.to]),
+      gte: range.from === undefined ? all.gte : Buffer.concat([prefix, range.from]),
+      lt: range.to === undefined ? all.lt : Buffer.concat([prefix, range.to]),
       highWaterMark: READ_AHEAD,
     })
     return this.#chunks(iterator, prefix.length)
@@ -170,8 +168,12 @@ class RocksStore implements TaskStore {
     this.#recordNewTables()
   }
 
-  async clear(): Promise<void> {
+  async clear(store?: string): Promise<void> {
     await this.#inOrder(async () => {
+      if (store !== undefined) {
+        await this.#call(database => done => database.clear(keysOf(prefixOf(store)), done))
+        return
+      }
       await this.#call(database => done => database.clear(done))
       this.#checkpoint = undefined
     })
@@ -270,6 +272,14 @@ function prefixOf(store: string): Buffer {
   prefix.writeUInt16BE(name.length, 1)
   name.copy(prefix, 3)
   return prefix
+}
+
+/** All keys of a store. */
+function keysOf(prefix: Buffer): { readonly gte: Buffer; readonly lt: Buffer } {
+  // A name's UTF-8 holds no byte 255, so the last byte can be raised without a carry.
+  const beyond = Buffer.from(prefix)
+  beyond[beyond.length - 1]! += 1
+  return { gte: prefix, lt: beyond }
 }
 
 function parseCheckpoint(task: string, bytes: Buffer): Checkpoint {

@@ -44,8 +44,8 @@ export interface TaskStore {
   ): AsyncIterable<readonly { readonly key: Buffer; readonly value: Buffer }[]>
   /** Applies the changes and replaces the checkpoint, all or nothing (also across kill -9). */
   write(changes: ReadonlyMap<string, readonly StoreChange[]>, checkpoint: Checkpoint): Promise<void>
-  /** Removes everything, the checkpoint too. */
-  clear(): Promise<void>
+  /** Removes what a store has, and leaves the checkpoint; or everything, the checkpoint too. */
+  clear(store?: string): Promise<void>
   close(): Promise<void>
 }
 

@@ -1,6 +1,7 @@
 /**
  * Applies a task's changelogs to its database: those of all its stores through one reader, in one pass, in
- * batches, each written with the positions it reaches. So whoever stops in the middle goes on from there.
+ * batches, each written with the positions it reaches. So whoever stops in the middle goes on from there. A store of which the
+ * database has nothing is filled instead, where it can be, and the database later, beside the task's work (state/fill.ts).
  *
  * A running task's database is brought to the end of its changelogs once, before the task starts (restore.ts); a standby's
  * is kept there (standby.ts).
@@ -16,6 +17,8 @@ import type { Timers } from './timers.ts'
 
 /** Entries after which they are written. Many more at a time would outlive several collections of garbage. */
 const WRITE_SIZE = 2_000
+/** Offsets that are read again from the beginning if their restore is cut short: what takes seconds. */
+const UNWRITTEN = 2_000_000
 const NOTHING = Buffer.alloc(0)
 /** Milliseconds between two reports of progress. */
 const REPORT_INTERVAL = 1000
@@ -77,8 +80,10 @@ interface Changelog {
   bytes: number
   /** No restore is under way. */
   done: boolean
-  /** The store has all that was read, so that it need not be loaded from the database. */
+  /** The store itself has all that was read, so that it need not be loaded from the database. */
   filled: boolean
+  /** What is read is written to the database; else that has nothing, and the store is filled. */
+  written: boolean
 }
 
 export class ChangelogReader {
@@ -109,7 +114,8 @@ export class ChangelogReader {
         end: 0,
       }
       const filled = options.fill === true && position === 0 && store.apply !== undefined
-      return { store, topic, position, end: 0, changes: [], range, records: 0, bytes: 0, done: true, filled }
+      const still = { records: 0, bytes: 0, done: true }
+      return { store, topic, position, end: 0, changes: [], range, ...still, filled, written: true }
     })
   }
 
@@ -117,14 +123,21 @@ export class ChangelogReader {
     return this.#options.database
   }
 
-  /** What the database holds now. */
+  /** What the database holds now, and the stores that were filled. */
   get checkpoint(): Checkpoint {
-    return this.#checkpoint
+    const ahead = this.#changelogs.filter(each => !each.written)
+    const positions = Object.fromEntries(ahead.map(({ store, position }) => [store.name, position]))
+    return { ...this.#checkpoint, positions: { ...this.#checkpoint.positions, ...positions } }
   }
 
   /** Whether the store has its contents already. */
   isFilled(store: TaskStateStore): boolean {
     return this.#changelogs.some(each => each.store === store && each.filled)
+  }
+
+  /** The stores of which the database has nothing, as they have it themselves. */
+  get unwritten(): readonly TaskStateStore[] {
+    return this.#changelogs.filter(each => !each.written).map(({ store }) => store)
   }
 
   /** Offsets between what was read and the ends, as they were when they were last asked for. */
@@ -156,7 +169,7 @@ export class ChangelogReader {
     while (this.lag > 0) {
       if (!wanted()) return false
       for (const batch of await (await this.#open()).poll(pollWait)) {
-        this.take(batch)
+        if (!this.take(batch)) break
         if (this.#pending >= WRITE_SIZE) await this.flush()
       }
       await this.flush()
@@ -191,18 +204,25 @@ export class ChangelogReader {
 
   /**
    * Takes in a batch of one of the changelogs; those of others are none of its business. It is written with the next `flush`,
-   * which is to come before the next poll: until then all of what was fetched is kept for it.
+   * which is to come before the next poll: until then all of what was fetched is kept for it. False where a store cannot be
+   * filled: whatever else was fetched is fetched again.
    * @throws TickerError STATE_TOO_NEW, STATE_INCOMPATIBLE
    */
-  take(batch: RecordBatch): void {
+  take(batch: RecordBatch): boolean {
     const changelog = this.#changelogs.find(({ topic }) => topic === batch.topic)
-    if (changelog === undefined || batch.lastOffset < changelog.position) return
+    if (changelog === undefined || batch.lastOffset < changelog.position) return true
     const cursor = this.#cursor.reset(batch, changelog.position)
     while (cursor.next()) {
       if (cursor.hasHeaders()) checkHeader(changelog.store, cursor.headers(), this.#options.task)
       const [key, value] = [cursor.key ?? NOTHING, cursor.value]
-      changelog.changes.push({ key, value })
-      if (changelog.filled) fill(changelog, key, value)
+      if (changelog.written) changelog.changes.push({ key, value })
+      if (changelog.filled && !fill(changelog.store, key, value)) {
+        changelog.filled = false
+        if (!changelog.written) {
+          this.#writeInstead(changelog)
+          return false
+        }
+      }
       changelog.records++
       changelog.bytes += key.length + (value?.length ?? 0)
       this.#pending++
@@ -210,13 +230,24 @@ export class ChangelogReader {
     }
     changelog.position = batch.lastOffset + 1
     changelog.end = Math.max(changelog.end, changelog.position)
+    return true
+  }
+
+  /** Reads into the database, from the beginning, what the store cannot be filled with. */
+  #writeInstead(changelog: Changelog): void {
+    changelog.written = true
+    changelog.position = changelog.range.start
+    changelog.records = 0
+    changelog.bytes = 0
+    for (const { position, ...tp } of this.positions) this.#reader?.seek(tp, position)
   }
 
   /** Writes what was taken in, with the positions that it reaches. */
   async flush(): Promise<void> {
     const positions = { ...this.#checkpoint.positions }
     let moved = false
-    for (const { store, position } of this.#changelogs) {
+    for (const { store, position, written } of this.#changelogs) {
+      if (!written) continue
       moved ||= positions[store.name] !== position
       positions[store.name] = position
     }
@@ -235,7 +266,9 @@ export class ChangelogReader {
     this.#startedAt = this.#options.timers.now()
     this.#reportedAt = this.#startedAt
     for (const changelog of this.#changelogs) {
-      changelog.range = { ...changelog.range, start: changelog.position, end: changelog.end }
+      const { position, end, filled } = changelog
+      changelog.range = { ...changelog.range, start: position, end }
+      changelog.written = !filled || end - position > UNWRITTEN
       changelog.records = 0
       changelog.bytes = 0
       changelog.done = false
@@ -262,13 +295,14 @@ export class ChangelogReader {
   }
 }
 
-/** What cannot be decoded may be replaced or deleted further on: then only what the database is left with counts. */
-function fill(changelog: Changelog, key: Buffer, value: Buffer | null): void {
+/** False where it cannot be decoded. That may be replaced or deleted further on: only what a database is left with counts. */
+function fill(store: TaskStateStore, key: Buffer, value: Buffer | null): boolean {
   try {
-    changelog.store.apply?.(key, value)
+    store.apply?.(key, value)
+    return true
   } catch (error) {
-    changelog.filled = false
     // Who loads the database asks again, and is told if it fails; a promise that nobody hears would end the process.
     readyOf(error)?.catch(() => {})
+    return false
   }
 }

@@ -1,5 +1,6 @@
 import { expect, it, describe as suite } from 'vitest'
-import { KeyValueStore, memoryBackend, type TaskStore } from '../state/index.ts'
+import { entriesOf } from '../state/contract.ts'
+import { KeyValueStore, memoryBackend, type StateBackend, type TaskStore } from '../state/index.ts'
 import {
   changelogTopic,
   type Log,
@@ -13,12 +14,12 @@ import {
 import { counting, countingLog, expectedCounts, inputs, isDone, run } from './testing/counting-node.ts'
 
 /** Runs a node with a table of these values on an empty disk, writes rows, and answers with what the table holds. */
-function tableRows(log: Log, value: Serde<string>) {
+function tableRows(log: Log, value: Serde<string>, state: () => StateBackend = memoryBackend) {
   const builder = new TopologyBuilder()
   builder.table('in', { key: string, value, store: 'rows' })
   return async (written: readonly (readonly [string, string | null])[]) => {
     const topology = builder.build()
-    const node = new StreamsNode({ topology, applicationId: 'app', log, state: memoryBackend() })
+    const node = new StreamsNode({ topology, applicationId: 'app', log, state: state() })
     await node.start()
     const running = node.run()
     await expect.poll(() => node.status().tasks.length, { timeout: 20_000 }).toBe(1)
@@ -122,6 +123,34 @@ suite('a restore', () => {
     failures = 2
     expect(await rows([])).toEqual(written)
     expect(failures).toBeLessThan(0)
+    await log.close()
+  })
+
+  it('leaves nothing of a store that was being filled when its process ended', async () => {
+    const log = await countingLog()
+    const [state, disk] = [memoryBackend(), memoryBackend()]
+    const written = await tableRows(
+      log,
+      string,
+      () => state,
+    )([
+      ['a', '1'],
+      ['b', '2'],
+    ])
+    const before = await state.open('0_0')
+    const checkpoint = before.checkpoint!
+    await before.close()
+    const half = await disk.open('0_0')
+    const key = Buffer.from('deleted since, and compacted')
+    await half.write(new Map([['rows', [{ key, value: Buffer.alloc(9) }]]]), {
+      ...checkpoint,
+      positions: { ...checkpoint.positions, rows: 0 },
+    })
+    await half.close()
+    expect(await tableRows(log, string, () => disk)([])).toEqual(written)
+    const after = await disk.open('0_0')
+    expect(after.checkpoint?.positions.rows).toBeGreaterThanOrEqual(checkpoint.positions.rows!)
+    expect((await entriesOf(after, 'rows')).map(([name]) => name)).toEqual(['a', 'b'])
     await log.close()
   })
 

@@ -4,6 +4,7 @@
  * To be called after the task's producer was initialised (which ends a transaction that a predecessor left open), so that
  * what is read is all there is.
  */
+import { filledBeside } from '../state/fill.ts'
 import type { Checkpoint, SetAside, StateBackend, TaskStore } from '../state/store.ts'
 import { ChangelogReader, type RestoreEvent } from './changelog-reader.ts'
 import { codeOf } from './errors.ts'
@@ -64,7 +65,13 @@ export async function restore(
     if (sources !== undefined && (await load(stores, reader, options))) {
       for (const decisions of task.operators.decisions) await decisions.restored()
       const { checkpoint, records } = sources
-      if (wanted()) return { database, checkpoint, records: reader.records + records }
+      const contents = new Map(reader.unwritten.map(store => [store.name, store.contents?.() ?? []]))
+      if (wanted())
+        return {
+          database: filledBeside(database, contents, checkpoint),
+          checkpoint,
+          records: reader.records + records,
+        }
     }
     await database.close()
     return undefined
@@ -173,7 +180,11 @@ export async function openState(
     const found = database.checkpoint
     const byStore = <T>(of: (changelog: (typeof changelogs)[number]) => T): Record<string, T> =>
       Object.fromEntries(changelogs.map(each => [each.store.name, of(each)]))
-    for (const { store } of changelogs) checkLayouts(store, found?.layouts[store.name] ?? [], task)
+    for (const { store } of changelogs) {
+      checkLayouts(store, found?.layouts[store.name] ?? [], task)
+      // It was being filled when its process ended.
+      if (found?.positions[store.name] === 0) await database.clear(store.name)
+    }
     const checkpoint: Checkpoint = {
       // A store that the topology no longer has stays named: it may come back.
       identities: { ...found?.identities, ...byStore(({ identity }) => identity) },

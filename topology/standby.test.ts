@@ -140,7 +140,7 @@ function failingWrites(state: StateBackend, fails: () => boolean): StateBackend 
           if (fails()) throw new StateError('STATE_DISK', 'the disk is tired')
           await inner.write(changes, checkpoint)
         },
-        clear: () => inner.clear(),
+        clear: store => inner.clear(store),
         close: () => inner.close(),
       }
     },

@@ -281,6 +281,11 @@ export class Task {
     return this.processed - before
   }
 
+  /** Nothing comes for now: what is asynchronous begins, rather than wait for the commit that would have it. */
+  idle(): void {
+    if (!this.parked) for (const operator of this.operators.asynchronous) operator.begin()
+  }
+
   /** Runs the punctuations that the clock on the wall has made due, and closes what is idle. Answers with how many. */
   punctuate(): number {
     const count = this.#punctuate('wallClock', this.#options.timers.now()) + this.#closeIdle()

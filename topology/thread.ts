@@ -177,7 +177,7 @@ export class StreamThread {
     if (this.#lost) this.#dropAll()
     if (this.#assigned.length > 0) this.#rebalance()
     this.#steps++
-    const batches = await consumer.poll(this.#busy ? 0 : maxWait)
+    const batches = await consumer.poll(this.#busy ? 0 : Math.min(maxWait, this.#untilDue()))
     // An assignment may have come during the poll: what was fetched belongs to a generation that is over.
     if (this.#assigned.length > 0 || this.#lost) return 0
     for (const batch of batches) this.#route(batch)
@@ -186,8 +186,15 @@ export class StreamThread {
     let processed = 0
     for (const running of [...this.#running.values()]) processed += this.#turn(running, limit)
     this.#busy = processed > 0
+    if (!this.#busy) for (const { task } of this.#running.values()) task.idle()
     if (this.#failure !== undefined) throw this.#failure
     return processed
+  }
+
+  /** Milliseconds until the commit interval ends; 1 at least, or an interval of 0 would have the loop never wait. */
+  #untilDue(): number {
+    const { timers, commitInterval } = this.#options
+    return Math.max(1, this.#intervalEnd + commitInterval - timers.now())
   }
 
   /** Commits what every task has done until now. @throws what the thread cannot go on from */

@@ -1,4 +1,5 @@
 /** What the operators of one task are made with, and what they add up to. */
+import type { StoreChange } from '../../state/store.ts'
 import type { TableView } from '../change.ts'
 import type { TaskClocks } from '../clocks.ts'
 import type { CommittedOffset } from '../log/log.ts'
@@ -28,7 +29,9 @@ export interface TaskStateStore {
    * @throws what a serde throws
    */
   apply?(key: Buffer, value: Buffer | null): void
-  takeChanges(): { readonly key: Buffer; readonly value: Buffer | null }[]
+  /** What is persisted of it, as of the call; where there is `apply`. */
+  contents?(): Iterable<StoreChange>
+  takeChanges(): StoreChange[]
 }
 
 /** Where an input topic's records enter. */

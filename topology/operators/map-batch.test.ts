@@ -71,6 +71,22 @@ describe('mapBatch', () => {
     expect(batch.pending).toBe(0)
   })
 
+  it('begins a smaller batch when nothing more comes for now, unless a call is under way', async () => {
+    const { batch, calls, results, give } = operator({ maxBatch: 3 })
+    batch.begin()
+    give(1)
+    batch.begin()
+    give(2)
+    batch.begin()
+    expect(calls.map(call => call.values)).toEqual([[1]])
+    calls[0]!.answer()
+    await settle()
+    batch.handOn()
+    batch.begin()
+    expect(calls.map(call => call.values)).toEqual([[1], [2]])
+    expect(results).toEqual(['1!'])
+  })
+
   it('is full while every call is under way and the next batch is there', async () => {
     const { batch, calls, results, give } = operator({ maxInFlight: 2 })
     give(1, 2, 3, 4, 5)

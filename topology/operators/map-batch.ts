@@ -1,7 +1,8 @@
 /**
  * Gathers records into batches for an asynchronous function, and hands its results on in the order the records came.
  *
- * A full batch is called for at once; up to `maxInFlight` calls are under way while the next batch gathers. Results wait
+ * A full batch is called for at once, and a smaller one when nothing more comes for now, or a commit needs it; up to
+ * `maxInFlight` calls are under way while the next batch gathers. Results wait
  * for those before them, so all of a key's records stay in order. When every call is under way and a batch is full, the
  * operator is `full`: the task takes no more until the oldest call has answered. So at most maxBatch × (maxInFlight + 1)
  * records are held.
@@ -101,6 +102,10 @@ export function mapBatch(
       departIfFull()
     },
     handOn,
+    begin() {
+      // Behind another call it may gather on: each costs something by itself.
+      if (gathered.length > 0 && flights.length === 0) depart()
+    },
     async relieve() {
       await flights[0]?.settled
       handOn()

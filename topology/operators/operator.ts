@@ -18,6 +18,8 @@ export interface AsyncOperator extends Operator {
   readonly patience: number
   /** Hands on what is ready, in order. @throws what a call failed with */
   handOn(): void
+  /** Nothing more comes for now: it begins what it would otherwise gather for, unless something is under way. */
+  begin(): void
   /** Waits for what stands in the way, and hands it on. */
   relieve(): Promise<void>
   /** Hands on everything it holds. */

@@ -123,9 +123,10 @@ class OpenDatabase implements TaskStore {
     this.#replace({ entries: changed(contents.entries, changes), checkpoint: structuredClone(checkpoint) })
   }
 
-  async clear(): Promise<void> {
-    this.#opened()
-    this.#replace(EMPTY)
+  async clear(store?: string): Promise<void> {
+    const { entries, checkpoint } = this.#opened().contents
+    const rest = new Map([...entries].filter(([name]) => name !== store))
+    this.#replace(store === undefined ? EMPTY : { entries: rest, checkpoint })
   }
 
   async close(): Promise<void> {

@@ -77,7 +77,7 @@ function withScan(inner: TaskStore, scan: TaskStore['scan']): TaskStore {
     getMany: (store, keys) => inner.getMany(store, keys),
     scan,
     write: (changes, checkpoint) => inner.write(changes, checkpoint),
-    clear: () => inner.clear(),
+    clear: store => inner.clear(store),
     close: () => inner.close(),
   }
 }

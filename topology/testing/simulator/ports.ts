@@ -295,7 +295,7 @@ function simulatedStore(
         },
         diskFailure,
       ),
-    clear: () => call('clear', () => inner.clear(), diskFailure),
+    clear: store => call('clear', () => inner.clear(store), diskFailure),
     // However it fails, the operating system lets go of the lock.
     close: () => call('closeStore', () => inner.close(), diskFailure).catch(() => inner.close()),
   }
