@@ -54,6 +54,7 @@ export async function startTask(task: Task, options: StartOptions): Promise<Runn
     clientId,
     transactionalId,
     reach: { ...task.reach, group: applicationId },
+    onNotice: text => listener.onNotice(text),
   })
   let database: TaskStore | undefined
   try {

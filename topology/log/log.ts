@@ -192,6 +192,8 @@ export interface ProducerOptions {
   readonly transactionalId?: string
   /** For a log that can lose the end of a transaction (kafka/lost-ends.ts): where to look for one. */
   readonly reach?: Reach
+  /** What people should know of, as that such an end was found and made good. */
+  readonly onNotice?: (text: string) => void
 }
 
 /** What the transactions of a producer may write to, and the positions that they may move. */

@@ -72,8 +72,11 @@ describe.skipIf(reason !== undefined)(`transactions that lost their end ${reason
     }
   }
 
+  const notices: string[] = []
+
   async function producerOf({ id, reach }: Case, of: Log = log): Promise<Producer> {
-    const producer = await of.producer({ clientId: id, transactionalId: id, reach })
+    const onNotice = (text: string): void => void notices.push(text)
+    const producer = await of.producer({ clientId: id, transactionalId: id, reach, onNotice })
     await producer.init()
     return producer
   }
@@ -150,6 +153,9 @@ describe.skipIf(reason !== undefined)(`transactions that lost their end ${reason
     await (await loseEnd(of, 'commit')).close()
     expect(await readable(of.untold)).toEqual([])
     const successor = await producerOf(of)
+    expect(notices.filter(text => text.includes(of.id))).toEqual([
+      `the last transaction of ${of.id} had lost its end in ${of.id}-out/1, the group's positions: it is committed there too now (KAFKA-20734)`,
+    ])
     expect(await readable(of.told)).toEqual(['told'])
     expect(await readable(of.untold)).toEqual(['untold'])
     expect(await log.admin.stablePositions(of.id, [of.position])).toEqual([{ ...of.position, position: 7 }])

@@ -67,6 +67,7 @@ export class KafkaProducer implements Producer {
   readonly #cluster: Cluster
   readonly #transactionalId: string | undefined
   readonly #reach: Reach | undefined
+  readonly #onNotice: ((text: string) => void) | undefined
   readonly #decisions: Map<string, LastDecision>
   /** Connections lost when it was last certain that no transaction had lost its end. */
   #lossesSeen = 0
@@ -81,10 +82,11 @@ export class KafkaProducer implements Producer {
   #sending: Promise<unknown> = Promise.resolve()
 
   /** @param cluster connections of its own */
-  constructor(cluster: Cluster, { transactionalId, reach, decisions }: KafkaProducerOptions) {
+  constructor(cluster: Cluster, { transactionalId, reach, onNotice, decisions }: KafkaProducerOptions) {
     this.#cluster = cluster
     this.#transactionalId = transactionalId
     this.#reach = reach
+    this.#onNotice = onNotice
     this.#decisions = decisions
   }
 
@@ -223,6 +225,11 @@ export class KafkaProducer implements Producer {
     await this.#once(doing, async () => {
       await (await this.#coordinator()).endTxn({ ...transaction, transactionResult: committed })
     })
+    const where = [...partitions.map(nameOf), ...(positions ? [`the group's positions`] : [])].join(', ')
+    const outcome = committed ? 'committed' : 'aborted'
+    this.#onNotice?.(
+      `the last transaction of ${transaction.transactionalId} had lost its end in ${where}: it is ${outcome} there too now (KAFKA-20734)`,
+    )
   }
 
   /**
