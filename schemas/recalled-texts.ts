@@ -8,6 +8,8 @@ const PLACES = 8192
 
 export class RecalledTexts {
   readonly #texts: string[] = Array.from({ length: PLACES }, () => '')
+  /** By place, whether its text has come twice. */
+  readonly #again = new Uint8Array(PLACES)
 
   /** Of the bytes from `at` to before `end`. */
   read(bytes: Buffer, at: number, end: number): string {
@@ -20,12 +22,20 @@ export class RecalledTexts {
     if (text.length === length) {
       let i = 0
       while (i < length && text.charCodeAt(i) === bytes[at + i]) i++
-      if (i === length) return text
+      if (i === length) return this.#again[place] === 1 ? text : this.#remember(place, text)
     }
     const fresh = bytes.toString('utf8', at, end)
     // Only ASCII is kept, which has as many characters as bytes: for it, equal codes mean equal bytes.
     if (fresh.length !== length) return fresh
-    this.#texts[place] = interned(fresh)
+    this.#texts[place] = fresh
+    this.#again[place] = 0
+    return fresh
+  }
+
+  /** Not at first sight: of texts that come once, as the keys of a table that is restored, each would take a microsecond. */
+  #remember(place: number, text: string): string {
+    this.#again[place] = 1
+    this.#texts[place] = interned(text)
     return this.#texts[place]
   }
 }

@@ -17,12 +17,18 @@ const LAST_CHUNKS = 500
  * @param database has nothing of the stores named in `contents`
  * @param contents by store, as of the call
  * @param checkpoint what `contents` and the database together reflect
+ * @param begin when to begin; it begins at the latest when it is closed
  */
 export function filledBeside(
   database: TaskStore,
   contents: ReadonlyMap<string, Iterable<StoreChange>>,
   checkpoint: Checkpoint,
+  begin: Promise<void> = Promise.resolve(),
 ): TaskStore {
+  let hurry = (): void => {}
+  const hurried = new Promise<void>(resolve => {
+    hurry = resolve
+  })
   /** By store that is not whole: the keys that commits have changed since. */
   const newer = new Map([...contents.keys()].map(store => [store, new Set<string>()]))
   let latest = checkpoint
@@ -50,6 +56,7 @@ export function filledBeside(
       }
     })
   const fill = async (): Promise<void> => {
+    await Promise.race([begin, hurried])
     for (const [store, entries] of contents) {
       const changed = newer.get(store)!
       for (const chunk of inChunks(entries)) {
@@ -65,6 +72,7 @@ export function filledBeside(
   }
   const filled = fill()
   const whole = async (): Promise<void> => {
+    hurry()
     await filled
     if (failure !== undefined) throw failure.error
   }
@@ -97,11 +105,13 @@ export function filledBeside(
     },
     async clear(store) {
       chunksLeft = 0
+      hurry()
       await filled
       await database.clear(store)
     },
     async close() {
       chunksLeft = Math.min(chunksLeft, LAST_CHUNKS)
+      hurry()
       await filled
       await database.close()
     },

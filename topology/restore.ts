@@ -38,6 +38,11 @@ export interface RestoreOptions {
   readonly onRestore?: (event: RestoreEvent) => void
 }
 
+export interface TaskRestoreOptions extends RestoreOptions {
+  /** Resolves when no task of this thread is being restored: what is not urgent waits for it. */
+  readonly restoresEnd: () => Promise<void>
+}
+
 export interface Restored {
   readonly database: TaskStore
   readonly checkpoint: Checkpoint
@@ -52,7 +57,7 @@ export interface Restored {
 export async function restore(
   task: Task,
   committed: readonly CommittedOffset[],
-  options: RestoreOptions,
+  options: TaskRestoreOptions,
 ): Promise<Restored | undefined> {
   const { wanted } = options
   const { stores } = task.operators
@@ -68,7 +73,7 @@ export async function restore(
       const contents = new Map(reader.unwritten.map(store => [store.name, store.contents?.() ?? []]))
       if (wanted())
         return {
-          database: filledBeside(database, contents, checkpoint),
+          database: filledBeside(database, contents, checkpoint, options.restoresEnd()),
           checkpoint,
           records: reader.records + records,
         }

@@ -34,6 +34,8 @@ export interface StartOptions {
   }
   /** False once the task was taken away. */
   readonly wanted: () => boolean
+  /** Resolves when no task of this thread is being started. */
+  readonly restoresEnd: () => Promise<void>
   /** It has come a step further. */
   readonly onStep: () => void
 }
@@ -43,7 +45,8 @@ export interface StartOptions {
  * @throws TickerError TASK_MIGRATED when it is not, with nothing left open
  */
 export async function startTask(task: Task, options: StartOptions): Promise<Running> {
-  const { log, plan, clientId, guarantee, timers, consumer, state, listener, wanted, onStep } = options
+  const { log, plan, clientId, guarantee, timers, consumer, state, listener, wanted, restoresEnd, onStep } =
+    options
   const { applicationId } = plan
   const transactionalId = guarantee === 'exactly_once' ? `${applicationId}-${task.name}` : undefined
   const checkWanted = (): void => {
@@ -66,7 +69,7 @@ export async function startTask(task: Task, options: StartOptions): Promise<Runn
     checkWanted()
     const { onNotice, onRestore } = listener
     const where = { log, state, applicationId, clientId, timers }
-    const restored = await restore(task, committed, { ...where, wanted, onNotice, onRestore })
+    const restored = await restore(task, committed, { ...where, wanted, restoresEnd, onNotice, onRestore })
     database = restored?.database
     checkWanted()
     if (restored === undefined) throw new TickerError('TASK_MIGRATED', `task ${task.name} was taken away`)

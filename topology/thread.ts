@@ -339,6 +339,7 @@ export class StreamThread {
             ...this.#options,
             consumer: this.#consumer!,
             wanted,
+            restoresEnd: () => this.#startsEnd(),
             onStep: steps,
             listener: {
               ...listener,
@@ -369,6 +370,10 @@ export class StreamThread {
         this.#consumer!.wakeup()
       })
     this.#starting.set(name, { token, done, hurry: () => {}, progress: 0 })
+  }
+
+  async #startsEnd(): Promise<void> {
+    while (this.#starting.size > 0) await Promise.all([...this.#starting.values()].map(({ done }) => done))
   }
 
   /** Waits before a task is tried again. @throws the cause, if it cannot be recovered from or came too often */
