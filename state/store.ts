@@ -21,6 +21,8 @@ export interface Checkpoint {
   readonly layouts: Readonly<Record<string, readonly string[]>>
   /** Per store: the changelog position that the contents reflect (offset of the next change to apply). */
   readonly positions: Readonly<Record<string, number>>
+  /** By input topic, the position of the task that the contents reflect; absent from what older versions wrote. */
+  readonly inputs?: Readonly<Record<string, number>>
 }
 
 export interface StoreRange {

@@ -12,6 +12,7 @@ import type { CommittedOffset, Log, Reader } from './log/log.ts'
 import { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 import type { TaskStateStore } from './operators/context.ts'
 import { changelogTopic } from './plan.ts'
+import { further, type Reflected, reflectedIn } from './reflected.ts'
 import { readyOf } from './serde.ts'
 import type { Timers } from './timers.ts'
 
@@ -92,6 +93,7 @@ export class ChangelogReader {
   readonly #cursor = new RecordCursor()
   #reader: Reader | undefined
   #checkpoint: Checkpoint
+  #reflected: Reflected
   #pending = 0
   #startedAt = 0
   #reportedAt = 0
@@ -101,6 +103,7 @@ export class ChangelogReader {
   constructor(options: ChangelogReaderOptions) {
     this.#options = options
     this.#checkpoint = options.checkpoint
+    this.#reflected = options.checkpoint.inputs ?? {}
     const stores = options.stores.filter(store => store.changelog === undefined)
     this.#changelogs = stores.map(store => {
       const topic = changelogTopic(options.applicationId, store.name)
@@ -127,7 +130,11 @@ export class ChangelogReader {
   get checkpoint(): Checkpoint {
     const ahead = this.#changelogs.filter(each => !each.written)
     const positions = Object.fromEntries(ahead.map(({ store, position }) => [store.name, position]))
-    return { ...this.#checkpoint, positions: { ...this.#checkpoint.positions, ...positions } }
+    return {
+      ...this.#checkpoint,
+      positions: { ...this.#checkpoint.positions, ...positions },
+      inputs: this.#reflected,
+    }
   }
 
   /** Whether the store has its contents already. */
@@ -213,7 +220,11 @@ export class ChangelogReader {
     if (changelog === undefined || batch.lastOffset < changelog.position) return true
     const cursor = this.#cursor.reset(batch, changelog.position)
     while (cursor.next()) {
-      if (cursor.hasHeaders()) checkHeader(changelog.store, cursor.headers(), this.#options.task)
+      if (cursor.hasHeaders()) {
+        const headers = cursor.headers()
+        checkHeader(changelog.store, headers, this.#options.task)
+        this.#reflected = further(this.#reflected, reflectedIn(headers) ?? {})
+      }
       const [key, value] = [cursor.key ?? NOTHING, cursor.value]
       if (changelog.written) changelog.changes.push({ key, value })
       if (changelog.filled && !fill(changelog.store, key, value)) {
@@ -255,7 +266,7 @@ export class ChangelogReader {
       const changes = new Map(this.#changelogs.map(each => [each.store.name, each.changes]))
       for (const changelog of this.#changelogs) changelog.changes = []
       this.#pending = 0
-      const checkpoint = { ...this.#checkpoint, positions }
+      const checkpoint = { ...this.#checkpoint, positions, inputs: this.#reflected }
       await this.#options.database.write(changes, checkpoint)
       this.#checkpoint = checkpoint
     }

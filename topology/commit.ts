@@ -10,6 +10,7 @@ import type { Checkpoint, TaskStore } from '../state/store.ts'
 import { layoutHeaders } from './layouts.ts'
 import type { CommittedOffset, Consumer, Producer, ProducerRecord } from './log/log.ts'
 import { changelogTopic } from './plan.ts'
+import { further, reflectedBy, reflectedHeader } from './reflected.ts'
 import type { Task, TaskSnapshot } from './task.ts'
 import type { Timers } from './timers.ts'
 
@@ -79,7 +80,7 @@ function changelogRecords(
     const changes = snapshot.changes.get(store.name) ?? []
     const topic = changelogTopic(applicationId, store.name)
     const first = changes.find(({ value }) => value !== null) ?? changes[0]
-    const headers = layoutHeaders(store)
+    const headers = [...layoutHeaders(store), reflectedHeader(snapshot.positions)]
     return changes.map(change => {
       const record = { topic, partition, key: change.key, value: change.value, timestamp }
       return change === first ? { ...record, headers } : record
@@ -99,5 +100,9 @@ function advance(
     const end = ends.find(each => each.topic === topic)
     if (end !== undefined) positions[name] = end.position
   }
-  return { ...checkpoint, positions }
+  return {
+    ...checkpoint,
+    positions,
+    inputs: further(checkpoint.inputs ?? {}, reflectedBy(snapshot.positions)),
+  }
 }

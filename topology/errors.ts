@@ -35,6 +35,9 @@ const table = {
   LOG_CORRUPT: 'The log holds bytes that are no record batch: check the broker and the disk.',
   LOG_MISUSED: 'This is a defect of the caller: report it.',
   LOG_FAILED: rebuild('See the message; the broker refused the request.'),
+  POSITIONS_LOST: rebuild(
+    'It is asked for again, as a broker may be mistaken after a restart. If it stays so, the positions were set back, or deleted after a long idle time, or the topic was made anew: set them to what the message says, or begin anew with `tickerwatch reset`.',
+  ),
   TOPOLOGY_NAME_MISSING:
     'Give the operator a name: its state directory and changelog topic are named after it.',
   TOPOLOGY_NAME_INVALID:

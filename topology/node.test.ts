@@ -90,8 +90,11 @@ suite('mapBatch', () => {
       .mapBatch('broken', async () => ['one', 'two'])
       .to('out', { value: string })
     const driver = await TopologyTestDriver.start(builder.build(), { commitEvery: Number.POSITIVE_INFINITY })
-    await driver.pipe('in', { key: 'k', value: 'x', timestamp: 1 })
-    await expect(driver.commit()).rejects.toMatchObject({ code: 'BATCH_RESULTS_MISCOUNTED' })
+    const piped = async (): Promise<void> => {
+      await driver.pipe('in', { key: 'k', value: 'x', timestamp: 1 })
+      await driver.commit()
+    }
+    await expect(piped()).rejects.toMatchObject({ code: 'BATCH_RESULTS_MISCOUNTED' })
   })
 })
 

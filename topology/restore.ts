@@ -195,6 +195,7 @@ export async function openState(
       identities: { ...found?.identities, ...byStore(({ identity }) => identity) },
       layouts: { ...found?.layouts, ...byStore(({ store }) => layoutsOf(store)) },
       positions: { ...byStore(() => 0), ...found?.positions },
+      inputs: found?.inputs ?? {},
     }
     const { partition } = id
     return new ChangelogReader({ ...options, task, partition, stores, database, checkpoint })

@@ -5,6 +5,7 @@ import type { CommitScope, ProcessingGuarantee } from './commit.ts'
 import { TickerError } from './errors.ts'
 import type { Consumer, Log, Producer, TopicPartition } from './log/log.ts'
 import type { Plan } from './plan.ts'
+import { checkPositions } from './reflected.ts'
 import { restore } from './restore.ts'
 import type { Task } from './task.ts'
 import type { Timers } from './timers.ts'
@@ -73,6 +74,9 @@ export async function startTask(task: Task, options: StartOptions): Promise<Runn
     database = restored?.database
     checkWanted()
     if (restored === undefined) throw new TickerError('TASK_MIGRATED', `task ${task.name} was taken away`)
+    // Without transactions positions are written after the state, and may be behind it.
+    if (guarantee === 'exactly_once')
+      checkPositions(task.name, task.inputs, committed, restored.checkpoint.inputs ?? {})
     task.start(committed)
     await task.decide()
     checkWanted()

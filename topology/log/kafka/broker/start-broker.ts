@@ -58,7 +58,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
   const port = await freePort(options.port ?? 0)
   mkdirSync(dataDir, { recursive: true })
   const properties = join(dataDir, 'server.properties')
-  writeFileSync(properties, serverProperties({ dataDir, port, controllerPort: await freePort(0) }))
+  writeFileSync(properties, serverProperties({ dataDir, port, controllerPort: await freePort(0, port) }))
   const java = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.simpleLogger.showDateTime=true']
   java.push('-Djava.net.preferIPv4Stack=true', '-cp', join(jars, '*'))
   format(dataDir, java, env)
@@ -130,13 +130,15 @@ export async function stopBroker(dataDir: string): Promise<boolean> {
 /**
  * None of those that the system gives to connections: a broker that is down would not find it free when it comes back, because
  * a client that tries to reach it may be given the very port it calls, and be connected to itself.
- * @param wanted 0 for any @throws the system's EADDRINUSE
+ * @param wanted 0 for any, but not the `taken` one @throws the system's EADDRINUSE
  */
-async function freePort(wanted: number): Promise<number> {
+async function freePort(wanted: number, taken = 0): Promise<number> {
   if (wanted !== 0) return await listenable(wanted)
   for (let attempt = 1; ; attempt++) {
+    const port = randomInt(LOWEST_PORT, HIGHEST_PORT)
+    if (port === taken) continue
     try {
-      return await listenable(randomInt(LOWEST_PORT, HIGHEST_PORT))
+      return await listenable(port)
     } catch (error) {
       if (attempt === PORT_ATTEMPTS) throw error
     }
