@@ -49,6 +49,7 @@ export async function runFaults({ minutes, seed, faults, say }: FaultRunOptions)
   say(`seed ${seed}`)
   const run = await FaultRun.begin(seed, say)
   let stuck: string | undefined
+  let passed = false
   try {
     const random = new Random(seed)
     const isOver = (): boolean => Date.now() - begin >= minutes * 60_000
@@ -78,11 +79,12 @@ export async function runFaults({ minutes, seed, faults, say }: FaultRunOptions)
     const verdict = await verify(run.brokers, APPLICATION, run.acknowledged)
     const problems = [...(stuck === undefined ? [] : [`stuck: ${stuck}`]), ...verdict.problems]
     for (const problem of problems) say(problem)
+    passed = stuck === undefined && isFaultless(verdict)
     return {
       ...counts,
       ...verdict,
       problems,
-      passed: stuck === undefined && isFaultless(verdict),
+      passed,
       slowestRecoverySeconds: seconds(Math.max(0, ...measured.map(each => each.milliseconds))),
       recoverySeconds: bySort(measured),
       slowestStopSeconds: seconds(Math.max(...stops)),
@@ -91,7 +93,7 @@ export async function runFaults({ minutes, seed, faults, say }: FaultRunOptions)
       seconds: seconds(Date.now() - begin),
     }
   } finally {
-    await run.end()
+    await run.end({ failed: !passed })
   }
 }
 
