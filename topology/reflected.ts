@@ -3,9 +3,9 @@
  * and into the checkpoint of the local database; under exactly-once the group's positions move in the same transaction, so
  * where a task begins can be compared with it.
  *
- * They do differ: after a restart a broker was seen to answer for a moment with positions that were minutes old, and a group
- * that was idle for longer than `offsets.retention.minutes` has none at all. Who began there would do once more what the
- * state has in it already.
+ * They do differ: a coordinator of Kafka 4.4 whose partition changed leaders while it loaded answers for a moment from a
+ * part of it, with positions that may be minutes old (testing/faults/README.md); and a group that was idle for longer than
+ * `offsets.retention.minutes` has none at all. Who began there would do once more what the state has in it already.
  */
 import { TickerError } from './errors.ts'
 import type { CommittedOffset, Headers } from './log/log.ts'
