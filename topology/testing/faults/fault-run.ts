@@ -136,11 +136,12 @@ export class FaultRun {
     return times
   }
 
-  /** Ends all that is left. What a failed run has stored, the broker's log too, is kept to be looked into. */
+  /** Ends all that is left. What a failed run has stored on the large disk, the broker's log too, is kept to be looked into. */
   async end({ failed }: { readonly failed: boolean }): Promise<void> {
     await this.#log.close()
     for (const node of [...this.nodes, this.visitor]) await node.kill()
     await this.#broker.stop()
+    this.disk?.remove()
     if (failed) this.#say(`what was stored is kept in ${this.#directory}`)
     else this.#remove()
     process.off('exit', this.#remove)
