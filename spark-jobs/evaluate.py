@@ -1,7 +1,7 @@
 """
 A model release on labelled windows: how right it is, and how well it knows.
 
-    spark-submit spark-jobs/evaluate.py --features DIR --release FILE --report FILE
+    spark-submit spark-jobs/evaluate.py --features DIR --release FILE --report FILE [--classes a,b,…]
 
 DIR is what extract_features.py wrote; the windows of the release's own feature schema are taken. The metrics are those of
 `tickerwatch evaluate` (processors/evaluation), and the same of each person. Addresses are any that Hadoop knows.
@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from ensemble import session
-from evaluation import BINS, calibrate, is_accepted
+from evaluation import BINS, calibrate, is_accepted, only
 from recordings import read_features
 from report import read_json, say, write_json
 
@@ -29,27 +29,33 @@ def main() -> None:
     parser.add_argument("--features", required=True, help="what extract_features.py wrote, any Hadoop address")
     parser.add_argument("--release", required=True, help="the release file, any Hadoop address")
     parser.add_argument("--report", required=True, help="the JSON report to write")
+    parser.add_argument(
+        "--classes", type=lambda text: text.split(","), help="keep the windows with these labels, and choose between these only"
+    )
     options = parser.parse_args()
     spark = SparkSession.builder.appName("evaluate").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     release = read_json(spark, options.release)
     say(f"{release['name']}@{release['version']} on {options.features}")
     windows = read_features(spark, options.features, release["featureSchemaHash"]).where("NOT turned")
-    report = evaluate_release(windows, release)
+    report = evaluate_release(windows, release, options.classes)
     write_json(spark, options.report, report)
     metrics = report["metrics"]
     say(f"{metrics['windows']} windows: accuracy {metrics['accuracy']:.4f}, macro-F1 {metrics['macroF1']:.4f}")
     spark.stop()
 
 
-def evaluate_release(windows: DataFrame, release: dict) -> dict:
+def evaluate_release(windows: DataFrame, release: dict, classes: list[str] | None = None) -> dict:
     """`windows` has person, label and features. @raises SystemExit if none can be scored"""
-    labels = release["labels"]
+    labels = release["labels"] if classes is None else classes
+    strange = [label for label in labels if label not in release["labels"]]
+    if strange:
+        raise SystemExit(f"The release has no class {', '.join(strange)}, but {', '.join(release['labels'])}.")
     known = F.col("label").isin(labels)
     other = {row["label"]: row["count"] for row in windows.where(~known).groupBy("label").count().collect()}
-    counts = score(windows.where(known), release).groupBy(*GROUP).agg(F.count("*").alias("n"), F.sum("confidence").alias("sum")).collect()
+    counts = score(windows.where(known), release, labels).groupBy(*GROUP).agg(F.count("*").alias("n"), F.sum("confidence").alias("sum")).collect()
     if not counts:
-        raise SystemExit(f"None of the windows has a label that the release knows: {', '.join(labels)}.")
+        raise SystemExit(f"None of the windows has one of the labels {', '.join(labels)}.")
     people = sorted({row["person"] for row in counts})
     return {
         "release": f"{release['name']}@{release['version']}",
@@ -60,9 +66,9 @@ def evaluate_release(windows: DataFrame, release: dict) -> dict:
     }
 
 
-def score(windows: DataFrame, release: dict) -> DataFrame:
-    """Of each window: person, truth and guess (numbers of labels), accepted, bin and confidence."""
-    onnx, labels = base64.b64decode(release["onnx"]), release["labels"]
+def score(windows: DataFrame, release: dict, labels: list[str]) -> DataFrame:
+    """Of each window: person, truth and guess (numbers of `labels`, between which is chosen), accepted, bin and confidence."""
+    onnx, places = base64.b64decode(release["onnx"]), [release["labels"].index(label) for label in labels]
     thresholds = release["minimumConfidence"], release["minimumMargin"]
     temperature, width = release["temperature"], len(release["probeFeatures"])
 
@@ -71,7 +77,7 @@ def score(windows: DataFrame, release: dict) -> DataFrame:
         for batch in batches:
             rows = batch.column("features").flatten().to_numpy().reshape(-1, width)
             [raw] = model.run(["probabilities"], {"features": rows})
-            calibrated = calibrate(raw.astype(np.float64), temperature)
+            calibrated = only(calibrate(raw.astype(np.float64), temperature), places)[:, places]
             confidence = calibrated.max(axis=1)
             columns = {
                 "person": batch.column("person"),

@@ -55,20 +55,36 @@ def is_accepted(calibrated: np.ndarray, minimum_confidence: float, minimum_margi
     return (first >= minimum_confidence) & (first - second >= minimum_margin)
 
 
+def only(probabilities: np.ndarray, classes: list[int]) -> np.ndarray:
+    """Those of `classes`, made to sum to 1; 0 of the others."""
+    kept = np.zeros_like(probabilities)
+    kept[:, classes] = np.maximum(probabilities[:, classes], 1e-30)
+    return kept / kept.sum(axis=1, keepdims=True)
+
+
 def evaluate(
-    probabilities: np.ndarray, truth: np.ndarray, folds: np.ndarray, error_ratio: float = ERROR_RATIO
+    probabilities: np.ndarray,
+    truth: np.ndarray,
+    folds: np.ndarray,
+    error_ratio: float = ERROR_RATIO,
+    classes: list[int] | None = None,
 ) -> dict[str, float]:
     """
     `folds` says of each window in which fold its person was left out. Calibration is cross-fitted: each fold is
-    measured with what was fitted on the others.
+    measured with what was fitted on the others. With `classes`, of the windows of these, among which the same model chooses.
     """
     calibrated = np.empty_like(probabilities, dtype=np.float64)
     accepted = np.empty(len(truth), dtype=bool)
     for fold in np.unique(folds):
         inside = folds == fold
         fitted = fit_calibration(probabilities[~inside], truth[~inside], error_ratio)
-        calibrated[inside] = calibrate(probabilities[inside], fitted.temperature)
+        own = calibrate(probabilities[inside], fitted.temperature)
+        calibrated[inside] = own if classes is None else only(own, classes)
         accepted[inside] = is_accepted(calibrated[inside], fitted.minimum_confidence, fitted.minimum_margin)
+    if classes is not None:
+        kept = np.isin(truth, classes)
+        probabilities, calibrated = only(probabilities[kept], classes), calibrated[kept]
+        truth, folds, accepted = truth[kept], folds[kept], accepted[kept]
     guess = calibrated.argmax(axis=1)
     right = guess == truth
     of_folds = [f1_score(truth[folds == fold], guess[folds == fold], average="macro") for fold in np.unique(folds)]

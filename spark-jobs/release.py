@@ -10,7 +10,7 @@ from evaluation import Calibration
 from features.schema import FeatureSchema
 
 MAX_BYTES = 1_000_000
-"""A larger one is refused by the nodes (processors/models/classifier.ts)."""
+"""A larger one would be scored outside of the thread of its task (processors/models/classifier.ts)."""
 
 
 def release(

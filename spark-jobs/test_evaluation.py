@@ -49,3 +49,16 @@ def test_metrics_are_of_the_folds_left_out():
     assert metrics["macroF1WorstFold"] <= metrics["macroF1"] <= metrics["macroF1BestFold"]
     assert metrics["acceptedAccuracy"] > metrics["accuracy"]
     assert metrics["windows"] == 6000
+
+
+def test_a_subset_is_chosen_among_by_the_same_model():
+    probabilities, truth = drawn(6000, 2)
+    folds = np.arange(6000) % 3
+    metrics = evaluate(probabilities, truth, folds, classes=[1, 3])
+    inside = np.isin(truth, [1, 3])
+    guess = np.where(probabilities[:, 1] >= probabilities[:, 3], 1, 3)
+    assert metrics["windows"] == inside.sum()
+    assert metrics["accuracy"] == pytest.approx((guess == truth)[inside].mean())
+    assert metrics["accuracy"] > evaluate(probabilities, truth, folds)["accuracy"]
+    # What is calibrated among all is calibrated among some.
+    assert metrics["calibrationError"] < 0.04

@@ -60,10 +60,12 @@ def folder(tmp_path_factory):
     readings = folder / "clean/readings"
     run("extract_features", "--readings", readings, "--out", folder / "features", "--report", folder / "features.json")
     given = ["--features", folder / "features", "--source", "generated", "--name", "test", "--version", "1.0.0"]
-    given += ["--folds", PEOPLE, "--rounds", 5, "--depth", 2, "--turned"]
+    given += ["--folds", PEOPLE, "--rounds", 5, "--depth", 2, "--turned", "--subset", "resting,walking"]
     run("train", *given, "--release", folder / "release.json", "--report", folder / "train.json")
     release = folder / "release.json"
-    run("evaluate", "--features", folder / "features", "--release", release, "--report", folder / "evaluate.json")
+    evaluation = ["--features", folder / "features", "--release", release]
+    run("evaluate", *evaluation, "--report", folder / "evaluate.json")
+    run("evaluate", *evaluation, "--classes", "walking,resting", "--report", folder / "two.json")
     return folder
 
 
@@ -110,6 +112,17 @@ def test_the_evaluation_of_everybody_is_made_of_that_of_each(folder):
     assert right == pytest.approx(metrics["accuracy"] * metrics["windows"])
     assert np.sum(metrics["confusion"]["counts"]) == metrics["windows"]
     assert {label: each["windows"] for label, each in metrics["perClass"].items()} == report(folder, "features")["windowsByLabel"]
+
+
+def test_some_classes_are_measured_alone(folder):
+    trained, two, counts = report(folder, "train"), report(folder, "two"), report(folder, "features")["windowsByLabel"]
+    assert trained["subset"]["windows"] == two["metrics"]["windows"] == counts["resting"] + counts["walking"]
+    assert two["windowsWithOtherLabels"] == {"jogging": counts["jogging"]}
+    assert two["metrics"]["confusion"]["labels"] == ["walking", "resting"]
+    assert two["metrics"]["macroF1"] > 0.9
+    release = report(folder, "release")
+    assert release["metrics"]["subsetMacroF1"] == pytest.approx(trained["subset"]["macroF1"], abs=1e-5)
+    assert release["lineage"]["subset"] == "resting walking"
 
 
 def test_features_of_another_schema_are_refused(folder):

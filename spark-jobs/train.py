@@ -58,6 +58,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--error-ratio", default=ERROR_RATIO, type=float, help="accepted windows have at most this part of the error of all"
     )
+    parser.add_argument(
+        "--subset", type=lambda text: text.split(","), help="labels, such as walking,sitting: also measure the choice among these alone"
+    )
     parser.add_argument("--folds", default=5, type=int)
     parser.add_argument("--seed", default=1, type=int)
     parser.add_argument("--workers", default=1, type=int, help="Spark tasks that train together")
@@ -86,6 +89,9 @@ def main() -> None:
     say(f"{per_label.total()} windows of {len(people)} people, {len(labels)} classes, {schema.width} features")
     if len(labels) < 3:
         raise SystemExit(f"A classifier needs three classes or more; there are {len(labels)}.")
+    strange = sorted(set(options.subset or []) - set(labels))
+    if strange:
+        raise SystemExit(f"No window is labelled {', '.join(strange)}, but {', '.join(labels)}.")
     if len(people) < options.folds:
         raise SystemExit(f"{options.folds} folds need at least as many people; there are {len(people)}.")
     rows = prepare(windows, people, labels, per_label, options).persist()
@@ -96,6 +102,11 @@ def main() -> None:
     calibration = fit_calibration(probabilities, truth, options.error_ratio)
 
     say(f"of people left out: accuracy {metrics['accuracy']:.4f}, macro-F1 {metrics['macroF1']:.4f}")
+    subset = None
+    if options.subset is not None:
+        places = [labels.index(label) for label in options.subset]
+        subset = evaluate(probabilities, truth, folds, options.error_ratio, places)
+        say(f"among {', '.join(options.subset)}: accuracy {subset['accuracy']:.4f}, macro-F1 {subset['macroF1']:.4f}")
 
     model = fit(rows, options)
     onnx = to_onnx(model, schema.width)
@@ -109,6 +120,7 @@ def main() -> None:
         "evaluation": f"grouped cross-validation over people, {options.folds} folds; calibration cross-fitted",
         "script": "spark-jobs/train.py",
         "parameters": json.dumps(training_parameters(options)),
+        **({"subset": " ".join(options.subset)} if options.subset is not None else {}),
         "seed": str(options.seed),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "versions": f"python {platform.python_version()}, pyspark {pyspark.__version__}, xgboost {xgboost.__version__}, "
@@ -120,7 +132,7 @@ def main() -> None:
         schema=schema,
         labels=labels,
         calibration=calibration,
-        metrics=metrics,
+        metrics=metrics | {f"subset{name[0].upper()}{name[1:]}": value for name, value in (subset or {}).items()},
         lineage=lineage,
         onnx=onnx,
         probe=probe,
@@ -132,6 +144,7 @@ def main() -> None:
         "features": schema.width,
         "featureSchemaHash": schema.hash,
         "metrics": metrics,
+        "subset": subset and {"labels": options.subset, **subset},
         "calibration": vars(calibration),
         "onnxBytes": len(onnx),
         "onnxGreatestDifference": difference,
