@@ -75,6 +75,9 @@ def main() -> None:
     report = clean(spark, options.recordings, options.out, options.labels)
     write_json(spark, options.report, report)
     say(f"{report['rowsIn']} rows in = {report['rowsOut']} readings + {report['rowsQuarantined']} quarantined")
+    if report["labelsWithoutClass"]:
+        unknown = ", ".join(f"{label} {count}" for label, count in report["labelsWithoutClass"].items())
+        say(f"without a label, since the table has no class for what their wearers said: {unknown}")
     spark.stop()
 
 
@@ -247,11 +250,16 @@ def said(column: str, cell: Column) -> Column:
 
 
 def label_table(spark: SparkSession, address: str | None) -> dict[str, str] | None:
-    """Raw label, in lower case and without spaces around it, → class; None if labels are to stay as they are."""
+    """Raw label, spelled as `plain` does, → class; None if labels are to stay as they are."""
     if address is None:
         return None
     rows = spark.read.csv(address, schema="raw string, class string", header=True, enforceSchema=False).collect()
-    return {row["raw"].strip().lower(): row["class"] for row in rows}
+    return {row["raw"].strip().lower().replace("_", " "): row["class"] for row in rows}
+
+
+def plain(raw: Column) -> Column:
+    """Without regard to capitals, spaces around, and underscores for spaces: people's labels differ in these."""
+    return F.translate(F.lower(F.trim(raw)), "_", " ")
 
 
 def with_labels(rows: DataFrame, table: dict[str, str] | None) -> DataFrame:
@@ -271,7 +279,7 @@ def with_labels(rows: DataFrame, table: dict[str, str] | None) -> DataFrame:
         label = raw
     else:
         pairs = [F.lit(text) for pair in table.items() for text in pair]
-        label = F.element_at(F.create_map(*pairs), F.lower(F.trim(raw)))
+        label = F.element_at(F.create_map(*pairs), plain(raw))
     return following.select(
         "person",
         "day",

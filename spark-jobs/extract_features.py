@@ -12,10 +12,9 @@ import argparse
 from pathlib import Path
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from features.schema import DEFAULT_PATH, load_schema
-from recordings import both_ways, labelled_windows
+from recordings import labelled_windows, window_features
 from report import say, write_json
 
 
@@ -34,21 +33,21 @@ def main() -> None:
     windows = labelled_windows(readings, schema)
     say(f"windows of {schema.seconds} s every {schema.advance_seconds} s, {schema.width} features, schema {schema.hash}")
     address = f"{options.out}/schema={schema.hash}"
-    both_ways(readings, schema).write.mode("overwrite").partitionBy("person").parquet(address)
+    labelled = windows.where("label IS NOT NULL")
+    window_features(labelled, schema).write.mode("overwrite").partitionBy("person").parquet(address)
 
     written = spark.read.parquet(address).where("NOT turned").groupBy("person", "label").count().collect()
     per_label, per_person = {}, {}
     for person, label, count in written:
         per_label[label] = per_label.get(label, 0) + count
         per_person[str(person)] = per_person.get(str(person), 0) + count
-    all_windows = windows.select("label").groupBy(F.col("label").isNull().alias("without")).count().collect()
     report = {
         "features": schema.width,
         "featureSchemaHash": schema.hash,
         "address": address,
         "readings": readings.count(),
         "windows": sum(per_label.values()),
-        "windowsWithoutOneLabel": sum(row["count"] for row in all_windows if row["without"]),
+        "windowsWithoutOneLabel": windows.where("label IS NULL").count(),
         "windowsByLabel": dict(sorted(per_label.items())),
         "windowsByPerson": dict(sorted(per_person.items())),
     }

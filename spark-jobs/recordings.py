@@ -57,43 +57,35 @@ def labelled_windows(samples: DataFrame, schema: FeatureSchema) -> DataFrame:
         .withColumn("start", F.explode(starts))
         .groupBy("person", "start")
         .agg(
-            F.when((F.count_distinct("label") == 1) & (F.count("label") == F.count("*")), F.first("label")).alias("label"),
+            # Not count_distinct, for which Spark would send every sample twice.
+            F.when((F.min("label") == F.max("label")) & (F.count("label") == F.count("*")), F.min("label")).alias("label"),
             F.sort_array(F.collect_list(sample)).alias("samples"),
         )
     )
 
 
-def turned(samples: DataFrame) -> DataFrame:
-    """The same of a device worn turned by half a turn about the axis through its face, as watches are on the other wrist."""
-    return samples.withColumns({field: -F.col(field) for field in TURNED if field in samples.columns})
-
-
-def both_ways(samples: DataFrame, schema: FeatureSchema) -> DataFrame:
+def window_features(windows: DataFrame, schema: FeatureSchema) -> DataFrame:
     """
-    person, start, label, turned, features: of the windows of one label, as they were worn and (turned) as they would have been.
+    person, start, label, turned, features (float32, schema.width of them): of each window as it was worn, and (turned) as it
+    would have been on the other wrist, half a turn about the axis through the watch's face.
 
     Those turned are to train with, and never to measure by.
     """
-    ways = [
-        window_features(labelled_windows(way, schema).where("label IS NOT NULL"), schema).withColumn("turned", F.lit(is_turned))
-        for way, is_turned in ((samples, False), (turned(samples), True))
-    ]
-    return ways[0].unionByName(ways[1])
-
-
-def window_features(windows: DataFrame, schema: FeatureSchema) -> DataFrame:
-    """person, start, label, features (float32, schema.width of them)."""
 
     def compute(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            vectors = _extract_batch(schema, batch.column("start"), batch.column("samples"))
-            features = pa.FixedSizeListArray.from_arrays(vectors.astype(np.float32).ravel(), schema.width)
-            yield pa.RecordBatch.from_arrays(
-                [*(batch.column(name) for name in ("person", "start", "label")), features.cast(pa.list_(pa.float32()))],
-                names=["person", "start", "label", "features"],
-            )
+            times, columns = _padded(schema, batch.column("start"), batch.column("samples"))
+            other = {field: -values if field in TURNED else values for field, values in columns.items()}
+            for is_turned, way in ((False, columns), (True, other)):
+                vectors = extract(schema, times, way).astype(np.float32)
+                features = pa.FixedSizeListArray.from_arrays(vectors.ravel(), schema.width).cast(pa.list_(pa.float32()))
+                own = [batch.column(name) for name in ("person", "start", "label")]
+                yield pa.RecordBatch.from_arrays(
+                    [*own, pa.array(np.full(batch.num_rows, is_turned)), features],
+                    names=["person", "start", "label", "turned", "features"],
+                )
 
-    return windows.mapInArrow(compute, "person string, start long, label string, features array<float>")
+    return windows.mapInArrow(compute, "person string, start long, label string, turned boolean, features array<float>")
 
 
 def read_features(spark: SparkSession, address: str, schema_hash: str) -> DataFrame:
@@ -109,7 +101,8 @@ def read_features(spark: SparkSession, address: str, schema_hash: str) -> DataFr
     return windows.select(F.col("person").cast("string").alias("person"), "start", "label", "turned", "features")
 
 
-def _extract_batch(schema: FeatureSchema, starts: pa.Array, samples: pa.ListArray) -> np.ndarray:
+def _padded(schema: FeatureSchema, starts: pa.Array, samples: pa.ListArray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """As `extract` takes them."""
     offsets = samples.offsets.to_numpy()
     lengths = np.diff(offsets)
     rows = np.repeat(np.arange(len(lengths)), lengths)
@@ -123,8 +116,7 @@ def _extract_batch(schema: FeatureSchema, starts: pa.Array, samples: pa.ListArra
     cells = samples.flatten()
     stamps = cells.field("stamp").to_numpy(zero_copy_only=False)
     times = padded(stamps - np.repeat(starts.to_numpy(), lengths))
-    columns = {field: padded(_doubles(cells.field(field))) for field in schema.fields}
-    return extract(schema, times, columns)
+    return times, {field: padded(_doubles(cells.field(field))) for field in schema.fields}
 
 
 def _doubles(column: pa.Array) -> np.ndarray:

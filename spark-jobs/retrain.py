@@ -1,9 +1,10 @@
 """
-The local learner of `tickerwatch retrain`: XGBoost on windows that are features already.
+The local learner of `tickerwatch retrain`: the model of train.py, of windows that are features already; no Spark.
 
-stdin: JSON {"features": FILE of float32 [windows, width], "width", "classes": [numbers], "people": [names], "labels": count,
-"seed"}. stdout: one line of JSON with the model as ONNX in base64, its calibration, and a probe with its answer. Calibration and
-thresholds are fitted on people left out in turn, as train.py does.
+stdin: JSON {"features": FILE of float32 [windows, width], "width", "classes": [numbers], "people": [names], "turned": [whether as if
+worn the other way round], "labels": count, "recipe": as train.py writes it into the lineage, "seed"}. stdout: one line of JSON with
+the model as ONNX in base64, its calibration, and a probe with its answer; progress on stderr. Calibration and thresholds are fitted
+on people left out in turn, as train.py does.
 """
 
 import base64
@@ -11,45 +12,42 @@ import json
 import sys
 
 import numpy as np
-import onnxruntime
 import xgboost
-from onnxmltools import convert_xgboost
-from onnxmltools.convert.common.data_types import FloatTensorType
 
+from ensemble import Ensemble, check_onnx, session, to_onnx, train_network
 from evaluation import fit_calibration
+from report import say
 
 FOLDS = 4
-PARAMETERS = {
-    "n_estimators": 40,
-    "max_depth": 4,
-    "learning_rate": 0.3,
-    "subsample": 0.8,
-    "colsample_bytree": 0.5,
-    "tree_method": "hist",
-    "n_jobs": 1,
-}
+CHECKED_ROWS = 1000
 
 
 def main() -> None:
     task = json.load(sys.stdin)
     features = np.fromfile(task["features"], dtype=np.float32).reshape(-1, task["width"])
-    classes, people, seed = np.array(task["classes"]), np.array(task["people"]), task["seed"]
+    classes, people, turned = (np.array(task[name]) for name in ("classes", "people", "turned"))
+    recipe, seed = task["recipe"], task["seed"]
+    own = ~turned
     names = np.random.default_rng(seed).permutation(np.unique(people))
     left_out, truth = [], []
-    for fold in range(min(FOLDS, len(names))):
+    folds = min(FOLDS, len(names))
+    for fold in range(folds):
         outside = np.isin(people, names[fold::FOLDS])
-        if len(np.unique(classes[~outside])) < task["labels"]:
+        if len(np.unique(classes[~outside & own])) < task["labels"]:
             continue
-        model = fit(features[~outside], classes[~outside], seed)
-        left_out.append(model.predict_proba(features[outside]))
-        truth.append(classes[outside])
+        model = fit(features[~outside], classes[~outside], turned[~outside], recipe, seed)
+        guessed = model.probabilities(features[outside & own])
+        left_out.append(guessed)
+        truth.append(classes[outside & own])
+        say(f"fold {fold + 1} of {folds}: accuracy {(guessed.argmax(axis=1) == truth[-1]).mean():.4f}")
     if not left_out:
         raise SystemExit("Without the people of any fold a class has no window: more people are needed.")
-    calibration = fit_calibration(np.concatenate(left_out).astype(np.float64), np.concatenate(truth))
-    onnx = to_onnx(fit(features, classes, seed), task["width"])
-    probe = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
-    [answer] = session.run(["probabilities"], {"features": probe[None, :]})[0]
+    calibration = fit_calibration(np.concatenate(left_out).astype(np.float64), np.concatenate(truth), recipe["errorRatio"])
+    model = fit(features, classes, turned, recipe, seed)
+    onnx = to_onnx(model, task["width"])
+    check_onnx(onnx, model, features[own][:CHECKED_ROWS])
+    probe = features[own].mean(axis=0, dtype=np.float64).astype(np.float32)
+    [answer] = session(onnx).run(["probabilities"], {"features": probe[None, :]})[0]
     print(
         json.dumps(
             {
@@ -64,20 +62,14 @@ def main() -> None:
     )
 
 
-def fit(features: np.ndarray, classes: np.ndarray, seed: int) -> xgboost.XGBClassifier:
-    """All classes weigh the same."""
-    counts = np.bincount(classes)
-    weights = len(classes) / len(counts) / np.maximum(counts, 1)
-    return xgboost.XGBClassifier(random_state=seed, **PARAMETERS).fit(features, classes, sample_weight=weights[classes])
-
-
-def to_onnx(model: xgboost.XGBClassifier, width: int) -> bytes:
-    """Input features [n, width] float32; outputs label and probabilities."""
-    booster = model.get_booster()
-    booster.feature_names = None
-    inputs = [("features", FloatTensorType([None, width]))]
-    # A graph without a name is given a random one.
-    return convert_xgboost(booster, name="classifier", initial_types=inputs, target_opset=15).SerializeToString()
+def fit(features: np.ndarray, classes: np.ndarray, turned: np.ndarray, recipe: dict, seed: int) -> Ensemble:
+    """All classes weigh the same. The trees see the windows as they were worn."""
+    counts = np.bincount(classes[~turned])
+    weights = (counts.sum() / len(counts) / np.maximum(counts, 1))[classes]
+    trees = xgboost.XGBClassifier(**recipe["trees"], tree_method="hist", random_state=seed, n_jobs=1)
+    trees.fit(features[~turned], classes[~turned], sample_weight=weights[~turned])
+    network = train_network(features, classes, weights, seed) if recipe["network"] else None
+    return Ensemble(trees.get_booster(), network)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 import datetime
 import gzip
+from pathlib import Path
 
 import pytest
 
-from clean import TYPES, clean
+from clean import TYPES, clean, label_table
 from recordings import COLUMNS
 
 START = datetime.datetime(2020, 3, 2, 9, tzinfo=datetime.UTC)
@@ -33,7 +34,7 @@ FAULTY = {
     "ROW_NUMBER_MISSING": [row(7, rotation_rate_x="")],
 }
 BAD = [text for texts in FAULTY.values() for text in texts]
-ANSWERS = {400: " Eating ", 500: "watch TV", 900: "Juggling"}
+ANSWERS = {400: " Eating ", 500: "Watch_TV", 900: "Juggling"}
 BROKEN_ROWS = 20_000
 
 
@@ -108,6 +109,12 @@ def test_a_prompts_label_holds_for_the_five_minutes_before_it(cleaned):
     assert labelled["Eat"] == list(range(100, 401, 10))
     assert labelled["Relax"] == list(range(410, 501, 10))
     assert report["labelsWithoutClass"] == {"Juggling": 31, 'watch TV, then "rest"': 3}
+
+
+def test_each_class_of_the_casas_recordings_has_labels(spark):
+    table = label_table(spark, str(Path(__file__).parent / "labels/casas.csv"))
+    assert len(table) == 155
+    assert set(table.values()) == set("Eat Errands Exercise Hobby Housework Hygiene Other Relax Sleep Socialize Travel Work".split())
 
 
 def test_labels_on_every_row_are_not_carried_back(cleaned):

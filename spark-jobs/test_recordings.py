@@ -6,7 +6,7 @@ import pytest
 
 from features.parity import features_of
 from features.schema import load_schema
-from recordings import COLUMNS, labelled_windows, read_recordings, window_features
+from recordings import COLUMNS, TURNED, labelled_windows, read_recordings, window_features
 
 SCHEMA = load_schema()
 START = datetime.datetime(2020, 3, 2, 9, tzinfo=datetime.UTC)
@@ -55,9 +55,16 @@ def test_windows_are_those_of_the_stream(spark, recording):
 
 def test_features_are_those_of_the_windows(spark, recording):
     windows = labelled_windows(read_recordings(spark, recording, SCHEMA), SCHEMA)
-    computed = {row["start"]: row["features"] for row in window_features(windows, SCHEMA).collect()}
+    computed = {(row["start"], row["turned"]): row["features"] for row in window_features(windows, SCHEMA).collect()}
+    assert len(computed) == 2 * windows.count()
     for row in windows.collect():
         stamps = [sample["stamp"] for sample in row["samples"]]
         columns = {field: [sample[field] for sample in row["samples"]] for field in SCHEMA.fields}
-        [expected] = features_of(SCHEMA, [{"start": row["start"], "timestamps": stamps, "columns": columns}])
-        np.testing.assert_allclose(computed[row["start"]], expected, rtol=1e-5, atol=1e-5)
+        other = {field: [_negative(value) if field in TURNED else value for value in columns[field]] for field in columns}
+        for way, is_turned in ((columns, False), (other, True)):
+            [expected] = features_of(SCHEMA, [{"start": row["start"], "timestamps": stamps, "columns": way}])
+            np.testing.assert_allclose(computed[row["start"], is_turned], expected, rtol=1e-5, atol=1e-5)
+
+
+def _negative(value):
+    return None if value is None else -value

@@ -28,7 +28,7 @@ from xgboost.spark import SparkXGBClassifier
 from ensemble import Ensemble, Network, check_onnx, session, to_onnx, train_network
 from evaluation import ERROR_RATIO, evaluate, fit_calibration
 from features.schema import DEFAULT_PATH, load_schema
-from recordings import both_ways, read_features, read_recordings
+from recordings import labelled_windows, read_features, read_recordings, window_features
 from release import release
 from report import say, write_json
 
@@ -78,7 +78,8 @@ def main() -> None:
     if options.features is not None:
         windows = read_features(spark, options.features, schema.hash)
     else:
-        windows = both_ways(read_recordings(spark, options.recordings, schema), schema)
+        cut = labelled_windows(read_recordings(spark, options.recordings, schema), schema)
+        windows = window_features(cut.where("label IS NOT NULL"), schema)
     windows = (windows if options.turned else windows.where("NOT turned")).persist()
     own = windows.where("NOT turned").groupBy("person", "label").count().collect()
     per_label, per_person = Counter(), Counter()
