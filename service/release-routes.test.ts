@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { releaseJson } from '../processors/models/release.ts'
+import { parseRelease, releaseJson } from '../processors/models/release.ts'
 import { releaseDesk } from '../processors/models/release-desk.ts'
 import { ReleaseHistory } from '../processors/models/release-history.ts'
 import { ANYONE, release, SCHEMA } from '../processors/models/testing/releases.ts'
@@ -89,6 +89,24 @@ test('a release goes its way from candidate through shadow into force and back, 
     ['1.0.0', 'promoted', 'it was worse'],
     ['1.1.0', 'retired', 'it was worse'],
   ])
+})
+
+test('a release is handed out as its file, to who bears the token', async () => {
+  const published = await release('1.0.0')
+  await post('/api/models?promote=true', releaseJson(published))
+  const get = async (query: string, authorization: string): Promise<[number, unknown]> => {
+    const answer = await server.inject({ url: `/api/models/release?${query}`, headers: { authorization } })
+    return [answer.statusCode, answer.json()]
+  }
+  const [status, handedOut] = await get('name=watch&version=1.0.0', 'Bearer secret')
+  expect(status).toBe(200)
+  expect(parseRelease(JSON.stringify(handedOut), 'the answer')).toEqual(published)
+  expect(await get('name=watch&version=1.0.0', 'Bearer guessed')).toMatchObject([401, {}])
+  expect(await get('name=watch&version=2.0.0', 'Bearer secret')).toMatchObject([
+    422,
+    { code: 'MODEL_UNKNOWN' },
+  ])
+  expect(await get('name=watch', 'Bearer secret')).toMatchObject([400, { code: 'BAD_REQUEST' }])
 })
 
 test('what cannot be done is answered with its error, and nothing is published', async () => {

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { ApplicationError } from '../processors/errors.ts'
-import { FILE_LIMIT, parseRelease } from '../processors/models/release.ts'
+import { FILE_LIMIT, parseRelease, releaseJson } from '../processors/models/release.ts'
 import type { ReleaseChange, ReleaseDesk } from '../processors/models/release-desk.ts'
 import { requireToken } from './bearer-token.ts'
 import type { StatusSource } from './status.ts'
@@ -19,6 +19,7 @@ const publishing = z.object({
   promote: z.enum(['true', 'false']).default('false'),
   reason: reason.optional(),
 })
+const wanted = z.object(id)
 const compared = z.object({ name: id.name.optional(), version: id.version.optional() })
 const promotion = z.strictObject({ ...id, reason })
 const shadowing = z.union([
@@ -43,6 +44,11 @@ export function releaseRoutes(server: FastifyInstance, { source, desk, token }: 
   }
 
   server.get('/api/models', async () => source.status().models)
+  server.get('/api/models/release', guarded, async (request, reply) => {
+    const { data, error } = wanted.safeParse(request.query)
+    if (error !== undefined) return reply.code(400).send(badRequest(error))
+    return await answered(reply, 200, async () => releaseJson(await desk.release(data)))
+  })
   server.get('/api/models/switches', async () => await desk.switches())
   server.get('/api/models/comparison', async (request, reply) => {
     const { data, error } = compared.safeParse(request.query)

@@ -1,7 +1,7 @@
 /** Where releases are handled: in the running node, through its routes, or on Kafka, by this process itself. */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { releaseJson } from '../../processors/models/release.ts'
+import { parseRelease, releaseJson } from '../../processors/models/release.ts'
 import type { ReleaseDesk } from '../../processors/models/release-desk.ts'
 import type { ModelsStatus } from '../../service/status.ts'
 import type { Settings } from '../configuration/settings.ts'
@@ -70,6 +70,10 @@ function deskOfNode(state: string): ListingDesk {
     changed.parse(await askNode(state, { method: 'POST', path, body: JSON.stringify(body) }))
   return {
     list: async () => listed.parse(await get('/api/models')),
+    release: async id => {
+      const answer = await get(`/api/models/release?${new URLSearchParams({ ...id })}`)
+      return parseRelease(JSON.stringify(answer), 'the answer of the node')
+    },
     comparison: async id => {
       const query = new URLSearchParams(id === undefined ? {} : { ...id })
       return comparison.parse(await get(`/api/models/comparison?${query}`))

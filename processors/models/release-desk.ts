@@ -21,6 +21,8 @@ export interface ReleaseChange extends ReleaseId {
 
 /** All throw ApplicationError MODEL_… with nothing published, or TickerError LOG_… */
 export interface ReleaseDesk {
+  /** A release that was published, with its model or the place where that is. */
+  release(id: ReleaseId): Promise<UnpublishedRelease>
   publish(
     release: UnpublishedRelease,
     options: { readonly promote: boolean; readonly reason?: string | undefined },
@@ -62,6 +64,10 @@ export function releaseDesk(options: ReleaseDeskOptions): ReleaseDesk {
     return changeOf(await publishRelease({ release: await fetch(id), status, reason }, options))
   }
   return {
+    async release(id) {
+      await history.caughtUp()
+      return await fetch(id)
+    },
     async publish(release, { promote, reason }) {
       return changeOf(
         await publishRelease({ release, status: promote ? 'promoted' : 'candidate', reason }, options),

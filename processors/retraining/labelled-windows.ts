@@ -11,10 +11,29 @@ export interface LabelledWindow {
   readonly start: number
   readonly label: string
   readonly features: Float32Array
+  /** Those of the same window as of a watch worn the other way round, if they were asked for. */
+  readonly turned?: Float32Array
 }
 
-/** In order of device and time; windows whose samples do not share one label are left out. @throws ApplicationError */
-export async function labelledWindows(directory: string): Promise<LabelledWindow[]> {
+/** Fields that change their sign when the device is turned about the axis through its face; as in spark-jobs/recordings.py. */
+const TURNED: ReadonlySet<string> = new Set([
+  'pitch',
+  'roll',
+  'rotationRateX',
+  'rotationRateY',
+  'userAccelerationX',
+  'userAccelerationY',
+])
+
+/**
+ * In order of device and time; windows whose samples do not share one label are left out.
+ * @param turned whether features as of a watch worn the other way round come with them
+ * @throws ApplicationError
+ */
+export async function labelledWindows(
+  directory: string,
+  { turned = false }: { readonly turned?: boolean } = {},
+): Promise<LabelledWindow[]> {
   const recordings = await openRecordings(directory, { now: Date.now })
   const readings = new Map<string, SensorReading[]>()
   for await (const chunk of recordings.events()) {
@@ -25,10 +44,10 @@ export async function labelledWindows(directory: string): Promise<LabelledWindow
       own.push(event.reading)
     }
   }
-  return [...readings].flatMap(([deviceId, own]) => windowsOf(deviceId, own))
+  return [...readings].flatMap(([deviceId, own]) => windowsOf(deviceId, own, turned))
 }
 
-function windowsOf(deviceId: string, readings: SensorReading[]): LabelledWindow[] {
+function windowsOf(deviceId: string, readings: SensorReading[], turned: boolean): LabelledWindow[] {
   const extractor = featureExtractor(featureSchema)
   const size = featureSchema.seconds * 1000
   const advance = featureSchema.advanceSeconds * 1000
@@ -48,14 +67,16 @@ function windowsOf(deviceId: string, readings: SensorReading[]): LabelledWindow[
   return [...cut].flatMap(([start, samples]) => {
     const [{ userActivityLabel: label }] = samples as [SensorReading]
     if (label === null || samples.some(sample => sample.userActivityLabel !== label)) return []
-    const features = extractor.features({
-      start,
-      end: start + size,
-      count: samples.length,
-      timestamps: Float64Array.from(samples, sample => sample.stamp),
-      column: field => Float64Array.from(samples, sample => cell(sample, field)),
-    })
-    return [{ deviceId, start, label, features }]
+    const features = (sign: (field: string) => number): Float32Array =>
+      extractor.features({
+        start,
+        end: start + size,
+        count: samples.length,
+        timestamps: Float64Array.from(samples, sample => sample.stamp),
+        column: field => Float64Array.from(samples, sample => sign(field) * cell(sample, field)),
+      })
+    const other = turned && { turned: features(field => (TURNED.has(field) ? -1 : 1)) }
+    return [{ deviceId, start, label, features: features(() => 1), ...other }]
   })
 }
 

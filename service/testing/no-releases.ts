@@ -4,6 +4,7 @@ const never = (): Promise<never> => Promise.reject(new Error('not in this test')
 
 /** For tests that do nothing with releases. */
 export const noReleases: ReleaseDesk = {
+  release: never,
   publish: never,
   promote: never,
   shadow: never,

@@ -21,7 +21,7 @@ export async function release(
   const { shape, ...fields } = changes
   const seed = Number(version.replaceAll(/\D/g, ''))
   const onnx = forest({ width: SCHEMA.features.length, classes: LABELS.length, trees: 40, seed, ...shape })
-  const probeFeatures = [...vector(seed)]
+  const probeFeatures = [...(fields.probeFeatures ?? vector(seed))]
   return {
     name: 'watch',
     version,
