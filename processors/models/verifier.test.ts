@@ -48,7 +48,7 @@ test('what is fit passes, what is not is refused with the reason, and one does n
 
 test('a model that needs too much CPU is refused', async () => {
   await expect(verifyRelease(await published('1.1.0', slow), width)).rejects.toThrow(
-    raised('MODEL_TOO_SLOW', 'ms of CPU, at most 100 are granted'),
+    raised('MODEL_TOO_SLOW', 'ms of CPU, at most 0.5 are granted'),
   )
 })
 
