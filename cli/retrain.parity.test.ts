@@ -32,6 +32,11 @@ const given = z.object({
     .nullable(),
 })
 
+const listed = z.object({
+  inForce: z.object({ name: z.string(), version: z.string() }).optional(),
+  known: z.array(z.object({ version: z.string(), status: z.string(), trust: z.string() })),
+})
+
 describe.skipIf(reason)(`retrain${reason ? ` (${reason})` : ''}`, () => {
   let own: Scratch
   beforeAll(async () => {
@@ -95,9 +100,7 @@ describe.skipIf(reason)(`retrain${reason ? ` (${reason})` : ''}`, () => {
         promoted: false,
         objections: [expect.stringContaining('is not above 0')],
       })
-      const { inForce: serving, known } = JSON.parse(
-        (await succeed('models', 'list', '--state', state, '--json'))[0]!,
-      )
+      const { inForce: serving, known } = await releases(state)
       expect(serving).toEqual({ name: 'pocket', version: '1.6.0' })
       expect(known).toContainEqual(
         expect.objectContaining({ version: '1.7.0', status: 'candidate', trust: 'signed' }),
@@ -143,6 +146,10 @@ async function succeed(...words: string[]): Promise<readonly string[]> {
   return stdout
 }
 
+async function releases(state: string) {
+  return listed.parse(JSON.parse((await succeed('models', 'list', '--state', state, '--json')).join('\n')))
+}
+
 async function inForce(state: string): Promise<unknown> {
-  return JSON.parse((await succeed('models', 'list', '--state', state, '--json'))[0] ?? '').inForce?.version
+  return (await releases(state)).inForce?.version
 }
