@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from features.schema import DEFAULT_PATH, load_schema
 from recordings import labelled_windows, window_features

@@ -63,11 +63,12 @@ def main() -> None:
 
 
 def fit(features: np.ndarray, classes: np.ndarray, turned: np.ndarray, recipe: dict, seed: int) -> Ensemble:
-    """All classes weigh the same. The trees see the windows as they were worn."""
+    """All classes weigh the same."""
     counts = np.bincount(classes[~turned])
     weights = (counts.sum() / len(counts) / np.maximum(counts, 1))[classes]
     trees = xgboost.XGBClassifier(**recipe["trees"], tree_method="hist", random_state=seed, n_jobs=1)
-    trees.fit(features[~turned], classes[~turned], sample_weight=weights[~turned])
+    seen = np.full(len(classes), True) if recipe["turnedTrees"] else ~turned
+    trees.fit(features[seen], classes[seen], sample_weight=weights[seen])
     network = train_network(features, classes, weights, seed) if recipe["network"] else None
     return Ensemble(trees.get_booster(), network)
 

@@ -55,6 +55,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--colsample", default=0.25, type=float, help="share of features each tree sees")
     parser.add_argument("--no-network", action="store_true", help="trees alone: a model of a tenth of the size")
     parser.add_argument("--turned", action="store_true", help="show the network each window also as if worn the other way round")
+    parser.add_argument("--turned-trees", action="store_true", help="show it to the trees as well: where people are few")
     parser.add_argument(
         "--error-ratio", default=ERROR_RATIO, type=float, help="accepted windows have at most this part of the error of all"
     )
@@ -64,7 +65,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folds", default=5, type=int)
     parser.add_argument("--seed", default=1, type=int)
     parser.add_argument("--workers", default=1, type=int, help="Spark tasks that train together")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.turned = options.turned or options.turned_trees
+    return options
 
 
 def main() -> None:
@@ -159,7 +162,13 @@ def main() -> None:
 
 def training_parameters(options: argparse.Namespace) -> dict:
     trees = tree_parameters(options)
-    return {"trees": trees, "network": not options.no_network, "turned": options.turned, "errorRatio": options.error_ratio}
+    return {
+        "trees": trees,
+        "network": not options.no_network,
+        "turned": options.turned,
+        "turnedTrees": options.turned_trees,
+        "errorRatio": options.error_ratio,
+    }
 
 
 def tree_parameters(options: argparse.Namespace) -> dict:
@@ -204,7 +213,7 @@ def fit(rows: DataFrame, options: argparse.Namespace) -> Ensemble:
         num_workers=options.workers,
         **tree_parameters(options),
     )
-    trees = classifier.fit(rows.where("NOT turned")).get_booster()
+    trees = classifier.fit(rows if options.turned_trees else rows.where("NOT turned")).get_booster()
     return Ensemble(trees, None if options.no_network else fit_network(rows, options))
 
 

@@ -38,6 +38,7 @@ const recipeSchema = z.object({
   }),
   network: z.boolean(),
   turned: z.boolean(),
+  turnedTrees: z.boolean().default(false),
   errorRatio: share,
 })
 export type Recipe = z.infer<typeof recipeSchema>
@@ -47,6 +48,7 @@ const usualRecipe: Recipe = {
   trees: { n_estimators: 40, max_depth: 4, learning_rate: 0.3, subsample: 0.6, colsample_bytree: 0.25 },
   network: true,
   turned: false,
+  turnedTrees: false,
   errorRatio: 0.5,
 }
 
