@@ -18,6 +18,8 @@ from recordings import COLUMNS
 HERE = Path(__file__).parent
 START = datetime.datetime(2020, 3, 2, 9, tzinfo=datetime.UTC)
 PEOPLE, SECONDS = 3, 60
+MINUTES = 10
+"""In which a job must have ended."""
 MOTION = {"resting": (0.0, 0.02), "walking": (1.8, 0.3), "jogging": (2.7, 1.0)}
 """Hz and G, of the steps."""
 
@@ -40,12 +42,10 @@ def recording(person):
 
 
 def run(job, *arguments):
-    environment = os.environ | {
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_SUBMIT_ARGS": "--master local[1] --conf spark.ui.enabled=false --conf spark.sql.shuffle.partitions=1 pyspark-shell",
-    }
-    command = [sys.executable, str(HERE / f"{job}.py"), *map(str, arguments)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "PYTHONPATH": str(HERE)}
+    configuration = ["--master", "local[1]", "--conf", "spark.ui.enabled=false", "--conf", "spark.sql.shuffle.partitions=1"]
+    command = [str(Path(sys.executable).parent / "spark-submit"), *configuration, str(HERE / f"{job}.py"), *map(str, arguments)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=MINUTES * 60)
     assert ended.returncode == 0, ended.stderr
     return ended.stderr
 

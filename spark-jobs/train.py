@@ -9,6 +9,7 @@ cross-validation: each person is predicted by a model that has not seen them. Th
 """
 
 import argparse
+import atexit
 import datetime
 import json
 import platform
@@ -75,6 +76,7 @@ def main() -> None:
     schema = load_schema(options.schema)
     spark = SparkSession.builder.appName(f"train {options.name} {options.version}").getOrCreate()
     spark.sparkContext.setLogLevel("WARN")
+    atexit.register(end_barrier_timer, spark.sparkContext._jvm)
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     spark.conf.set("spark.sql.execution.arrow.pyspark.enabled", "true")
 
@@ -158,6 +160,12 @@ def main() -> None:
     write_json(spark, options.report, report)
     say(f"{options.release}: {len(onnx)} bytes of ONNX, which differs from the model by at most {difference:.1g}")
     spark.stop()
+
+
+def end_barrier_timer(jvm) -> None:
+    """Barrier stages, in which XGBoost trains, leave Spark 3.5 a thread that keeps spark-submit from ending with a local master."""
+    context = jvm.java.lang.Class.forName("org.apache.spark.BarrierTaskContext$").getField("MODULE$").get(None)
+    getattr(context, "org$apache$spark$BarrierTaskContext$$timer")().cancel()
 
 
 def training_parameters(options: argparse.Namespace) -> dict:

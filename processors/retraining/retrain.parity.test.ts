@@ -30,12 +30,15 @@ describe.skipIf(reason)(`retraining${reason ? ` (${reason})` : ''}`, () => {
   const labels = ['Downstairs', 'Jog', 'Sit', 'Stand', 'Upstairs', 'Walk']
   const progress: string[] = []
   let people: string[]
+  let unseen: string[]
   let options: Omit<RetrainOptions, 'serving' | 'version'>
 
   beforeAll(async () => {
     const files = readdirSync(recordings)
     const parts = { base: files.slice(0, 4), unseen: files.slice(4, 8), annotated: files.slice(8, 9) }
-    people = [...parts.base, ...parts.annotated].map(file => file.replace(/\.csv\.gz$/, ''))
+    const names = (files: readonly string[]) => files.map(file => file.replace(/\.csv\.gz$/, ''))
+    people = names([...parts.base, ...parts.annotated])
+    unseen = names(parts.unseen)
     for (const [part, own] of Object.entries(parts)) {
       mkdirSync(join(directory, part))
       for (const file of own)
@@ -122,6 +125,15 @@ describe.skipIf(reason)(`retraining${reason ? ` (${reason})` : ''}`, () => {
     expect(again.candidate.sha256).toBe(first.candidate.sha256)
     expect(again.report.unseen.difference).toBe(0)
     expect(again.report.objections).toEqual([expect.stringContaining('is not above 0')])
+
+    const elsewhere = { ...options, recordings: undefined, serving: model, version: '0.2.0' }
+    const given = await retrain({ ...elsewhere, candidate: first.candidate })
+    expect(given.candidate).toBe(first.candidate)
+    expect(given.report).toEqual({ ...first.report, trained: { recorded: 0, annotated: 0 } })
+    const knowing = { ...first.candidate, lineage: { people: `somebody ${unseen[0]}` } }
+    expect((await retrain({ ...elsewhere, candidate: knowing })).report.objections).toEqual([
+      'it was trained on some of the people that it was compared on',
+    ])
   })
 
   it('says why the learner could not learn', async () => {
