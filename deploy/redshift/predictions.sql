@@ -44,7 +44,7 @@ diststyle all
 sortkey (log_id);
 
 insert into tickerwatch_migrations (version, name, applied_at)
-select 1, 'predictions and the position of the sink', current_timestamp
+select 1, 'predictions and the position of the sink', getdate()
 where not exists (select 1 from tickerwatch_migrations where version = 1);
 
 commit;

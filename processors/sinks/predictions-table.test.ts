@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { predictionLine } from './predictions-table.ts'
+import { sqlTimestamp } from './sql.ts'
 import { prediction } from './testing/predictions.ts'
 
 const place = { logId: 'log', partition: 1, offset: 2 }
@@ -9,6 +10,17 @@ test('a line of CSV, every text in quotes', () => {
   expect(predictionLine(prediction(1), place, 1_700_000_000_123)).toBe(
     '"watch-1",2020-09-13 12:26:42.500+00,2020-09-13 12:26:47.500+00,50,"walking",0.75,0.5,"[0.75,0.25,0.1]",' +
       'sure,"watch","1.0.0","abc","log",1,2,2023-11-14 22:13:20.123+00\n',
+  )
+})
+
+test('a time is as ISO 8601 has it, but for the letters', () => {
+  fc.assert(
+    fc.property(
+      fc.date({ min: new Date(0), max: new Date(253_402_300_799_999), noInvalidDate: true }),
+      date => {
+        expect(sqlTimestamp(date.getTime())).toBe(`${date.toISOString().replace('T', ' ').slice(0, -1)}+00`)
+      },
+    ),
   )
 })
 

@@ -51,7 +51,6 @@ export function predictionLine(prediction: Prediction, place: RecordPlace, inser
   const shares = text('probabilities', probabilities(prediction), PROBABILITIES_LIMIT)
   const where = `${text('logId', place.logId)},${place.partition},${place.offset}`
   const at = timestamp('insertedAt', insertedAt)
-  // One text made at once: joining a list of them costs as much as all the rest.
   return `${device},${window},${samples},${label},${confidence},${margin},${shares},${route},${model},${features},${where},${at}\n`
 }
 

@@ -80,7 +80,7 @@ test('the schema under deploy/ is that of the code', async () => {
   const statements = redshiftDialect.migrations.flatMap(({ version, name, statements }) => [
     ...statements,
     `insert into tickerwatch_migrations (version, name, applied_at)
-select ${version}, ${text(name)}, current_timestamp
+select ${version}, ${text(name)}, getdate()
 where not exists (select 1 from tickerwatch_migrations where version = ${version})`,
   ])
   await expect(

@@ -128,6 +128,8 @@ describe.skipIf(reason !== undefined).each(Object.entries(kinds))(
       await produce(log, 0, 20_000, 4)
       await Promise.all(sinks.map(sink => sink.drained()))
       expect(await writtenRows(sql)).toEqual(await expectedRows(log))
+      // One of them made the tables.
+      expect((await sql.query('select version from tickerwatch_migrations')).rows).toEqual([{ version: 1 }])
       const rows = sinks.map(sink => sink.status().rows)
       await Promise.all(sinks.map(sink => sink.close()))
       await Promise.all(others.map(other => other.close()))

@@ -20,6 +20,7 @@ import {
   TickerError,
   type Timers,
 } from '../../topology/index.ts'
+import { CsvLines } from './csv-lines.ts'
 import { migrate } from './migrations.ts'
 import { predictionColumns, predictionLine, type RecordPlace } from './predictions-table.ts'
 import { SinkDelay } from './sink-delay.ts'
@@ -87,10 +88,9 @@ interface AssignedPartition {
   readonly partition: number
   /** The row in `sink_offsets` as this sink believes it to be; undefined until SQL was asked. */
   stored: StoredOffset | undefined
-  /** Offset of the next record to take; the records between the stored offset and this one are in `rows`. */
+  /** Offset of the next record to take; the records between the stored offset and this one are in `lines`. */
   next: number
-  /** Lines of CSV. */
-  rows: string[]
+  readonly lines: CsvLines
   /** End of the partition, as of the last look. */
   end: number
 }
@@ -200,7 +200,10 @@ class RunningSink implements SqlSink {
 
   #assign(partitions: readonly number[]): void {
     this.#partitions = new Map(
-      partitions.map(partition => [partition, { partition, stored: undefined, next: 0, rows: [], end: 0 }]),
+      partitions.map(partition => [
+        partition,
+        { partition, stored: undefined, next: 0, lines: new CsvLines(), end: 0 },
+      ]),
     )
     this.#batchBegan = undefined
     this.#waiting = 0
@@ -290,7 +293,7 @@ class RunningSink implements SqlSink {
       this.#batchBegan ??= now
       try {
         const prediction = await decoded(cursor.value, this.#options.decode)
-        assigned.rows.push(predictionLine(prediction, { ...place, offset: cursor.offset }, now))
+        assigned.lines.push(predictionLine(prediction, { ...place, offset: cursor.offset }, now))
         this.#waiting++
       } catch (error) {
         if (!(error instanceof TickerError) || !error.code.startsWith('RECORD_')) throw error
@@ -339,7 +342,7 @@ class RunningSink implements SqlSink {
     const taken = [...this.#partitions.values()]
       .flatMap(assigned =>
         assigned.stored !== undefined && assigned.next > assigned.stored.nextOffset
-          ? [{ assigned, from: assigned.stored, to: assigned.next, rows: assigned.rows }]
+          ? [{ assigned, from: assigned.stored, to: assigned.next, lines: assigned.lines }]
           : [],
       )
       // In one order everywhere: two sinks that lock the same rows in different orders would deadlock.
@@ -352,17 +355,17 @@ class RunningSink implements SqlSink {
       for (const statement of begin) await session.query(statement)
       for (const { from, to } of taken)
         if (!(await advanceOffset(session, from, to, now))) throw new OvertakenError()
-      const parts = taken.filter(({ rows }) => rows.length > 0).map(csvPart)
+      const parts = taken.filter(({ lines }) => lines.count > 0).map(csvPart)
       if (parts.length === 0) return
       for (const statement of stage) await session.query(statement)
       await session.copy('predictions_staging', predictionColumns, parts)
       for (const statement of merge) await session.query(statement)
     })
     this.#waiting = 0
-    for (const { assigned, from, to, rows } of taken) {
+    for (const { assigned, from, to, lines } of taken) {
       assigned.stored = { ...from, nextOffset: to }
-      assigned.rows = []
-      this.#rows += rows.length
+      this.#rows += lines.count
+      lines.clear()
       this.#delay.wrote(from.partition, to)
     }
     this.#resumed()
@@ -453,9 +456,9 @@ class RunningSink implements SqlSink {
 }
 
 /** The rows of one partition; another range of offsets has another name, so that no rival's file is taken for it. */
-function csvPart({ from, to, rows }: { from: StoredOffset; to: number; rows: readonly string[] }): CsvPart {
+function csvPart({ from, to, lines }: { from: StoredOffset; to: number; lines: CsvLines }): CsvPart {
   const { logId, partition, nextOffset } = from
-  return { name: `${logId}/${partition}/${nextOffset}-${to}`, csv: Buffer.from(rows.join('')) }
+  return { name: `${logId}/${partition}/${nextOffset}-${to}`, csv: lines.bytes }
 }
 
 async function decoded(value: Buffer | null, decode: SqlSinkOptions['decode']): Promise<Prediction> {

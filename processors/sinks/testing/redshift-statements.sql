@@ -58,7 +58,7 @@ begin;
 lock sink_offsets;
 
 insert into sink_offsets (log_id, topic, "partition", next_offset, updated_at)
-     select cast($1 as text), cast($2 as text), cast($3 as integer), cast($4 as bigint), cast($5 as timestamptz)
+     select cast($1 as varchar(1024)), cast($2 as varchar(1024)), cast($3 as integer), cast($4 as bigint), cast($5 as timestamptz)
      where not exists (select 1 from sink_offsets where log_id = $1 and "partition" = $3);
 
 commit;

@@ -13,6 +13,7 @@ from sqlglot import exp
 
 # docs.aws.amazon.com/redshift/latest/dg/r_COPY.html, of which these are used
 COPY_WORDS = {"format", "csv", "parquet", "gzip", "manifest", "compupdate", "statupdate", "off"}
+DIST_STYLES = {"auto", "even", "key", "all"}
 # Written in another way, and the same.
 SYNONYMS = {
     "temp ": "temporary ",
@@ -39,6 +40,8 @@ def objection(statement: str) -> str | None:
         return None if re.fullmatch(r"lock \w+", statement) else "not understood"
     if normalized(again) != normalized(statement):
         return f"understood as {again}"
+    if any(style.name.lower() not in DIST_STYLES for style in parsed.find_all(exp.DistStyleProperty)):
+        return "DISTSTYLE of an unknown style"
     if parsed.find(exp.OnConflict):
         return "ON CONFLICT"
     if isinstance(parsed, exp.Copy):
