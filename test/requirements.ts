@@ -29,6 +29,9 @@ export const postgres: Requirement = () => {
   return installed || onPath('initdb') ? undefined : 'no PostgreSQL server (initdb)'
 }
 
+export const openssl: Requirement = () =>
+  onPath('openssl') ? undefined : 'no openssl, which makes certificates'
+
 export const python: Requirement = () => (findPython() ? undefined : 'no Python 3.11 or 3.12 with venv')
 
 /** A Python that the pinned packages support and that can make environments. */

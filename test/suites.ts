@@ -1,5 +1,15 @@
 import { type Outcome, runAws, runCheck, runParity, runPytest, runVitest } from './programs.ts'
-import { chromium, git, java, maven, postgres, python, type Requirement, recordings } from './requirements.ts'
+import {
+  chromium,
+  git,
+  java,
+  maven,
+  openssl,
+  postgres,
+  python,
+  type Requirement,
+  recordings,
+} from './requirements.ts'
 
 export interface Suite {
   readonly name: string
@@ -20,7 +30,7 @@ export const suites: readonly Suite[] = [
   { ...vitest('types'), quick: true },
   { ...vitest('unit'), quick: true },
   vitest('page', chromium),
-  vitest('postgres', postgres),
+  vitest('postgres', postgres, openssl),
   vitest('recordings', recordings),
   vitest('app'),
   vitest('broker', java, maven),
