@@ -157,7 +157,6 @@ async function modelSaid(settings: KafkaCheckSettings, clientId: string): Promis
     if ((await log.admin.describeTopic(topics.models)) === undefined)
       return { said: 'no release is published yet; the first node that starts publishes what is shipped' }
     const avro = avroSerdes(registry === undefined ? localRegistry() : confluentRegistry(registry))
-    if (registry === undefined) await avro.register()
     const history = new ReleaseHistory({
       log,
       avro,
@@ -167,6 +166,8 @@ async function modelSaid(settings: KafkaCheckSettings, clientId: string): Promis
       timers: systemTimers,
       logger: { info: () => {}, warn: () => {} },
     })
+    // A registry of this process knows nothing yet; a real one is only asked.
+    if (registry === undefined) await avro.register()
     history.start(() => {})
     try {
       await history.caughtUp()
