@@ -68,6 +68,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./stage.ts'),
   },
   { name: 'emr', summary: 'run Spark jobs on EMR', load: () => import('./emr.ts') },
+  {
+    name: 'warehouse',
+    summary: 'register tables of the lake in Glue, load them into SQL',
+    load: () => import('./warehouse.ts'),
+  },
   { name: 'describe', summary: 'print the topology', load: () => import('./describe.ts') },
   { name: 'broker', summary: 'run a Kafka broker for development', load: () => import('./broker.ts') },
 ]

@@ -42,12 +42,17 @@ async function runJob(
   const entry = jobs.find(each => each.name === name)
   if (entry === undefined) throw new CliError('JOB_UNKNOWN', `there is no job ${name}`)
   const { EMRClient } = await import('@aws-sdk/client-emr')
+  const { glueCatalog } = await import('../lake/glue/catalog.ts')
+  const { registerTables } = await import('../lake/glue/register-table.ts')
   const { openStore } = await import('../lake/open-store.ts')
+  const { registeredInWords } = await import('./warehouse/register.ts')
   const { readConfig } = await import('../spark-jobs/submit/config.ts')
-  const { jobOf } = await import('../spark-jobs/submit/jobs.ts')
+  const { jobOf, tablesOf } = await import('../spark-jobs/submit/jobs.ts')
   const { submit } = await import('../spark-jobs/submit/submit.ts')
   const config = await readConfig(path)
   const emr = new EMRClient({ maxAttempts: 5 })
+  const catalog = glueCatalog(config.database)
+  const say = (line: string): void => void process.stderr.write(`${line}\n`)
   const [code, logs] = await Promise.all([openStore(config.code), openStore(config.logs)])
   try {
     const done = await submit(jobOf(entry, config.lake, words), {
@@ -60,12 +65,21 @@ async function runJob(
       signal: stopSignal(),
       wait: (milliseconds, signal) => pause(milliseconds, undefined, { signal }),
       now: Date.now,
-      say: line => void process.stderr.write(`${line}\n`),
+      say,
     })
-    if (json) console.log(JSON.stringify(done))
-    else
-      console.log(`${name} is done after ${Math.round(done.duration / 1000)} s, on cluster ${done.cluster}`)
+    say(`${name} is done after ${Math.round(done.duration / 1000)} s, on cluster ${done.cluster}`)
+    const places = tablesOf(entry, config.lake, words)
+    const tables = await registerTables(catalog, places).catch(error => {
+      for (const [table, place] of places) {
+        const words = `tickerwatch warehouse register ${table} ${place} --database ${config.database}`
+        say(`${place} is written. To register it later: ${words}`)
+      }
+      throw error
+    })
+    if (json) console.log(JSON.stringify({ ...done, tables }))
+    else for (const table of tables) console.log(registeredInWords(table))
   } finally {
+    catalog.close()
     emr.destroy()
     await Promise.all([code.close(), logs.close()])
   }

@@ -9,6 +9,7 @@ interface GenerateOptions {
   readonly out: string
   readonly seed: number
   readonly profile: string
+  readonly statistics?: string
   readonly gzip?: boolean
   readonly json?: boolean
 }
@@ -24,6 +25,10 @@ export function define(command: Command): void {
     .option('--for <duration>', 'how long each recording is, such as 10m', duration, 600_000)
     .option('--seed <n>', 'the same seed gives the same files', whole, 1)
     .option('--profile <name|file>', 'the statistics to keep: watch, pocket, or a file of them', 'watch')
+    .option(
+      '--statistics <url>',
+      'take the profile of that name from the table of statistics: glue://database, s3://…, a directory, postgres://… or redshift://…',
+    )
     .option('--gzip', 'compress the files')
     .option('--json', 'print JSON')
     .action(writeGenerated)
@@ -38,10 +43,9 @@ async function writeGenerated({
   ...rest
 }: GenerateOptions): Promise<void> {
   const { generate } = await import('../processors/generator/generate.ts')
-  const { readProfile, shippedProfile } = await import('../processors/generator/profile.ts')
   const { writeRecordings } = await import('../processors/recordings/writer.ts')
-  const isFile = /\.json(\.gz)?$/.test(rest.profile)
-  const profile = await (isFile ? readProfile(rest.profile) : shippedProfile(rest.profile))
+  const { openProfile } = await import('./generate/open-profile.ts')
+  const profile = await openProfile(rest.profile, rest.statistics)
   const readings = generate({ profile, devices, seed, start, duration: rest.for, delayedShare: 0 })
   let done = 0
   const counted = async function* () {

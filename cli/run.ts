@@ -12,7 +12,7 @@ export function define(command: Command): void {
 }
 
 function mistakesTogether({ threads, standbyReplicas, sql }: RunOptions, given: Given): string[] {
-  const belongsTo = (name: string | undefined, other: '--brokers' | '--recordings') =>
+  const belongsTo = (name: string | undefined, other: '--archive' | '--brokers' | '--recordings') =>
     name === undefined ? [] : [`${name} belongs to ${other}.`]
   const mistakes: string[] = []
   // Threads have no memory in common, and so no log in memory; other nodes have even less.
@@ -30,6 +30,9 @@ function mistakesTogether({ threads, standbyReplicas, sql }: RunOptions, given: 
   if (redshift && given('s3') === undefined)
     mistakes.push(`${given('sql')} redshift://… needs --s3 s3://bucket/prefix: it takes rows from there.`)
   if (!redshift && given('s3') !== undefined) mistakes.push(`${given('s3')} belongs to --sql redshift://….`)
+  if (given('archive') === undefined)
+    for (const name of [given('archiveEvery'), given('archiveDatabase')])
+      mistakes.push(...belongsTo(name, '--archive'))
   if (given('recordings') === undefined) {
     mistakes.push(...belongsTo(given('speed'), '--recordings'))
     mistakes.push(...belongsTo(given('timezone'), '--recordings'))

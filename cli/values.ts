@@ -30,6 +30,13 @@ export function name(given: string): string {
   return given
 }
 
+/** Of a database or a table in Glue. */
+export function glueName(given: string): string {
+  if (!/^[a-z0-9_]{1,255}$/.test(given))
+    throw new InvalidArgumentError('Give lower case letters, digits and _.')
+  return given
+}
+
 /** Several, separated by commas. */
 export function list<T>(parse: (text: string) => T): (text: string) => readonly T[] {
   return given =>

@@ -20,6 +20,8 @@ const codes: Readonly<Record<string, LakeErrorCode>> = {
   InvalidSignatureException: 'AWS_CREDENTIALS_INVALID',
   SignatureDoesNotMatch: 'AWS_CREDENTIALS_INVALID',
   RequestTimeTooSkewed: 'AWS_CREDENTIALS_INVALID',
+  ConcurrentModificationException: 'AWS_CHANGED_MEANWHILE',
+  VersionMismatchException: 'AWS_CHANGED_MEANWHILE',
   TimeoutError: 'AWS_UNREACHABLE',
 }
 

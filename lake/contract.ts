@@ -39,10 +39,15 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
         key: 'a/b/object',
         size: 200_000,
         modified: expect.any(Number),
+        etag: expect.any(String),
       })
 
+      const before = (await store.stat('a/b/object'))?.etag
       await store.put('a/b/object', Buffer.from('other'))
       expect(`${await store.get('a/b/object')}`).toBe('other')
+      const after = (await store.stat('a/b/object'))?.etag
+      expect(after).not.toBe(before)
+      for await (const listed of store.list('a/b/')) expect(listed.etag).toBe(after)
       await store.put('empty', Buffer.alloc(0))
       expect(await store.get('empty')).toHaveLength(0)
     })

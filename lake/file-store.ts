@@ -223,8 +223,10 @@ async function opened(path: string, none: () => LakeError): Promise<FileHandle> 
 
 async function summaryOf(path: string, key: string): Promise<ObjectSummary | undefined> {
   try {
-    const found = await stat(path)
-    return found.isFile() ? { key, size: found.size, modified: Math.floor(found.mtimeMs) } : undefined
+    const found = await stat(path, { bigint: true })
+    if (!found.isFile()) return undefined
+    const etag = `${found.size}-${found.mtimeNs}`
+    return { key, size: Number(found.size), modified: Number(found.mtimeMs), etag }
   } catch (cause) {
     if (isMissing(cause)) return undefined
     throw cause

@@ -7,6 +7,8 @@ export interface ObjectSummary {
   readonly size: number
   /** Milliseconds since the epoch. */
   readonly modified: number
+  /** Another one when the contents are others: the ETag, or of a file its size and time. */
+  readonly etag: string
 }
 
 export interface ByteRange {

@@ -5,26 +5,17 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { objectStoreContract, raised } from './contract.ts'
 import type { LakeErrorCode } from './errors.ts'
 import { s3Client, s3Store } from './s3-store.ts'
+import { awsAt, SECRET } from './testing/aws-environment.ts'
 import { motoUnavailable, type RunningMoto, startMoto } from './testing/moto.ts'
 
 const unavailable = motoUnavailable()
-
-/** The environment decides, as it does for a user. */
-function at(endpoint: string): void {
-  vi.stubEnv('AWS_ENDPOINT_URL_S3', endpoint)
-  vi.stubEnv('AWS_REGION', 'us-east-1')
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIATEST')
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret-of-the-test')
-  vi.stubEnv('AWS_SESSION_TOKEN', undefined)
-  vi.stubEnv('AWS_PROFILE', undefined)
-}
 
 describe.skipIf(unavailable !== undefined)(`S3 ${unavailable ?? ''}`, () => {
   let moto: RunningMoto
   let stores = 0
   beforeAll(async () => {
     moto = await startMoto()
-    at(moto.url)
+    awsAt(moto.url)
     const client = s3Client()
     await client.send(new CreateBucketCommand({ Bucket: 'tests' }))
     client.destroy()
@@ -61,7 +52,7 @@ describe('errors of S3', () => {
       )
     }).listen(0, '127.0.0.1')
     await new Promise(resolve => server.once('listening', resolve))
-    at(`http://127.0.0.1:${portOf(server)}`)
+    awsAt(`http://127.0.0.1:${portOf(server)}`)
   })
   afterAll(() => {
     vi.unstubAllEnvs()
@@ -90,7 +81,7 @@ describe('errors of S3', () => {
     for (const call of calls) {
       const error = await call().catch((error: unknown) => error)
       expect(error).toEqual(raised(expected, 's3://bucket/prefix/'))
-      expect(String(error)).not.toContain('secret-of-the-test')
+      expect(String(error)).not.toContain(SECRET)
     }
     await store.close()
   })
@@ -107,7 +98,7 @@ describe('errors of S3', () => {
   test('nobody there, and no credentials', async () => {
     const closed = createServer().listen(0, '127.0.0.1')
     await new Promise(resolve => closed.once('listening', resolve))
-    at(`http://127.0.0.1:${portOf(closed)}`)
+    awsAt(`http://127.0.0.1:${portOf(closed)}`)
     await new Promise(resolve => closed.close(resolve))
     await expect(s3Store(s3Client(), 'bucket').get('key')).rejects.toEqual(raised('AWS_UNREACHABLE'))
 

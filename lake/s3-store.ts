@@ -129,7 +129,7 @@ export function s3Store(client: S3Client, bucket: string, prefix = ''): ObjectSt
     async stat(key) {
       try {
         const found = await told(`asking for ${url}${key}`, () => client.send(new HeadObjectCommand(at(key))))
-        return { key, size: found.ContentLength ?? 0, modified: found.LastModified?.getTime() ?? 0 }
+        return summary(key, found.ContentLength, found.LastModified, found.ETag)
       } catch (error) {
         if (isMissing(causeOf(error))) return undefined
         throw error
@@ -141,14 +141,8 @@ export function s3Store(client: S3Client, bucket: string, prefix = ''): ObjectSt
       for (;;) {
         const page = await told(`listing ${url}${prefix}`, () => pages.next())
         if (page.done) return
-        for (const { Key = '', Size = 0, LastModified } of page.value.Contents ?? []) {
-          const found: ObjectSummary = {
-            key: Key.slice(before.length),
-            size: Size,
-            modified: LastModified?.getTime() ?? 0,
-          }
-          yield found
-        }
+        for (const { Key = '', Size, LastModified, ETag } of page.value.Contents ?? [])
+          yield summary(Key.slice(before.length), Size, LastModified, ETag)
       }
     },
 
@@ -201,6 +195,11 @@ export function s3Store(client: S3Client, bucket: string, prefix = ''): ObjectSt
       client.destroy()
     },
   }
+}
+
+/** The ETag comes in quotes. */
+function summary(key: string, size = 0, modified = new Date(0), etag = ''): ObjectSummary {
+  return { key, size, modified: modified.getTime(), etag: etag.replaceAll('"', '') }
 }
 
 /** A HEAD is answered without a body, hence without a name: NotFound. A missing bucket has a name of its own elsewhere. */

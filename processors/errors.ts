@@ -39,6 +39,11 @@ const table = {
     'Evaluate on recordings whose rows carry labels, and with a release that has these as classes.',
   TIME_ZONE_UNKNOWN: 'Name a zone of the IANA time zone database, such as America/Los_Angeles.',
   SPEED_INVALID: 'Give a speed as a positive number (1 is real time), or "max".',
+  ARCHIVE_SIZE_TAKEN: 'Give --archive-every as it was, or archive to another place.',
+  WAREHOUSE_TABLE_CHANGED: 'Drop that table in the database and load again: all of it is in the lake.',
+  WAREHOUSE_FILES_CHANGED: 'Let the job that writes them end, and run the command again.',
+  PROFILE_MISSING:
+    'Name one that is there with --profile, or make it: tickerwatch emr statistics -- --name NAME --source "…".',
   PROFILE_INVALID: 'Make the generator profile anew with spark-jobs/descriptive_statistics.py.',
   ANNOTATION_WINDOW_UNKNOWN: 'Ask for another window: this one is no longer kept here.',
   ANNOTATION_INVALID: 'Give one of the labels of the release in force, or say that you cannot tell.',

@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from activity import CHANNELS, RATE, TIME_LEVELS, Activity, gravity
-from generator_profile import assemble, compressed
+from generator_profile import assemble, compressed, documents
 from recordings import COLUMNS
 from report import say, write_bytes, write_json
 
@@ -66,6 +66,8 @@ A row per person and activity. What follows the mean is null where no stretch is
 covariance: upper triangle, row by row. quantiles [channel][level], spectrum [channel][frequency], cross-spectrum
 [pair][frequency], pairs i < j in order. dwell, gap: quantiles, s. next: how often which activity followed.
 missing: share of cells by column; missing_run: mean length of a run of them, samples.
+Beside these the table has the column profile: the generator profile of this activity alone, as JSON; null where it has no
+template.
 """
 TABLE_DDL = """
     person string, label string, rows long, mean array<double>, covariance array<double>,
@@ -213,7 +215,7 @@ def main():
     parser.add_argument("--source", required=True, help="what they are and their licence, for the lineage")
     parser.add_argument("--name", required=True, help="what the profile is of, such as watch")
     parser.add_argument("--profile", help="the profile to write, JSON compressed with gzip, any Hadoop address")
-    parser.add_argument("--table", help="where the table of statistics goes, Parquet, any Hadoop address")
+    parser.add_argument("--table", help="gets name=NAME/ of statistics, Parquet, any Hadoop address")
     parser.add_argument("--report", help="where the report goes, JSON, any Hadoop address")
     parser.add_argument("--people", type=int, default=1000, help="how many people the profile keeps at most")
     parser.add_argument("--templates", type=int, default=8, choices=range(1, 33), help="per person and activity")
@@ -247,25 +249,23 @@ def main():
     if report["rows"] - report["unlabelledRows"] != sum(row["rows"] for row in found):
         raise SystemExit("the labelled rows and those described differ in number: the recordings changed meanwhile")
     say(f"{report['activities']} activities of {report['people']} people, {total} rows")
+    lineage = {
+        "source": options.source,
+        "script": "spark-jobs/descriptive_statistics.py",
+        "people": str(report["people"]),
+        "rows": str(total),
+        "templates": str(options.templates),
+        "seed": str(options.seed),
+    }
+    texts = texts_of(rows)
     if options.table:
-        table.coalesce(1).write.mode("overwrite").parquet(options.table)
-        say(f"wrote {options.table}")
+        everybody = assemble(options.name, found, texts, block=options.block, people=len(found), lineage=lineage)
+        profiles = spark.createDataFrame(documents(everybody), "person string, label string, profile string")
+        address = f"{options.table}/name={options.name}"
+        table.join(profiles, ["person", "label"], "left").coalesce(1).write.mode("overwrite").parquet(address)
+        say(f"wrote {address}")
     if options.profile:
-        profile = assemble(
-            options.name,
-            found,
-            texts_of(rows),
-            block=options.block,
-            people=options.people,
-            lineage={
-                "source": options.source,
-                "script": "spark-jobs/descriptive_statistics.py",
-                "people": str(report["people"]),
-                "rows": str(total),
-                "templates": str(options.templates),
-                "seed": str(options.seed),
-            },
-        )
+        profile = assemble(options.name, found, texts, block=options.block, people=options.people, lineage=lineage)
         content = compressed(profile)
         write_bytes(spark, options.profile, content)
         report |= {"profileBytes": len(content), "profilePeople": len(profile["people"])}

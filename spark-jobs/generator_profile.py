@@ -105,7 +105,23 @@ def assemble(name, table, texts, *, block, people, lineage):
     }
 
 
+def documents(profile):
+    """
+    The profile as one for each person and activity: (person, label, JSON). Each says all that the whole profile says of it, so
+    that the whole can be made of them again; none is longer than a column of text of a warehouse may be.
+    """
+    return [
+        (person["id"], label, to_json(profile | {"people": [person | {"activities": {label: activity}}]}))
+        for person in profile["people"]
+        for label, activity in person["activities"].items()
+    ]
+
+
+def to_json(value):
+    return json.dumps(value, separators=(",", ":"))
+
+
 def compressed(profile):
     """A person a line, the same bytes for the same profile."""
-    text = json.dumps(profile, separators=(",", ":")).replace('{"id"', '\n{"id"')
+    text = to_json(profile).replace('{"id"', '\n{"id"')
     return gzip.compress(text.encode() + b"\n", mtime=0)

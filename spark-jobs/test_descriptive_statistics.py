@@ -239,6 +239,14 @@ def test_profile_table_and_report_of_a_directory(spark, tmp_path, monkeypatch):
     assert 1 <= len(rest["templates"]) <= 3
     table = {(row["person"], row["label"]): row for row in spark.read.parquet(f"{tmp_path}/table").collect()}
     assert len(table) == 5
+    assert {row["name"] for row in table.values()} == {"made"}
+    parts = [json.loads(table[key]["profile"]) for key in sorted(table)]
+    assert all(part | {"people": []} == profile | {"people": []} for part in parts)
+    people = {}
+    for [person] in (part["people"] for part in parts):
+        person["activities"] |= people.get(person["id"], person)["activities"]
+        people[person["id"]] = person
+    assert list(people.values()) == profile["people"]
     np.testing.assert_allclose(table["w.p1", "rest"]["mean"], rest["mean"], rtol=1e-3, atol=1e-3)
     assert np.shape(table["w.p1", "rest"]["cross_spectrum_real"]) == (36, 31)
     report = json.loads((tmp_path / "report.json").read_text())

@@ -7,6 +7,7 @@ import {
   between,
   bucket,
   duration,
+  glueName,
   hostAndPort,
   list,
   name,
@@ -197,6 +198,18 @@ export const settings = {
     value: '<url>',
     about: 'where readings are archived: a directory, or s3://bucket/prefix',
     otherwise: 'they are not',
+  }),
+  archiveEvery: optional(between(1_000, 5_000_000), {
+    section: 'What is kept',
+    value: '<n>',
+    about: 'offsets of a file of the archive, for as long as its topic exists',
+    otherwise: '500000',
+  }),
+  archiveDatabase: optional(glueName, {
+    section: 'What is kept',
+    value: '<name>',
+    about: 'a database of Glue in which the archive is registered, hour by hour',
+    otherwise: 'it is not',
   }),
   host: defaulted(text, {
     section: 'Console',

@@ -6,7 +6,6 @@ import { join, resolve } from 'node:path'
 import pino from 'pino'
 import { openStore } from '../../lake/open-store.ts'
 import { type ActivityJob, startActivityJob } from '../../processors/activity-job.ts'
-import { startArchive } from '../../processors/archive/archive.ts'
 import { deadLetterDesk, valueDecoder } from '../../processors/dead-letter-desk.ts'
 import { FeatureStoreWriter } from '../../processors/feature-store/feature-store.ts'
 import { shippedReleases } from '../../processors/models/shipped.ts'
@@ -18,6 +17,7 @@ import { startService } from '../../service/server.ts'
 import { systemTimers } from '../../topology/index.ts'
 import { removeNodeFile, writeNodeFile } from '../node-file.ts'
 import { stopSignal } from '../stop-signal.ts'
+import { openArchive } from './archive.ts'
 import { endpointOf, type RunOptions } from './options.ts'
 import { openParts } from './parts.ts'
 import { reportOf, summary } from './report.ts'
@@ -92,12 +92,10 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
   const archive =
     options.archive === undefined
       ? undefined
-      : startArchive({
-          store: await openStore(options.archive),
+      : await openArchive(options.archive, options, {
           log,
-          topic: topics.readings,
-          group: `${applicationId}-archive`,
-          decode: value => readings.deserialize(value),
+          clientId: `${clientId}-archive`,
+          readings,
           timers,
           logger,
         })

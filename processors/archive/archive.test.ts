@@ -1,15 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parquetReadObjects } from 'hyparquet'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LakeError } from '../../lake/errors.ts'
 import { fileStore } from '../../lake/file-store.ts'
 import type { ObjectStore } from '../../lake/object-store.ts'
 import { avroSerdes, localRegistry, SensorReading } from '../../schemas/index.ts'
-import { RecordCursor, systemTimers } from '../../topology/index.ts'
+import { systemTimers } from '../../topology/index.ts'
 import { type MemoryLog, memoryLog } from '../../topology/log/memory/memory-log.ts'
 import { type Archive, startArchive } from './archive.ts'
+import { archivedOffsets, archivedRows, offsetsToArchive, readingOf } from './testing/archived.ts'
 
 const TOPIC = 'readings'
 const SIZE = 20
@@ -17,18 +17,8 @@ const START = Date.UTC(2026, 0, 1, 23, 59)
 
 const avro = avroSerdes(localRegistry())
 const value = avro.value(TOPIC, SensorReading)
-const nothing = Object.fromEntries(
-  (SensorReading.schema as { fields: { name: string }[] }).fields.map(({ name }) => [name, null]),
-)
-
 function reading(n: number): SensorReading {
-  return {
-    ...nothing,
-    deviceId: `w${n % 3}`,
-    stamp: START + n * 2000,
-    pitch: n / 7,
-    batteryState: 'full',
-  } as SensorReading
+  return readingOf({ deviceId: `w${n % 3}`, stamp: START + n * 2000, pitch: n / 7, batteryState: 'full' })
 }
 
 let directory: string
@@ -50,16 +40,17 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-function start(over: ObjectStore = store): Archive {
+function start(over: ObjectStore = store, offsetsPerFile = SIZE): Archive {
   const archive = startArchive({
     log,
     topic: TOPIC,
     group: 'archive',
+    clientId: `archive-${archives.length}`,
     store: over,
     decode: bytes => value.deserialize(bytes),
     timers: { ...systemTimers, after: (ms, work) => systemTimers.after(ms / 20, work) },
     logger: { info: () => {}, warn: () => {} },
-    offsetsPerFile: SIZE,
+    offsetsPerFile,
   })
   archives.push(archive)
   return archive
@@ -86,44 +77,9 @@ async function produce(partition: number, from: number, to: number): Promise<voi
   await producer.close()
 }
 
-/** What a reader of the log gets below the last full file of a partition. */
-async function expected(partition: number): Promise<number[]> {
-  const { end = 0, start = 0 } = (await log.admin.offsets(TOPIC))[partition] ?? {}
-  const full = Math.floor(end / SIZE) * SIZE
-  const reader = await log.reader({ clientId: 'expected' })
-  reader.seek({ topic: TOPIC, partition }, start)
-  const offsets: number[] = []
-  for (let position = start; position < end; ) {
-    for (const batch of await reader.poll(10)) {
-      const cursor = new RecordCursor().reset(batch, position)
-      while (cursor.next()) if (cursor.offset < full) offsets.push(cursor.offset)
-      position = batch.lastOffset + 1
-    }
-  }
-  await reader.close()
-  return offsets
-}
-
-interface Row {
-  readonly offset: bigint
-  readonly [column: string]: unknown
-}
-
-async function archived(): Promise<Map<string, Row[]>> {
-  const files = new Map<string, Row[]>()
-  for await (const { key } of store.list('data/')) {
-    const file = Uint8Array.from(await store.get(key)).buffer
-    files.set(key, (await parquetReadObjects({ file, utf8: false })) as Row[])
-  }
-  return files
-}
-
-async function offsetsOf(partition: number): Promise<number[]> {
-  const rows = [...(await archived())]
-    .filter(([key]) => key.includes(`-${partition}-0`))
-    .flatMap(([, rows]) => rows)
-  return rows.map(({ offset }) => Number(offset)).sort((a, b) => a - b)
-}
+const expected = (partition: number) => offsetsToArchive(log, TOPIC, partition, SIZE)
+const archived = () => archivedRows(store)
+const offsetsOf = (partition: number) => archivedOffsets(store, partition)
 
 test('every record is in the file of its offsets, once, by the hour of the file’s first record', async () => {
   await produce(0, 0, 90)
@@ -200,7 +156,7 @@ test.each([true, false])('cut at any write (written all the same: %s), it is wri
   await produce(0, 0, 90)
   let cuts = 0
   for (let done = false; !done; ) {
-    const archive = start(failing(cuts % 3, written))
+    const archive = start(failing(cuts === 0 ? 0 : 1 + (cuts % 3), written))
     const drained = archive.drained().then(
       () => true,
       () => false,
@@ -221,7 +177,7 @@ test.each([true, false])('cut at any write (written all the same: %s), it is wri
 test('a file begun before the log forgot its first records is not written under another hour as well', async () => {
   await produce(0, 0, 90)
   // Entered, not written: the process was killed in between.
-  const crashed = start(failing(1, false))
+  const crashed = start(failing(2, false))
   await vi.waitUntil(() => crashed.status().paused !== undefined, { timeout: 20_000 })
   archives.pop()
   await crashed.close()
@@ -240,4 +196,16 @@ test('two archives divide the partitions, and write each file once', async () =>
   for (const partition of [0, 1]) expect(await offsetsOf(partition)).toEqual(await expected(partition))
   const files = two.reduce((sum, archive) => sum + archive.status().files, 0)
   expect(files).toBe((await archived()).size)
+})
+
+test('files of another size are not mixed in: it waits, and says why', async () => {
+  await produce(0, 0, 90)
+  await start().drained()
+  const before = new Map(await archived())
+  await archives.pop()?.close()
+  await log.admin.deleteGroup('archive')
+  const other = start(store, 30)
+  await vi.waitUntil(() => other.status().paused !== undefined, { timeout: 20_000 })
+  expect(other.status().paused).toBe(`files in ${store.url} are of 20 offsets, not of 30`)
+  expect(new Map(await archived())).toEqual(before)
 })

@@ -3,6 +3,7 @@
  *
  *     data/date=2026-01-31/hour=07/LOG-PARTITION-FROM.parquet
  *     _files/LOG/PARTITION/FROM.json        {"key": "data/…", …}
+ *     _files/LOG.json                       {"offsetsPerFile": N}
  *
  * A file holds the offsets from a multiple of N to before the next one; nothing else decides where it ends. Its hour is that
  * of its first record. The hour could differ for two writers of the same offsets, when the log has deleted some in between, so
@@ -26,6 +27,7 @@ import {
   TickerError,
   type Timers,
 } from '../../topology/index.ts'
+import { ApplicationError } from '../errors.ts'
 import { type ArchivedRecord, ReadingsFile } from './readings-file.ts'
 
 /** Offsets of a file: some 40 MB of readings. */
@@ -37,18 +39,23 @@ const LOOK = 1_000
 const RETRY = 2_000
 
 const entryFormat = z.object({ key: z.string(), from: z.int().nonnegative() })
+const sizeFormat = z.object({ offsetsPerFile: z.int().positive() })
 
 export interface ArchiveOptions {
   readonly log: Log
   readonly topic: string
   readonly group: string
+  /** Of this process, the same when it is started again: what a killed one held goes to its successor at once. */
+  readonly clientId: string
   readonly store: ObjectStore
   /** As `Serde.deserialize`: what it throws may carry a promise `ready`, which is awaited before the next try. */
   readonly decode: (value: Buffer) => SensorReading
   readonly timers: Timers
   readonly logger: Pick<BaseLogger, 'info' | 'warn'>
-  /** Offsets of a file; the same for ever, or records are archived twice. 500,000 if not given. */
+  /** Offsets of a file; the same for as long as the log exists, which the store sees to. 500,000 if not given. */
   readonly offsetsPerFile?: number
+  /** Told of each file that is there, after it was written or found. */
+  readonly onFile?: (key: string) => void
 }
 
 export interface ArchiveStatus {
@@ -82,6 +89,8 @@ class RunningArchive implements Archive {
   readonly #running: Promise<void>
   /** Of the partitions assigned: the offset from which files are missing; undefined until it is known. */
   #next = new Map<number, number | undefined>()
+  /** The log of which the store says that files have our size. */
+  #agreed: string | undefined
   #ends = new Map<number, number>()
   #closing = false
   #wake = (): void => {}
@@ -132,13 +141,13 @@ class RunningArchive implements Archive {
   }
 
   async #run(): Promise<void> {
-    const { log, topic, group, logger } = this.#options
+    const { log, topic, group, clientId, logger } = this.#options
     while (!this.#closing) {
       try {
         // Its partitions stay paused: the group divides them, and a reader reads whole files.
         const consumer = await log.consumer({
           group,
-          clientId: group,
+          clientId,
           topics: [topic],
           assignor: stickyAssignor([[topic]]),
           onAssigned: ({ partitions }) => {
@@ -196,9 +205,11 @@ class RunningArchive implements Archive {
     const identity = (await log.admin.describeTopic(topic))?.identity
     if (identity === undefined)
       throw new TickerError('LOG_UNKNOWN_TOPIC', `the topic ${topic} does not exist`)
+    await this.#agree(identity)
     const place = `${identity}/${partition}/${String(from).padStart(16, '0')}`
-    const entered = await readEntry(store, `_files/${place}.json`)
-    if (entered !== undefined && (await store.stat(entered.key)) !== undefined) return
+    const entered = await readJson(store, `_files/${place}.json`, entryFormat)
+    if (entered !== undefined && (await store.stat(entered.key)) !== undefined)
+      return this.#options.onFile?.(entered.key)
 
     const file = new ReadingsFile()
     let hour: string | undefined
@@ -208,7 +219,8 @@ class RunningArchive implements Archive {
     }
     if (hour === undefined) return // nothing but markers of transactions, or deleted by now
     const own = `data/date=${hour.slice(0, 10)}/hour=${hour.slice(11, 13)}/${place.replaceAll('/', '-')}.parquet`
-    const { key } = entered ?? (await enter(store, `_files/${place}.json`, { key: own, from }))
+    const entry = { key: own, from }
+    const { key } = entered ?? (await enter(store, `_files/${place}.json`, entry, entryFormat))
     try {
       await store.put(key, file.finish(), { ifAbsent: true })
       this.#files++
@@ -217,12 +229,27 @@ class RunningArchive implements Archive {
     } catch (error) {
       if (!(error instanceof LakeError && error.code === 'OBJECT_EXISTS')) throw error
     }
+    this.#options.onFile?.(key)
+  }
+
+  /** Files of two sizes would overlap. @throws ApplicationError ARCHIVE_SIZE_TAKEN */
+  async #agree(identity: string): Promise<void> {
+    if (this.#agreed === identity) return
+    const { store } = this.#options
+    const own = { offsetsPerFile: this.#size }
+    const { offsetsPerFile } = await enter(store, `_files/${identity}.json`, own, sizeFormat)
+    if (offsetsPerFile !== this.#size)
+      throw new ApplicationError(
+        'ARCHIVE_SIZE_TAKEN',
+        `files in ${store.url} are of ${offsetsPerFile} offsets, not of ${this.#size}`,
+      )
+    this.#agreed = identity
   }
 
   /** The records of a file, in groups whose size depends on nothing but their number. */
   async *#records(partition: number, from: number): AsyncGenerator<readonly ArchivedRecord[]> {
-    const { log, topic, group } = this.#options
-    const reader = await log.reader({ clientId: group })
+    const { log, topic, clientId } = this.#options
+    const reader = await log.reader({ clientId })
     try {
       const bounds = await log.admin.offsets(topic)
       const end = from + this.#size
@@ -290,20 +317,18 @@ class RunningArchive implements Archive {
   }
 }
 
-type Entry = z.infer<typeof entryFormat>
-
-async function readEntry(store: ObjectStore, key: string): Promise<Entry | undefined> {
+async function readJson<T>(store: ObjectStore, key: string, format: z.ZodType<T>): Promise<T | undefined> {
   if ((await store.stat(key)) === undefined) return undefined
-  return entryFormat.parse(JSON.parse((await store.get(key)).toString('utf8')))
+  return format.parse(JSON.parse((await store.get(key)).toString('utf8')))
 }
 
-/** @returns the entry that is there: this one, or that of who was first */
-async function enter(store: ObjectStore, key: string, entry: Entry): Promise<Entry> {
+/** @returns what is there: this, or what somebody entered before */
+async function enter<T>(store: ObjectStore, key: string, own: T, format: z.ZodType<T>): Promise<T> {
   try {
-    await store.put(key, Buffer.from(JSON.stringify(entry)), { ifAbsent: true })
-    return entry
+    await store.put(key, Buffer.from(JSON.stringify(own)), { ifAbsent: true })
+    return own
   } catch (error) {
     if (!(error instanceof LakeError && error.code === 'OBJECT_EXISTS')) throw error
-    return (await readEntry(store, key)) ?? entry
+    return (await readJson(store, key, format)) ?? own
   }
 }

@@ -134,21 +134,28 @@ export interface Template {
 
 /** The file holds JSON, plain or compressed with gzip. @throws ApplicationError PROFILE_INVALID */
 export async function readProfile(path: string | URL): Promise<GeneratorProfile> {
-  const refuse = (reason: string, cause?: unknown): never => {
-    throw new ApplicationError('PROFILE_INVALID', `${path} is not a generator profile: ${reason}`, { cause })
-  }
-  const bytes = await readFile(path).catch(error => refuse(error.message, error))
-  let json: unknown
+  const place = String(path)
+  const bytes = await readFile(path).catch(error => refuse(place, error.message, error))
   try {
     const compressed = bytes[0] === 0x1f && bytes[1] === 0x8b
-    json = JSON.parse((compressed ? gunzipSync(bytes, { maxOutputLength: MAX_BYTES }) : bytes).toString())
+    const text = compressed ? gunzipSync(bytes, { maxOutputLength: MAX_BYTES }) : bytes
+    return parseProfile(JSON.parse(text.toString()), place)
   } catch (error) {
-    refuse('it is not JSON', error)
+    if (error instanceof ApplicationError) throw error
+    return refuse(place, 'it is not JSON', error)
   }
+}
+
+/** @param place names it in errors. @throws ApplicationError PROFILE_INVALID */
+export function parseProfile(json: unknown, place: string): GeneratorProfile {
   const parsed = schema.safeParse(json)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  return refuse(`${issue!.path.join('.')}: ${issue!.message}`)
+  return refuse(place, `${issue!.path.join('.')}: ${issue!.message}`)
+}
+
+function refuse(place: string, reason: string, cause?: unknown): never {
+  throw new ApplicationError('PROFILE_INVALID', `${place} is not a generator profile: ${reason}`, { cause })
 }
 
 /** A profile larger than this is none of ours. */

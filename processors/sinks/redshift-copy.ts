@@ -16,14 +16,17 @@ export interface RedshiftCopy {
   readonly role: string
   /** `csv gzip`: gzipped CSV as `csv.ts` writes it. */
   readonly format: 'parquet' | 'csv gzip'
+  /** Lists, maps and structs of Parquet become values of SUPER. */
+  readonly nested?: boolean
 }
 
-export function redshiftCopy({ table, columns, from, manifest, role, format }: RedshiftCopy): string {
+export function redshiftCopy({ table, columns, from, manifest, role, format, nested }: RedshiftCopy): string {
   return [
     `copy ${table} (${columns.join(', ')})`,
     `from ${literal(from)}`,
     `iam_role ${role === 'default' ? 'default' : literal(role)}`,
     format === 'parquet' ? 'format as parquet' : 'format as csv gzip',
+    ...(nested === true ? ['serializetojson'] : []),
     ...(manifest === true ? ['manifest'] : []),
     // What choosing encodings and counting anew costs is too much for a micro-batch; the other kind takes neither.
     ...(format === 'parquet' ? [] : ['compupdate off', 'statupdate off']),

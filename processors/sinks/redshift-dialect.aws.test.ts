@@ -1,31 +1,11 @@
 /** Whether the statements for Redshift are its SQL, as sqlglot knows it. */
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { motoUnavailable } from '../../lake/testing/moto.ts'
 import { redshiftCopy } from './redshift-copy.ts'
 import { redshiftDialect } from './redshift-dialect.ts'
+import { objections, statementsOf } from './testing/redshift-syntax.ts'
 
 const reason = motoUnavailable()
-
-/** By statement, why it is none. */
-function objections(statements: readonly string[]): (string | null)[] {
-  // sqlglot is in the environment that moto is in.
-  const python = join(dirname(process.env.TICKERWATCH_MOTO ?? ''), 'python')
-  const program = new URL('testing/redshift_syntax.py', import.meta.url).pathname
-  const input = JSON.stringify(statements)
-  return JSON.parse(
-    execFileSync(python, [program], { input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'ignore'] }),
-  )
-}
-
-function statementsOf(file: string): string[] {
-  return readFileSync(new URL(file, import.meta.url), 'utf8')
-    .replaceAll(/^--.*\n/gm, '')
-    .split(/;\n\s*/)
-    .filter(statement => statement.trim() !== '')
-}
 
 test.skipIf(reason !== undefined)(`Redshift's parser takes them ${reason ?? ''}`, () => {
   const parquet = redshiftCopy({
@@ -36,7 +16,7 @@ test.skipIf(reason !== undefined)(`Redshift's parser takes them ${reason ?? ''}`
     format: 'parquet',
   })
   for (const file of ['testing/redshift-statements.sql', '../../deploy/redshift/predictions.sql']) {
-    const statements = statementsOf(file)
+    const statements = statementsOf(new URL(file, import.meta.url))
     expect(statements.length).toBeGreaterThan(5)
     expect(objections([...statements, parquet]).filter(objection => objection !== null)).toEqual([])
   }
@@ -45,7 +25,10 @@ test.skipIf(reason !== undefined)(`Redshift's parser takes them ${reason ?? ''}`
 test.skipIf(reason !== undefined)(`and refuses what is not quite one ${reason ?? ''}`, () => {
   const [table = '', ...others] = redshiftDialect.migrations.flatMap(({ statements }) => statements)
   const [merge = ''] = redshiftDialect.merge
-  const copy = statementsOf('testing/redshift-statements.sql').find(each => each.startsWith('copy')) ?? ''
+  const copy =
+    statementsOf(new URL('testing/redshift-statements.sql', import.meta.url)).find(each =>
+      each.startsWith('copy'),
+    ) ?? ''
   expect(others.length).toBeGreaterThan(0)
   const mutants = [
     table.replace('distkey (device_id)', 'distkey device_id'),

@@ -27,6 +27,11 @@ const configFile = z.strictObject({
   logs: s3,
   /** An archive (tar.gz) of a Python environment with spark-jobs/requirements.txt; without it the cluster's own Python runs. */
   environment: s3.optional(),
+  /** Of the Glue Data Catalog: what jobs write is registered there. */
+  database: z
+    .string()
+    .regex(/^[a-z0-9_]{1,255}$/, 'lower case letters, digits and _')
+    .default('tickerwatch'),
   instances: z
     .strictObject({
       primary: instanceType.default('m6i.xlarge'),

@@ -1,12 +1,15 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EMRClient } from '@aws-sdk/client-emr'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { type Catalog, glueCatalog } from '../../lake/glue/catalog.ts'
 import type { ObjectStore } from '../../lake/object-store.ts'
 import { openStore } from '../../lake/open-store.ts'
 import { s3Client } from '../../lake/s3-store.ts'
+import { answering, awsJson } from '../../lake/testing/answering-server.ts'
+import { awsAt } from '../../lake/testing/aws-environment.ts'
 import { motoUnavailable, type RunningMoto, startMoto } from '../../lake/testing/moto.ts'
 import { tickerwatch } from '../../test/tickerwatch.ts'
 import { parseConfig } from './config.ts'
@@ -28,10 +31,7 @@ describe.skipIf(unavailable !== undefined)(`jobs on EMR ${unavailable ?? ''}`, (
   )
   beforeAll(async () => {
     moto = await startMoto()
-    vi.stubEnv('AWS_ENDPOINT_URL_S3', moto.url)
-    vi.stubEnv('AWS_REGION', 'us-east-1')
-    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIATEST')
-    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret-of-the-test')
+    awsAt(moto.url)
     const s3 = s3Client()
     await s3.send(new CreateBucketCommand({ Bucket: 'lake' }))
     s3.destroy()
@@ -40,7 +40,8 @@ describe.skipIf(unavailable !== undefined)(`jobs on EMR ${unavailable ?? ''}`, (
       run: await localCluster(moto.url),
       log: (uri, bytes) => lake.put(uri.replace('s3://lake/', ''), bytes),
     })
-    client = new EMRClient({ endpoint: emr.url })
+    vi.stubEnv('AWS_ENDPOINT_URL_EMR', emr.url)
+    client = new EMRClient()
   })
   afterAll(async () => {
     client?.destroy()
@@ -116,6 +117,69 @@ describe.skipIf(unavailable !== undefined)(`jobs on EMR ${unavailable ?? ''}`, (
     expect(await run('features')).toMatchObject({ created: false, cluster: cleaned.cluster })
     expect((await json('reports/features.json')).windows).toBeGreaterThan(50)
     expect(await keys('features/')).toContainEqual(expect.stringMatching(/^features\/schema=[0-9a-f]{16}\//))
+  })
+
+  async function partitions(catalog: Catalog, table: string): Promise<readonly string[][]> {
+    const found: string[][] = []
+    for await (const { values } of catalog.partitions(table)) found.push([...values])
+    return found
+  }
+
+  test('what the command has run is a table in Glue; where Glue refuses, that is said, and nothing is lost', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'tickerwatch-emr-'))
+    const file = join(directory, 'emr.json')
+    const places = { lake: config.lake, code: config.code, logs: config.logs }
+    await writeFile(file, JSON.stringify({ ...places, database: 'watches' }))
+    const refusing = await answering(
+      awsJson(() => ({ status: 400, body: { __type: 'AccessDeniedException', message: 'not allowed' } })),
+    )
+    const catalog = glueCatalog('watches')
+    try {
+      vi.stubEnv('AWS_ENDPOINT_URL_GLUE', refusing.url)
+      const refused = await tickerwatch('emr', 'features', '--config', file)
+      expect(refused.code).toBe(1)
+      const later = 'tickerwatch warehouse register features s3://lake/features --database watches'
+      expect(refused.stderr.slice(-4)).toEqual([
+        expect.stringMatching(/^features is done after \d+ s/),
+        `s3://lake/features is written. To register it later: ${later}`,
+        'AWS_ACCESS_DENIED: making the database watches of Glue failed: AccessDeniedException: not allowed',
+        expect.stringMatching(/^Give these credentials the rights that lake\/README.md lists/),
+      ])
+
+      vi.stubEnv('AWS_ENDPOINT_URL_GLUE', moto.url)
+      const registered = await tickerwatch(...later.split(' ').slice(1))
+      expect(registered.stdout).toEqual([
+        expect.stringMatching(
+          /^watches.features in Glue is s3:\/\/lake\/features\/: made, 2 partitions added$/,
+        ),
+      ])
+      const features = await catalog.table('features')
+      expect(features).toMatchObject({ keys: ['schema', 'person'], location: 's3://lake/features/' })
+      expect(features?.columns).toContainEqual({ name: 'features', type: 'array<float>' })
+
+      const cleaned = await tickerwatch(
+        'emr',
+        'clean',
+        '--config',
+        file,
+        '--json',
+        '--',
+        '--labels=s3://lake/labels.csv',
+      )
+      expect(cleaned.code).toBe(0)
+      expect(JSON.parse(cleaned.stdout.join('')).tables).toEqual([
+        expect.objectContaining({ table: 'watches.readings', created: true }),
+        expect.objectContaining({ table: 'watches.quarantine', created: true }),
+      ])
+      expect((await catalog.table('readings'))?.columns).toContainEqual({ name: 'pitch', type: 'double' })
+      const people = (await keys('processed/readings/')).flatMap(key => /person=([^/]*)/.exec(key)?.[1] ?? [])
+      expect((await partitions(catalog, 'readings')).map(([person]) => person)).toEqual([...new Set(people)])
+      expect(await catalog.table('quarantine')).toMatchObject({ keys: [] })
+    } finally {
+      catalog.close()
+      await refusing.stop()
+      await rm(directory, { recursive: true, force: true })
+    }
   })
 
   test('a job that fails shows what the script said', async () => {

@@ -12,13 +12,14 @@ import sqlglot
 from sqlglot import exp
 
 # docs.aws.amazon.com/redshift/latest/dg/r_COPY.html, of which these are used
-COPY_WORDS = {"format", "csv", "parquet", "gzip", "manifest", "compupdate", "statupdate", "off"}
+COPY_WORDS = {"format", "csv", "parquet", "gzip", "manifest", "serializetojson", "compupdate", "statupdate", "off"}
 DIST_STYLES = {"auto", "even", "key", "all"}
 # Written in another way, and the same.
 SYNONYMS = {
     "temp ": "temporary ",
     "timestamptz": "timestamp with time zone",
     "format as ": "format ",
+    "current_schema()": "current_schema",
 }
 
 
