@@ -22,10 +22,10 @@ export function sqlTimestamp(milliseconds: number): string {
   // Dates cost more than all else of a row, and follow one another.
   if (day !== lastDay.day) lastDay = { day, date: new Date(day * DAY).toISOString().slice(0, 10) }
   const time = Math.floor(milliseconds - day * DAY)
-  const [hours, minutes, seconds] = [time / 3_600_000, (time / 60_000) % 60, (time / 1_000) % 60].map(
-    Math.floor,
-  )
-  return `${lastDay.date} ${twoDigits[hours!]}:${twoDigits[minutes!]}:${twoDigits[seconds!]}.${threeDigits[time % 1_000]}+00`
+  const hours = twoDigits[Math.floor(time / 3_600_000)]
+  const minutes = twoDigits[Math.floor(time / 60_000) % 60]
+  const seconds = twoDigits[Math.floor(time / 1_000) % 60]
+  return `${lastDay.date} ${hours}:${minutes}:${seconds}.${threeDigits[time % 1_000]}+00`
 }
 
 const DAY = 86_400_000
