@@ -27,7 +27,13 @@ const poison = (remedy: string): Entry<'poison'> => ({ recovery: 'poison', remed
 
 /** What to do; those that only say so stop the node. */
 const table = {
-  LOG_UNREACHABLE: rebuild('Check the address given with --brokers and that the broker runs.'),
+  LOG_UNREACHABLE: rebuild(
+    'Check the address given with --brokers, that the broker runs, and whether it wants TLS.',
+  ),
+  LOG_UNTRUSTED:
+    'Trust the authority that signed the broker’s certificate, and name the broker as its certificate does.',
+  LOG_UNAUTHENTICATED: 'Check the mechanism, the user and the password, or whose token it is.',
+  LOG_FORBIDDEN: 'Give the user the right that the message names.',
   LOG_REBALANCED: rejoin('The group has a new assignment; the thread rejoins by itself.'),
   LOG_FENCED: rejoin('Another node took over this work; this one rejoins by itself.'),
   LOG_UNKNOWN_TOPIC: 'Create the topic, or correct its name.',

@@ -240,6 +240,9 @@ export interface Log {
 /** What can go wrong in a log; `topology/errors.ts` holds the whole table. */
 export type LogErrorCode =
   | 'LOG_UNREACHABLE' // no broker answers
+  | 'LOG_UNTRUSTED' // the broker's certificate is none that is trusted
+  | 'LOG_UNAUTHENTICATED' // the broker does not take the user or the token
+  | 'LOG_FORBIDDEN' // the broker knows the user, who may not do this
   | 'LOG_REBALANCED' // the group moved on; rejoin before going on
   | 'LOG_FENCED' // another incarnation took this transactional id or member id
   | 'LOG_UNKNOWN_TOPIC'

@@ -8,11 +8,12 @@ import { createRequire } from 'node:module'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
-import type { ISocketFactory, KafkaConfig, SASLOptions } from 'kafkajs'
+import type { ISocketFactory, KafkaConfig, Mechanism, SASLOptions } from 'kafkajs'
 import KafkaCluster, { type Broker } from 'kafkajs/src/cluster/index.js'
 import { createLogger } from 'kafkajs/src/loggers/index.js'
 import { TickerError } from '../../errors.ts'
 import { isBusy, isConnectionError, isTemporary, isUnknownTopic, reasonOf, toTickerError } from './errors.ts'
+import { oauthBearer } from './oauth-bearer.ts'
 import type { Request } from './protocol/request.ts'
 
 /** Milliseconds. */
@@ -59,7 +60,7 @@ export class Cluster {
     this.#kafka = new KafkaCluster({
       ...options,
       ssl: options.ssl,
-      sasl: options.sasl,
+      sasl: saslOf(options),
       // Every failure reaches the caller as an error; kafkajs would log it, and each of its retries, besides.
       logger: createLogger({ level: 0, logCreator: () => () => {} }),
       socketFactory: wanted => {
@@ -261,9 +262,15 @@ export class Cluster {
   }
 }
 
+/** kafkajs writes what it has made of the options into them, so that the caller's would go on with an old password. */
+function saslOf({ sasl }: ClusterOptions): SASLOptions | Mechanism | undefined {
+  if (sasl?.mechanism === 'oauthbearer') return oauthBearer(sasl.oauthBearerProvider)
+  return sasl && { ...sasl }
+}
+
 const openSocket: ISocketFactory = ({ host, port, ssl, onConnect }) =>
   ssl
-    ? connectTls({ host, port, ...serverName(host), ...ssl }, onConnect)
+    ? connectTls({ host, port, ...serverName(host), ...ssl }, onConnect).setNoDelay()
     : connectTcp({ host, port, noDelay: true }, onConnect)
 
 /** A server is only asked for a certificate by name where it has one (SNI). */

@@ -35,6 +35,23 @@ const temporaryAnswers: ReadonlySet<string> = new Set([
   'UNSTABLE_OFFSET_COMMIT',
 ])
 
+/** What Node and OpenSSL say of a certificate that is not trusted, as far as a person can do something about it. */
+const distrust: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_REVOKED',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'HOSTNAME_MISMATCH',
+  'INVALID_CA',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
 const codes: Readonly<Record<string, ErrorCode>> = {
   UNKNOWN_TOPIC_OR_PARTITION: 'LOG_UNKNOWN_TOPIC',
   INVALID_TOPIC_EXCEPTION: 'LOG_UNKNOWN_TOPIC',
@@ -49,6 +66,12 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   REBALANCE_IN_PROGRESS: 'LOG_REBALANCED',
   ILLEGAL_GENERATION: 'LOG_REBALANCED',
   UNKNOWN_MEMBER_ID: 'LOG_REBALANCED',
+  SASL_AUTHENTICATION_FAILED: 'LOG_UNAUTHENTICATED',
+  UNSUPPORTED_SASL_MECHANISM: 'LOG_UNAUTHENTICATED',
+  TOPIC_AUTHORIZATION_FAILED: 'LOG_FORBIDDEN',
+  GROUP_AUTHORIZATION_FAILED: 'LOG_FORBIDDEN',
+  CLUSTER_AUTHORIZATION_FAILED: 'LOG_FORBIDDEN',
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'LOG_FORBIDDEN',
 }
 
 /** Kafka's name of an error that a broker answered with, such as `REBALANCE_IN_PROGRESS`. */
@@ -58,7 +81,20 @@ export function answerOf(error: unknown): string | undefined {
 }
 
 export function isConnectionError(error: unknown): boolean {
-  return answerOf(error) === undefined && causes(error).some(each => connectionErrors.has(each.name))
+  return (
+    answerOf(error) === undefined &&
+    refusalOf(error) === undefined &&
+    causes(error).some(each => connectionErrors.has(each.name))
+  )
+}
+
+/** A connection that came to nothing because one side does not accept the other. */
+function refusalOf(error: unknown): ErrorCode | undefined {
+  for (const each of causes(error)) {
+    if ('code' in each && typeof each.code === 'string' && distrust.has(each.code)) return 'LOG_UNTRUSTED'
+    if (each.name === 'KafkaJSSASLAuthenticationError') return 'LOG_UNAUTHENTICATED'
+  }
+  return undefined
 }
 
 export function isTemporary(error: unknown): boolean {
@@ -86,7 +122,7 @@ export function reasonOf(error: unknown): string {
 export function toTickerError(error: unknown, doing: string): TickerError {
   if (error instanceof TickerError) return error
   const answer = answerOf(error)
-  const code = answer === undefined ? undefined : codes[answer]
+  const code = (answer === undefined ? undefined : codes[answer]) ?? refusalOf(error)
   const message = `${doing}: ${answer === undefined ? '' : `${answer}, `}${reasonOf(error)}`
   return new TickerError(code ?? (isConnectionError(error) ? 'LOG_UNREACHABLE' : 'LOG_FAILED'), message, {
     cause: error,

@@ -3,7 +3,7 @@
  * Only what is used is declared, as it is in the source of that version; `cluster.ts` checks the version.
  */
 declare module 'kafkajs/src/cluster/index.js' {
-  import type { ISocketFactory, SASLOptions } from 'kafkajs'
+  import type { ISocketFactory, Mechanism, SASLOptions } from 'kafkajs'
   import type { ConnectionOptions } from 'node:tls'
 
   export interface PartitionMetadata {
@@ -112,7 +112,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     readonly logger: unknown
     readonly socketFactory: ISocketFactory
     readonly ssl: boolean | ConnectionOptions | undefined
-    readonly sasl: SASLOptions | undefined
+    readonly sasl: SASLOptions | Mechanism | undefined
     readonly connectionTimeout: number
     readonly requestTimeout: number
     readonly enforceRequestTimeout: boolean

@@ -32,11 +32,25 @@ export interface BrokerOptions {
   /** The broker outlives this process. */
   readonly detached?: boolean
   readonly onProgress?: (text: string) => void
+  /** A second listener, over TLS and with SASL. */
+  readonly secure?: SecureListener
+}
+
+export interface SecureListener {
+  /** PKCS #12, with the broker's key and certificate. */
+  readonly keyStore: string
+  readonly keyStorePassword: string
+  /** Name → password, for SCRAM-SHA-512. Only the first may do everything, the others nothing. */
+  readonly users: Readonly<Record<string, string>>
+  /** Milliseconds for which a client is known; then it has to say again who it is. */
+  readonly session: number
 }
 
 export interface RunningBroker {
   /** Address for clients, `host:port`. */
   readonly brokers: string
+  /** Of the secure listener, if there is one. */
+  readonly secureBrokers: string | undefined
   readonly pid: number
   stop(): Promise<void>
   /** As a crash: kill -9. */
@@ -58,10 +72,21 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
   const port = await freePort(options.port ?? 0)
   mkdirSync(dataDir, { recursive: true })
   const properties = join(dataDir, 'server.properties')
-  writeFileSync(properties, serverProperties({ dataDir, port, controllerPort: await freePort(0, port) }))
+  const controllerPort = await freePort(0, [port])
+  const securePort = options.secure && (await freePort(0, [port, controllerPort]))
+  const settings = {
+    ...serverSettings({ dataDir, port, controllerPort }),
+    ...(options.secure && securePort && secureSettings(options.secure, { port, securePort, controllerPort })),
+  }
+  writeFileSync(
+    properties,
+    Object.entries(settings)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  )
   const java = ['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-Dorg.slf4j.simpleLogger.showDateTime=true']
   java.push('-Djava.net.preferIPv4Stack=true', '-cp', join(jars, '*'))
-  format(dataDir, java, env)
+  format(dataDir, java, env, options.secure?.users)
   onProgress(`starting Kafka on port ${port}`)
   const log = openSync(join(dataDir, 'broker.log'), 'a')
   const child = spawn('java', ['-Xms256m', '-Xmx512m', ...java, 'kafka.Kafka', properties], {
@@ -90,6 +115,7 @@ export async function startBroker(options: BrokerOptions): Promise<RunningBroker
   }
   return {
     brokers,
+    secureBrokers: securePort === undefined ? undefined : `${HOST}:${securePort}`,
     pid,
     async stop() {
       if (await stopBroker(dataDir)) await ended
@@ -130,13 +156,13 @@ export async function stopBroker(dataDir: string): Promise<boolean> {
 /**
  * None of those that the system gives to connections: a broker that is down would not find it free when it comes back, because
  * a client that tries to reach it may be given the very port it calls, and be connected to itself.
- * @param wanted 0 for any, but not the `taken` one @throws the system's EADDRINUSE
+ * @param wanted 0 for any, but none of those `taken` @throws the system's EADDRINUSE
  */
-async function freePort(wanted: number, taken = 0): Promise<number> {
+async function freePort(wanted: number, taken: readonly number[] = []): Promise<number> {
   if (wanted !== 0) return await listenable(wanted)
   for (let attempt = 1; ; attempt++) {
     const port = randomInt(LOWEST_PORT, HIGHEST_PORT)
-    if (port === taken) continue
+    if (taken.includes(port)) continue
     try {
       return await listenable(port)
     } catch (error) {
@@ -153,7 +179,12 @@ async function listenable(port: number): Promise<number> {
   })
 }
 
-function format(dataDir: string, java: readonly string[], env: NodeJS.ProcessEnv): void {
+function format(
+  dataDir: string,
+  java: readonly string[],
+  env: NodeJS.ProcessEnv,
+  users: SecureListener['users'] = {},
+): void {
   if (existsSync(join(dataDir, 'logs', 'meta.properties'))) return
   const clusterId = randomBytes(16).toString('base64url')
   const tool = [
@@ -162,6 +193,10 @@ function format(dataDir: string, java: readonly string[], env: NodeJS.ProcessEnv
     // One word: an id may begin with a dash (one in 64 does), and would be taken for an option.
     `--cluster-id=${clusterId}`,
     `--config=${join(dataDir, 'server.properties')}`,
+    ...Object.entries(users).flatMap(([name, password]) => [
+      '--add-scram',
+      `SCRAM-SHA-512=[name=${name},password=${password}]`,
+    ]),
   ]
   const result = spawnSync('java', ['-XX:TieredStopAtLevel=1', ...java, ...tool], { env, encoding: 'utf8' })
   if (result.status === 0) return
@@ -199,8 +234,10 @@ async function ready(child: ChildProcess, brokers: string, dataDir: string): Pro
   }
 }
 
-function serverProperties(of: { dataDir: string; port: number; controllerPort: number }): string {
-  const settings = {
+type Settings = Readonly<Record<string, string | number | boolean>>
+
+function serverSettings(of: { dataDir: string; port: number; controllerPort: number }): Settings {
+  return {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@${HOST}:${of.controllerPort}`,
@@ -234,7 +271,27 @@ function serverProperties(of: { dataDir: string; port: number; controllerPort: n
     'num.io.threads': 4,
     'log.segment.bytes': 128 << 20,
   }
-  return Object.entries(settings)
-    .map(([name, value]) => `${name}=${value}\n`)
-    .join('')
+}
+
+/** What changes where there is a secure listener; the other stays as it is, for tests. */
+function secureSettings(
+  { keyStore, keyStorePassword, users, session }: SecureListener,
+  { port, securePort, controllerPort }: { port: number; securePort: number; controllerPort: number },
+): Settings {
+  const modules = 'org.apache.kafka.common.security'
+  return {
+    listeners: `PLAINTEXT://${HOST}:${port},SECURE://${HOST}:${securePort},CONTROLLER://${HOST}:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://${HOST}:${port},SECURE://${HOST}:${securePort}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT',
+    'ssl.keystore.type': 'PKCS12',
+    'ssl.keystore.location': keyStore,
+    'ssl.keystore.password': keyStorePassword,
+    'sasl.enabled.mechanisms': 'SCRAM-SHA-512,OAUTHBEARER',
+    'listener.name.secure.scram-sha-512.sasl.jaas.config': `${modules}.scram.ScramLoginModule required;`,
+    // Tokens that nobody has signed: Kafka's own validator for development.
+    'listener.name.secure.oauthbearer.sasl.jaas.config': `${modules}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
+    'connections.max.reauth.ms': session,
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users': `User:ANONYMOUS;User:${Object.keys(users)[0]}`,
+  }
 }
