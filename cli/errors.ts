@@ -10,6 +10,8 @@ const table = {
   REPLAY_DIFFERS:
     'Replay with the routing and the version that the nodes run; if they are the same, this is a defect: report it.',
   JOB_UNKNOWN: 'tickerwatch emr --help lists the jobs.',
+  KAFKA_CA_INVALID:
+    'Name a file with the certificate, in PEM, of the authority that signed those of the brokers.',
   FILE_UNREADABLE: 'Check the path and its permissions.',
   FILE_UNWRITABLE: 'Name a file that is not there yet, in a directory that can be written.',
 } as const

@@ -28,12 +28,14 @@ const poison = (remedy: string): Entry<'poison'> => ({ recovery: 'poison', remed
 /** What to do; those that only say so stop the node. */
 const table = {
   LOG_UNREACHABLE: rebuild(
-    'Check the address given with --brokers, that the broker runs, and whether it wants TLS.',
+    'Check the address given with --brokers, that the broker runs, and whether it wants TLS (--kafka-tls).',
   ),
   LOG_UNTRUSTED:
-    'Trust the authority that signed the broker’s certificate, and name the broker as its certificate does.',
-  LOG_UNAUTHENTICATED: 'Check the mechanism, the user and the password, or whose token it is.',
-  LOG_FORBIDDEN: 'Give the user the right that the message names.',
+    'Name a file with the certificate of the authority that signed the broker’s with --kafka-ca, and the broker as its certificate does.',
+  LOG_UNAUTHENTICATED:
+    'Check --kafka-sasl, --kafka-user and the password (TICKERWATCH_KAFKA_PASSWORD); with IAM, --kafka-region and the credentials of AWS.',
+  LOG_FORBIDDEN:
+    'Give the user the right that the message names; docs/configuration.md lists what is needed.',
   LOG_REBALANCED: rejoin('The group has a new assignment; the thread rejoins by itself.'),
   LOG_FENCED: rejoin('Another node took over this work; this one rejoins by itself.'),
   LOG_UNKNOWN_TOPIC: 'Create the topic, or correct its name.',

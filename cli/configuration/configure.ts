@@ -1,5 +1,6 @@
 /** Gives a command its settings: from flags before the environment, before the file, before what holds by default. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { securityMistakes } from '../kafka/security.ts'
 import { keyOf, type SettingName, type Settings, settingNames, settings, variableOf } from './settings.ts'
 import { defaultFile, fileVariable, fromEnvironment, fromFile, type Written } from './sources.ts'
 
@@ -69,6 +70,7 @@ export function configure<Name extends SettingName>(
             `--${keyOf(name)} is needed: give it, or ${variableOf(name)}, or ${keyOf(name)} in ${defaultFile}.`,
           )
       }
+      if (names.some(name => name === 'kafkaSasl')) mistakes.push(...securityMistakes(settled.values))
       mistakes.push(...check(settled.values, settled.given))
       if (mistakes.length > 0) command.error(mistakes.join('\n'), { exitCode: 2 })
       for (const name of names) command.setOptionValue(name, settled.values[name])

@@ -39,6 +39,23 @@ itself, the same name with \`_FILE\` behind it may name a file that holds it, as
 `
 
 const others = `
+## Kafka with TLS and SASL
+
+    TICKERWATCH_KAFKA_PASSWORD_FILE=password tickerwatch run --brokers b-1.example.org:9096 \\
+      --kafka-sasl scram-sha-512 --kafka-user activity --replication-factor 3
+    tickerwatch run --brokers b-1.example.org:9098 --kafka-sasl aws-msk-iam --kafka-region eu-central-1
+
+With \`aws-msk-iam\` each login is signed with the credentials that AWS's clients find, and lasts for at most 15 minutes; it is
+renewed before that, on the same connection. A node needs these rights (kafka-acls; for IAM on Amazon MSK with
+\`kafka-cluster:\` before them):
+
+| of | ACL | IAM |
+|---|---|---|
+| cluster | Describe, IdempotentWrite | Connect, DescribeCluster, WriteDataIdempotently |
+| topics \`ticker-watch-data\`, \`activity-*\` and the others that doctor names | Create, Describe, DescribeConfigs, Read, Write, Delete | CreateTopic, DescribeTopic, DescribeTopicDynamicConfiguration, ReadData, WriteData, DeleteTopic |
+| groups \`activity*\` | Describe, Read, Delete | DescribeGroup, AlterGroup, DeleteGroup |
+| transactional ids \`activity*\` | Describe, Write | DescribeTransactionalId, AlterTransactionalId |
+
 ## Of others
 
 AWS is reached as its own clients are: \`AWS_REGION\`, \`AWS_ACCESS_KEY_ID\`, \`AWS_SECRET_ACCESS_KEY\`, \`AWS_PROFILE\`,

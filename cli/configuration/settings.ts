@@ -19,6 +19,7 @@ import {
   timeZone,
   webUrl,
   whole,
+  yesOrNo,
 } from '../values.ts'
 
 export interface Setting<T> {
@@ -107,6 +108,43 @@ export const settings = {
     value: '<list>',
     about: 'Kafka, as host:port,…',
     otherwise: 'a log in this process',
+  }),
+  kafkaTls: defaulted(yesOrNo, {
+    section: 'Kafka',
+    about: 'reach the brokers over TLS',
+    default: false,
+  }),
+  kafkaCa: optional(text, {
+    section: 'Kafka',
+    value: '<file>',
+    about: 'over TLS, trusting these certificates in PEM',
+    otherwise: 'those that Node trusts',
+  }),
+  kafkaSasl: optional(oneOf('scram-sha-512', 'scram-sha-256', 'plain', 'aws-msk-iam'), {
+    section: 'Kafka',
+    value: '<mechanism>',
+    about: 'say who this is: scram-sha-512, scram-sha-256, plain or aws-msk-iam; always over TLS',
+    otherwise: 'nobody is told',
+  }),
+  kafkaUser: optional(text, {
+    section: 'Kafka',
+    value: '<name>',
+    about: 'with --kafka-sasl, but for aws-msk-iam',
+    otherwise: 'none',
+  }),
+  kafkaPassword: optional(text, {
+    section: 'Kafka',
+    value: '<password>',
+    about: 'of that user',
+    otherwise: 'none',
+    secret: true,
+    flag: false,
+  }),
+  kafkaRegion: optional(text, {
+    section: 'Kafka',
+    value: '<region>',
+    about: 'with --kafka-sasl aws-msk-iam: that of the brokers, such as eu-central-1',
+    otherwise: 'none',
   }),
   registry: optional(webUrl, {
     section: 'Kafka',
@@ -259,7 +297,15 @@ export function isSettingName(text: string): text is SettingName {
 }
 
 /** How to reach Kafka. Whatever takes one of these takes all. */
-export const kafkaSettings = ['brokers'] as const satisfies readonly SettingName[]
+export const kafkaSettings = [
+  'brokers',
+  'kafkaTls',
+  'kafkaCa',
+  'kafkaSasl',
+  'kafkaUser',
+  'kafkaPassword',
+  'kafkaRegion',
+] as const satisfies readonly SettingName[]
 export type KafkaSettings = Pick<Settings, (typeof kafkaSettings)[number]>
 
 /** `standbyReplicas` → `standby-replicas`: the flag without its dashes, and the key in the file. */

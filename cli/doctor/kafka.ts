@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { applicationId, topicSpecs, topics } from '../../processors/topics.ts'
 import type { ModelRelease } from '../../schemas/index.ts'
 import type { Admin, TopicDescription } from '../../topology/index.ts'
-import type { Settings } from '../configuration/settings.ts'
+import type { KafkaSettings, Settings } from '../configuration/settings.ts'
 import { clusterOf, openKafka } from '../kafka.ts'
 import type { Check, Said } from './check.ts'
 
@@ -12,7 +12,7 @@ const SKEW = 1_000
 /** A release of the greatest size that goes into an event, with what surrounds it. */
 const RELEASE_BYTES = 4_194_304
 
-export type KafkaCheckSettings = Pick<Settings, 'brokers' | 'registry' | 'model' | 'trustedKeys'>
+export type KafkaCheckSettings = KafkaSettings & Pick<Settings, 'registry' | 'model' | 'trustedKeys'>
 
 export function kafkaChecks(settings: KafkaCheckSettings): readonly Check[] {
   if (settings.brokers === undefined) {
