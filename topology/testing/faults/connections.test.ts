@@ -18,6 +18,7 @@ function request(apiKey: number, id: number): Buffer {
 
 /** Answers each request with its id and some bytes, in pieces that keep to no boundary. */
 function answering(socket: Socket, received: number[]): void {
+  socket.on('error', () => {}) // its client may be gone
   socket.on('data', data => {
     for (let at = 0; at < data.length; at += 12) {
       const id = data.readInt32BE(at + 8)
@@ -90,6 +91,21 @@ test('only the next such request is cut', async () => {
   const second = await connected(connections)
   second.socket.write(request(26, 2))
   await until(() => second.bytes() === 108)
+})
+
+test('another request is cut where the connection was closed before the answer came', async () => {
+  const connections = new Connections()
+  let cut = 0
+  connections.cut('Fetch', () => cut++)
+  const first = await connected(connections)
+  first.socket.write(request(1, 1))
+  first.socket.destroy()
+  await until(() => first.socket.closed)
+  const second = await connected(connections)
+  second.socket.on('error', () => {})
+  second.socket.write(request(1, 2))
+  await until(() => second.socket.destroyed)
+  expect(cut).toBe(1)
 })
 
 test('tells when a request is on its way', async () => {

@@ -35,7 +35,7 @@ export class Connections {
   /** kafkajs writes a request in one call, and reads by listening to `data`. */
   #watch(socket: Socket): void {
     const answers = new Answers()
-    let doomed: { readonly id: number; readonly done: () => void } | undefined
+    let doomed: { readonly id: number; readonly apiKey: number; readonly done: () => void } | undefined
     socket.write = new Proxy(socket.write, {
       apply: (write, self, words) => {
         const request = Buffer.from(words[0], 'binary')
@@ -43,7 +43,7 @@ export class Connections {
         const done = this.#cuts.get(apiKey)
         if (done !== undefined && doomed === undefined) {
           this.#cuts.delete(apiKey)
-          doomed = { id: request.readInt32BE(8), done }
+          doomed = { id: request.readInt32BE(8), apiKey, done }
         }
         const result = Reflect.apply(write, self, words)
         const then = this.#written.get(apiKey)
@@ -54,6 +54,11 @@ export class Connections {
     })
     socket.emit = new Proxy(socket.emit, {
       apply: (emit, self, words) => {
+        // Closed by its client before the answer came, as that of a restore which is over: then it befalls another one.
+        if (words[0] === 'close' && doomed !== undefined) {
+          this.#cuts.set(doomed.apiKey, doomed.done)
+          doomed = undefined
+        }
         if (words[0] === 'data') {
           const ids = answers.begunIn(words[1])
           if (doomed !== undefined && ids.includes(doomed.id)) {
