@@ -164,9 +164,12 @@ describe.skipIf(unavailable !== undefined)(`tables in Glue ${unavailable ?? ''}`
     expect(entry?.Description).toBe('by hand')
   })
 
-  test('nothing there, no Parquet, mixed folders, columns alike: named, and no table is made', async () => {
+  test('no bucket, nothing there, no Parquet, mixed folders, columns alike: named, and no table is made', async () => {
     const refused = (code: Parameters<typeof raised>[0], message: string) =>
       expect(registerTable(catalog, 'readings', store)).rejects.toEqual(raised(code, message))
+    const nowhere = await openStore('s3://no-such-bucket/readings')
+    await expect(registerTable(catalog, 'readings', nowhere)).rejects.toEqual(raised('S3_BUCKET_MISSING'))
+    await nowhere.close()
     await refused('TABLE_EMPTY', store.url)
     await store.put('a.parquet', Buffer.from('this is no Parquet file'))
     await refused('PARQUET_INVALID', `${store.url}a.parquet`)
