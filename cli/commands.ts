@@ -42,6 +42,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./retrain.ts'),
   },
   {
+    name: 'retraining',
+    summary: 'begin and end a retraining on EMR, for a schedule',
+    load: () => import('./retraining.ts'),
+  },
+  {
     name: 'dead-letters',
     summary: 'list, show and replay records that were given up',
     load: () => import('./dead-letters.ts'),

@@ -5,7 +5,7 @@ import type { RetrainReport } from '../processors/retraining/retrain.ts'
 import { configure } from './configuration/configure.ts'
 import type { Settings } from './configuration/settings.ts'
 import { deskMeanings, deskSettings, kafkaOnly } from './desk-settings.ts'
-import type { DeskOptions, ListedReleases } from './models/desk.ts'
+import type { DeskOptions } from './models/desk.ts'
 import { whileItTakesLong } from './progress.ts'
 import { whole } from './values.ts'
 
@@ -104,6 +104,7 @@ async function beginning(
   options: RetrainCommandOptions,
   candidate: UnpublishedRelease | undefined,
 ): Promise<{ serving: UnpublishedRelease; version: string }> {
+  const { nextVersion } = await import('../processors/retraining/scheduled.ts')
   const { withDesk } = await import('./models/desk.ts')
   const named = options.serving === undefined ? undefined : await namedRelease(options.serving)
   const wanted = candidate?.version ?? options.release
@@ -127,19 +128,6 @@ async function namedRelease(model: string): Promise<UnpublishedRelease> {
   const { shippedRelease } = await import('../processors/models/shipped.ts')
   const [name = '', version] = model.split('@')
   return await shippedRelease(name, version)
-}
-
-/** The minor version after the newest that is known of the serving release's major one. */
-function nextVersion(serving: UnpublishedRelease, known: ListedReleases['known']): string {
-  const [major = 0] = numbers(serving.version)
-  const minors = [serving, ...known]
-    .filter(({ name, version }) => name === serving.name && numbers(version)[0] === major)
-    .map(({ version }) => numbers(version)[1] ?? 0)
-  return `${major}.${Math.max(...minors) + 1}.0`
-}
-
-function numbers(version: string): number[] {
-  return version.split(/[.-]/, 3).map(Number)
 }
 
 async function save(file: string, candidate: UnpublishedRelease): Promise<void> {

@@ -1,11 +1,12 @@
 """Recordings in the CASAS smartwatch format to labelled windows and their features, on Spark."""
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
@@ -99,6 +100,36 @@ def read_features(spark: SparkSession, address: str, schema_hash: str) -> DataFr
     except AnalysisException as cause:
         raise SystemExit(f"{address} holds no features of the schema {schema_hash}: {cause.desc}") from cause
     return windows.select(F.col("person").cast("string").alias("person"), "start", "label", "turned", "features")
+
+
+def read_samples(spark: SparkSession, store: str, schema_hash: str) -> DataFrame:
+    """
+    person, start, label, turned, features: windows that people labelled, of a feature store (processors/feature-store).
+
+    Of each window its last annotation counts, if it is a label; the random arm is left out, which measures.
+
+    @raises SystemExit if it is no feature store
+    """
+    try:
+        commits = spark.read.text(f"{store}/commits", wholetext=True, recursiveFileLookup=True).collect()
+    except AnalysisException as cause:
+        raise SystemExit(f"{store} is no feature store, or an empty one: {cause.desc}") from cause
+    files = [file for row in commits for file in json.loads(row["value"])["files"] if f"features={schema_hash}/" in file]
+    if not files:
+        return spark.createDataFrame([], "person string, start long, label string, turned boolean, features array<float>")
+    rows = spark.read.parquet(*(f"{store}/{file}" for file in files))
+    order = Window.partitionBy("device_id", "window_start").orderBy(F.desc("annotated_at"), F.desc("offset"))
+    return (
+        rows.withColumn("place", F.row_number().over(order))
+        .where("place = 1 AND label IS NOT NULL AND arm = 'unsure'")
+        .select(
+            F.col("device_id").alias("person"),
+            F.unix_millis("window_start").alias("start"),
+            "label",
+            F.lit(False).alias("turned"),
+            "features",
+        )
+    )
 
 
 def _padded(schema: FeatureSchema, starts: pa.Array, samples: pa.ListArray) -> tuple[np.ndarray, dict[str, np.ndarray]]:

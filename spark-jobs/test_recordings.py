@@ -1,12 +1,15 @@
 import datetime
 import gzip
+import json
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from features.parity import features_of
 from features.schema import load_schema
-from recordings import COLUMNS, TURNED, labelled_windows, read_recordings, window_features
+from recordings import COLUMNS, TURNED, labelled_windows, read_recordings, read_samples, window_features
 
 SCHEMA = load_schema()
 START = datetime.datetime(2020, 3, 2, 9, tzinfo=datetime.UTC)
@@ -68,3 +71,40 @@ def test_features_are_those_of_the_windows(spark, recording):
 
 def _negative(value):
     return None if value is None else -value
+
+
+def test_samples_are_the_last_labels_of_windows_that_people_were_asked_about(spark, tmp_path):
+    def row(device, start, at, label, arm="unsure"):
+        instant = datetime.datetime.fromtimestamp(start / 1000, datetime.UTC)
+        return {
+            "device_id": device,
+            "window_start": instant,
+            "annotated_at": datetime.datetime.fromtimestamp(at, datetime.UTC),
+            "label": label,
+            "arm": arm,
+            "features": [0.5, float(at)],
+            "offset": at,
+        }
+
+    def commit(name, schema_hash, rows, named=True):
+        folder = tmp_path / "data" / f"features={schema_hash}" / "day=2026-01-31"
+        folder.mkdir(parents=True, exist_ok=True)
+        times = pa.timestamp("ms", tz="UTC")
+        fields = {"window_start": times, "annotated_at": times, "features": pa.list_(pa.float32()), "offset": pa.int64()}
+        types = [(key, fields.get(key, pa.string())) for key in rows[0]]
+        pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(types)), folder / f"{name}.parquet")
+        if named:
+            commits = tmp_path / "commits" / "log" / "0"
+            commits.mkdir(parents=True, exist_ok=True)
+            file = f"data/features={schema_hash}/day=2026-01-31/{name}.parquet"
+            (commits / f"{name}.json").write_text(json.dumps({"next": 9, "files": [file], "rows": len(rows)}))
+
+    commit("0", "abc", [row("anna", 5000, 1, "walking"), row("bert", 5000, 2, "sitting"), row("carl", 0, 3, "jogging", "random")])
+    commit("1", "abc", [row("anna", 5000, 4, "sitting"), row("bert", 5000, 5, None)])
+    commit("2", "other", [row("dora", 0, 6, "walking")])
+    commit("3", "abc", [row("emil", 0, 7, "walking")], named=False)
+    found = [tuple(each) for each in read_samples(spark, str(tmp_path), "abc").collect()]
+    assert found == [("anna", 5000, "sitting", False, [0.5, 4.0])]
+    assert read_samples(spark, str(tmp_path), "none").count() == 0
+    with pytest.raises(SystemExit, match="is no feature store"):
+        read_samples(spark, str(tmp_path / "nowhere"), "abc")

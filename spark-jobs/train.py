@@ -29,9 +29,9 @@ from xgboost.spark import SparkXGBClassifier
 from ensemble import Ensemble, Network, check_onnx, session, to_onnx, train_network
 from evaluation import ERROR_RATIO, evaluate, fit_calibration
 from features.schema import DEFAULT_PATH, load_schema
-from recordings import labelled_windows, read_features, read_recordings, window_features
+from recordings import labelled_windows, read_features, read_recordings, read_samples, window_features
 from release import release
-from report import say, write_json
+from report import read_json, say, write_json
 
 CHECKED_ROWS = 1000
 NETWORK_ROWS = 400_000
@@ -43,6 +43,9 @@ def arguments() -> argparse.Namespace:
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--features", help="what extract_features.py wrote")
     given.add_argument("--recordings", help="directory of CASAS recordings with a label on every row")
+    parser.add_argument("--parent", help="a release: only its labels are learned, in its order")
+    parser.add_argument("--samples", help="a feature store: what people labelled is learned too")
+    parser.add_argument("--without", help="features of people to measure on, who are left out")
     parser.add_argument("--source", required=True, help="what they are and their licence, for the lineage")
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", required=True)
@@ -85,13 +88,24 @@ def main() -> None:
     else:
         cut = labelled_windows(read_recordings(spark, options.recordings, schema), schema)
         windows = window_features(cut.where("label IS NOT NULL"), schema)
+    if options.samples is not None:
+        windows = windows.unionByName(read_samples(spark, options.samples, schema.hash))
+    if options.without is not None:
+        unseen = read_features(spark, options.without, schema.hash).select("person").distinct()
+        windows = windows.join(unseen, "person", "left_anti")
+    parent = None if options.parent is None else read_json(spark, options.parent)
+    if parent is not None:
+        windows = windows.where(F.col("label").isin(parent["labels"]))
     windows = (windows if options.turned else windows.where("NOT turned")).persist()
     own = windows.where("NOT turned").groupBy("person", "label").count().collect()
     per_label, per_person = Counter(), Counter()
     for person, label, count in own:
         per_label[label] += count
         per_person[person] += count
-    labels, people = sorted(per_label), sorted(per_person)
+    labels, people = sorted(per_label) if parent is None else parent["labels"], sorted(per_person)
+    missing = sorted(set(labels) - set(per_label))
+    if missing:
+        raise SystemExit(f"There is no window of these classes of the parent: {', '.join(missing)}.")
     say(f"{per_label.total()} windows of {len(people)} people, {len(labels)} classes, {schema.width} features")
     if len(labels) < 3:
         raise SystemExit(f"A classifier needs three classes or more; there are {len(labels)}.")
@@ -121,6 +135,7 @@ def main() -> None:
     probe = mean_features(rows.where("NOT turned"), schema.width)
     lineage = {
         "data": options.source,
+        **({} if parent is None else {"parent": f"{parent['name']}@{parent['version']}"}),
         "people": " ".join(people),
         "windows": str(per_label.total()),
         "evaluation": f"grouped cross-validation over people, {options.folds} folds; calibration cross-fitted",

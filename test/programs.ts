@@ -62,6 +62,17 @@ export async function runAws(): Promise<Outcome> {
   return runVitest('aws', { TICKERWATCH_MOTO: moto, PYSPARK_PYTHON: await environment('spark-jobs') })
 }
 
+/** A real Airflow, whose clusters run on a Spark of this machine. */
+export async function runAirflow(): Promise<Outcome> {
+  const airflow = join(dirname(await environment('deploy/airflow')), 'airflow')
+  const moto = join(dirname(await environment('lake/testing')), 'moto_server')
+  return runVitest('airflow', {
+    TICKERWATCH_AIRFLOW: airflow,
+    TICKERWATCH_MOTO: moto,
+    PYSPARK_PYTHON: await environment('spark-jobs'),
+  })
+}
+
 export async function runPytest(): Promise<Outcome> {
   const python = await environment('spark-jobs')
   return withScratch(async scratch => {

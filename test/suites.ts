@@ -1,4 +1,4 @@
-import { type Outcome, runAws, runCheck, runParity, runPytest, runVitest } from './programs.ts'
+import { type Outcome, runAirflow, runAws, runCheck, runParity, runPytest, runVitest } from './programs.ts'
 import {
   chromium,
   git,
@@ -37,6 +37,7 @@ export const suites: readonly Suite[] = [
   vitest('registry', java, maven),
   vitest('fault', java, maven),
   { name: 'aws', needs: [python, java, maven], run: runAws },
+  { name: 'airflow', needs: [python, java, maven], run: runAirflow },
   { name: 'parity', needs: [python, recordings], run: runParity },
   { name: 'python', needs: [python, java], run: runPytest },
 ]

@@ -192,12 +192,37 @@ function byFolder(rows: readonly StoredAnnotation[]): Map<string, StoredAnnotati
   return folders
 }
 
+/** How far a reader has come: of each partition of each log, the offset after the last one. */
+export type Watermark = Readonly<Record<string, number>>
+
 /** All annotations in the store, in no order that means anything. @throws LakeError */
 export async function* storedAnnotations(store: ObjectStore): AsyncGenerator<StoredAnnotation> {
+  for await (const { key } of store.list('commits/')) yield* annotationsOf(store, key)
+}
+
+/** How many windows were labelled beyond a watermark, and the watermark of now. @throws LakeError */
+export async function newlyLabelled(
+  store: ObjectStore,
+  featureSchemaHash: string,
+  before: Watermark,
+): Promise<{ readonly windows: number; readonly watermark: Watermark }> {
+  const windows = new Set<string>()
+  const watermark: Record<string, number> = { ...before }
   for await (const { key } of store.list('commits/')) {
-    const { files } = commitSchema.parse(JSON.parse((await store.get(key)).toString('utf8')))
-    for (const file of files) yield* await decodeSamples(await store.get(file))
+    const [, logId, partition, from] = /^commits\/([^/]+)\/(\d+)\/(\d+)\.json$/.exec(key) ?? []
+    const place = `${logId}/${partition}`
+    if (from === undefined || Number(from) < (before[place] ?? 0)) continue
+    for await (const row of annotationsOf(store, key)) {
+      watermark[place] = Math.max(watermark[place] ?? 0, row.offset + 1)
+      if (row.label !== null && row.featureSchemaHash === featureSchemaHash) windows.add(windowId(row))
+    }
   }
+  return { windows: windows.size, watermark }
+}
+
+async function* annotationsOf(store: ObjectStore, commit: string): AsyncGenerator<StoredAnnotation> {
+  const { files } = commitSchema.parse(JSON.parse((await store.get(commit)).toString('utf8')))
+  for (const file of files) yield* await decodeSamples(await store.get(file))
 }
 
 /**

@@ -35,17 +35,30 @@ export function compare(windows: readonly ComparedWindow[], seed: number): Compa
     own.push(window)
   }
   const scores = [...people.values()].map(own => ({
+    windows: own.length,
     candidate: macroF1(own.map(({ label, candidate }) => [label, candidate])),
     serving: macroF1(own.map(({ label, serving }) => [label, serving])),
   }))
+  return compareScores(scores, seed)
+}
+
+/** Of a person: windows, and the macro-F1 of each release on them. */
+export interface PersonScores {
+  readonly windows: number
+  readonly candidate: number
+  readonly serving: number
+}
+
+/** @param seed of the resampling; the same gives the same bound */
+export function compareScores(scores: readonly PersonScores[], seed: number): Comparison {
   const differences = scores.map(({ candidate, serving }) => candidate - serving)
   const random = seeded(seed, 0)
   const means = Array.from({ length: RESAMPLES }, () =>
     mean(differences.map(() => differences[Math.floor(random() * differences.length)]!)),
   ).sort((a, b) => a - b)
   return {
-    people: people.size,
-    windows: windows.length,
+    people: scores.length,
+    windows: scores.reduce((sum, { windows }) => sum + windows, 0),
     candidate: mean(scores.map(({ candidate }) => candidate)),
     serving: mean(scores.map(({ serving }) => serving)),
     difference: mean(differences),

@@ -154,7 +154,8 @@ function leftOutPeople(windows: readonly Example[], seed: number): Set<string> {
   return new Set(people.slice(0, Math.ceil(people.length * UNSEEN_SHARE)))
 }
 
-async function compareReleases(
+/** How each does on the windows of `test`, by person, and on those of the random arm. */
+export async function compareReleases(
   releases: { readonly candidate: UnpublishedRelease; readonly serving: UnpublishedRelease },
   { test, random, seed }: { test: readonly Example[]; random: readonly Example[]; seed: number },
 ): Promise<{ readonly unseen: Comparison; readonly randomArm: RandomArm }> {

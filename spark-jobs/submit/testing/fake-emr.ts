@@ -93,6 +93,7 @@ const addSteps = z.object({
 const ofCluster = z.object({ ClusterId: z.string() })
 const ofStep = z.object({ ClusterId: z.string(), StepId: z.string() })
 const ofSteps = z.object({ ClusterId: z.string(), StepIds: z.array(z.string()) })
+const ofStepStates = z.object({ ClusterId: z.string(), StepStates: z.array(z.string()) })
 const ofStates = z.object({ ClusterStates: z.array(z.string()) })
 const ofJobFlows = z.object({ JobFlowIds: z.array(z.string()) })
 
@@ -232,8 +233,15 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
       const { ClusterId, StepId } = ofStep.parse(input)
       const cluster = clusterOf(ClusterId)
       const described = describedStep(stepOf(cluster, StepId))
-      startNext(cluster)
+      // Steps may be added before the cluster is ready.
+      if (cluster.state === 'STARTING' || cluster.state === 'BOOTSTRAPPING') advance(cluster)
+      else startNext(cluster)
       return { Step: described }
+    },
+    ListSteps(input) {
+      const { ClusterId, StepStates } = ofStepStates.parse(input)
+      const found = clusterOf(ClusterId).steps.filter(({ state }) => StepStates.includes(state))
+      return { Steps: found.map(describedStep) }
     },
     CancelSteps(input) {
       const { ClusterId, StepIds } = ofSteps.parse(input)
