@@ -96,7 +96,7 @@ test('everything is healthy before what needs it starts', () => {
 })
 
 /** Folders that are still to come. */
-const coming = /^(\.|deploy)\/(prometheus|alertmanager|grafana|airflow)\b/
+const coming = /^(\.|deploy)\/(prometheus|alertmanager|grafana)\b/
 
 test('what is mounted and built is there; what is kept has a volume', () => {
   for (const [name, { volumes, build }] of services) {
