@@ -163,7 +163,8 @@ describe.skipIf(unavailable !== undefined)(`retraining by Airflow ${unavailable 
 
   /** Leaves what the jobs would, without Spark: a candidate that is the parent, and how both do. */
   const scripted: Runner = async words => {
-    const value = (option: string) => words.at(words.indexOf(option) + 1) ?? ''
+    // What is said last holds.
+    const value = (option: string) => words.at(words.lastIndexOf(option) + 1) ?? ''
     const put = (url: string, content: object) =>
       lake.put(url.replace('s3://lake/', ''), Buffer.from(JSON.stringify(content)))
     const script = words.find(word => word.endsWith('.py')) ?? ''
