@@ -58,6 +58,8 @@ export interface PartitionLag {
   readonly partition: number
   /** Records not yet committed as processed. */
   readonly lag: number
+  /** Whether a position was ever committed. */
+  readonly committed: boolean
 }
 
 export interface ActivityStatus {
@@ -385,7 +387,12 @@ export class ActivityJob {
 
   async #lookAtLag(): Promise<void> {
     const lags = await lagOf(this.#options.log, plan(this.topology, applicationId))
-    this.#lag = lags.map(({ topic, partition, end, position }) => ({ topic, partition, lag: end - position }))
+    this.#lag = lags.map(({ topic, partition, end, position, committed }) => ({
+      topic,
+      partition,
+      lag: end - position,
+      committed,
+    }))
     const { processed } = this.#running.node.status()
     if (processed !== this.#progress.processed || this.#waiting() === 0) {
       this.#progress = { processed, at: this.#options.timers.now() }

@@ -1,11 +1,20 @@
 /**
- * Follows the predictions as they are committed: the last ones for the page, counts by model version, and a digest by
- * which two runs can be compared.
+ * Follows the predictions as they are committed, those of all nodes: the last ones for the page, counts by model version and
+ * route, how old and how sure they are, and a digest by which two runs can be compared.
  */
 import { createHash } from 'node:crypto'
 import type { BaseLogger } from 'pino'
 import type { Prediction } from '../schemas/index.ts'
-import { type Log, RecordCursor, readyOf, type Serde, type Timers } from '../topology/index.ts'
+import {
+  type Distribution,
+  distribution,
+  type Log,
+  observe,
+  RecordCursor,
+  readyOf,
+  type Serde,
+  type Timers,
+} from '../topology/index.ts'
 import { topics } from './topics.ts'
 
 /** How many of the last predictions are kept. */
@@ -14,10 +23,18 @@ const LAST = 50
 const POLL_WAIT = 250
 /** Milliseconds until a log that failed is asked again. */
 const RETRY = 1000
+/** Seconds, and probabilities, by which ages and confidences are counted. */
+const AGES = [0.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60, 300, 1800, 3600]
+const CONFIDENCES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
 
 export interface PredictionCounts {
   readonly predictions: number
   readonly byVersion: Readonly<Record<string, number>>
+  readonly byRoute: Readonly<Record<string, number>>
+  /** Seconds from the end of a window, in event time, until its prediction was read here. */
+  readonly age: Distribution
+  /** By model version, the calibrated probability of the class predicted. */
+  readonly confidence: Readonly<Record<string, Distribution>>
   /** Of all predictions seen, whatever their order; hexadecimal. */
   readonly digest: string
 }
@@ -29,6 +46,9 @@ export class PredictionMonitor {
   readonly #logger: Pick<BaseLogger, 'warn'>
   readonly #positions = new Map<number, number>()
   readonly #byVersion = new Map<string, number>()
+  readonly #byRoute = new Map<string, number>()
+  readonly #age = distribution(AGES)
+  readonly #confidence = new Map<string, Distribution>()
   #last: Prediction[] = []
   #predictions = 0
   #digest = 0n
@@ -64,6 +84,9 @@ export class PredictionMonitor {
     return {
       predictions: this.#predictions,
       byVersion: Object.fromEntries([...this.#byVersion].sort()),
+      byRoute: Object.fromEntries([...this.#byRoute].sort()),
+      age: this.#age,
+      confidence: Object.fromEntries(this.#confidence),
       digest: this.#digest.toString(16).padStart(32, '0'),
     }
   }
@@ -125,8 +148,13 @@ export class PredictionMonitor {
       return await this.#take(bytes)
     }
     this.#predictions++
-    const { modelVersion } = prediction
+    const { modelVersion, route, windowEnd, confidence } = prediction
     this.#byVersion.set(modelVersion, (this.#byVersion.get(modelVersion) ?? 0) + 1)
+    this.#byRoute.set(route, (this.#byRoute.get(route) ?? 0) + 1)
+    observe(this.#age, Math.max(0, this.#timers.now() - windowEnd) / 1000)
+    const ofVersion = this.#confidence.get(modelVersion) ?? distribution(CONFIDENCES)
+    this.#confidence.set(modelVersion, ofVersion)
+    observe(ofVersion, confidence)
     this.#last = [prediction, ...this.#last.slice(0, LAST - 1)]
     // A sum of hashes does not depend on the order in which partitions were read. The wire header is left out: schema
     // ids differ between registries.

@@ -13,7 +13,7 @@ import { type StoreQueries, systemTimers, TickerError, type Timers } from '../to
 import { type Annotations, annotationRoutes } from './annotation-routes.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { eventStream } from './event-stream.ts'
-import { metrics } from './metrics.ts'
+import { exposition } from './metrics/metrics.ts'
 import { releaseRoutes } from './release-routes.ts'
 import { type Replay, replayRoutes } from './replay-routes.ts'
 import { Sampler } from './sampler.ts'
@@ -102,10 +102,10 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
   server.get('/api/topology', async () => sampler.snapshot().topology)
   server.get('/health/live', async (_request, reply) => health(reply, source.stalled()))
   server.get('/health/ready', async (_request, reply) => health(reply, source.unready()))
-  const exposition = metrics(source)
+  const { contentType, scrape } = exposition(source)
   server.get('/metrics', async (_request, reply) => {
-    reply.header('content-type', exposition.contentType)
-    return exposition.metrics()
+    reply.header('content-type', contentType)
+    return scrape()
   })
   eventStream(server, sampler)
   if (replay !== undefined) replayRoutes(server, { replay, token })

@@ -2,20 +2,25 @@
  * What the console shows of a running node: plain data, handed in by whoever runs it. Counts are totals since the
  * node began; rates are this folder's business (`sampler.ts`). Times are milliseconds since the epoch.
  */
+import type { ActivityStatus } from '../processors/activity-job.ts'
 import type { AnnotationStatus } from '../processors/annotation/annotation-desk.ts'
 import type { ArchiveStatus } from '../processors/archive/archive.ts'
 import type { FeatureStoreStatus } from '../processors/feature-store/feature-store.ts'
 import type { ShadowStatus } from '../processors/models/shadow.ts'
 import type { Prediction } from '../schemas/index.ts'
 
-/** The service's only sight of the engine. All three are called often, and answer from what is at hand. */
+/** The service's only sight of the engine. All of it is called often, and answers from what is at hand. */
 export interface StatusSource {
   status(): ServiceStatus
+  measures(): Measures
   /** Why this node should be restarted, in one line; undefined while it makes progress. */
   stalled(): string | undefined
   /** Why it cannot do its work yet (restoring, no model), in one line. */
   unready(): string | undefined
 }
+
+/** What only the metrics tell: too much for a page that is sent it twice a second. */
+export type Measures = Pick<ActivityStatus, 'ingest' | 'node' | 'predictions' | 'sink'>
 
 export interface ServiceStatus {
   readonly startedAt: number

@@ -6,15 +6,24 @@
  * none. The local database is written after the log's commit in both cases, in one batch with the changelog position
  * it has reached: so it is never ahead of the log, and what it lacks is in the changelog.
  */
-import type { Checkpoint, TaskStore } from '../state/store.ts'
+import type { Checkpoint, StoreChange, TaskStore } from '../state/store.ts'
 import { layoutHeaders } from './layouts.ts'
 import type { CommittedOffset, Consumer, Producer, ProducerRecord } from './log/log.ts'
 import { changelogTopic } from './plan.ts'
 import { further, reflectedBy, reflectedHeader } from './reflected.ts'
-import type { Task, TaskSnapshot } from './task.ts'
+import type { Task } from './task.ts'
 import type { Timers } from './timers.ts'
 
 export type ProcessingGuarantee = 'exactly_once' | 'at_least_once'
+
+/** Everything one commit moves. */
+export interface TaskSnapshot {
+  readonly outputs: readonly ProducerRecord[]
+  readonly changes: ReadonlyMap<string, readonly StoreChange[]>
+  readonly positions: readonly CommittedOffset[]
+  /** The timestamp in the log up to which it has come; undefined where no batch was done with. */
+  readonly passed: number | undefined
+}
 
 export interface CommitScope {
   readonly task: Task
@@ -31,12 +40,12 @@ export interface CommitScope {
 }
 
 /**
- * Answers with whether there was anything to commit. One at a time for a scope; others and, from step 2 on, the task itself go
+ * Answers with what was committed, if there was anything. One at a time for a scope; others and, from step 2 on, the task itself go
  * on meanwhile.
  * @throws whatever the log or the disk threw: the task must then be made anew from its last commit, which discards the epoch
  *   that is committed here and the one that follows; TickerError TASK_MIGRATED when the task was closed before step 3
  */
-export async function commit(scope: CommitScope): Promise<boolean> {
+export async function commit(scope: CommitScope): Promise<TaskSnapshot | undefined> {
   const { task, producer, applicationId } = scope
   // 1. No result may be under way: its record would be committed as done without its outputs.
   task.park()
@@ -46,7 +55,7 @@ export async function commit(scope: CommitScope): Promise<boolean> {
   const snapshot = task.dirty ? task.snapshot() : undefined
   await task.decide()
   task.unpark()
-  if (snapshot === undefined) return false
+  if (snapshot === undefined) return undefined
   // 3. Outputs and changelog, before the positions: a broker may still be ending the previous transaction, and only
   //    a send waits for that.
   const transactional = scope.guarantee === 'exactly_once'
@@ -63,7 +72,7 @@ export async function commit(scope: CommitScope): Promise<boolean> {
   scope.checkpoint = advance(scope, written, snapshot)
   await scope.database?.write(snapshot.changes, scope.checkpoint)
   // 7. The epoch is released: the next one may be committed.
-  return true
+  return snapshot
 }
 
 /** A store's change is a record of its changelog, in the task's own partition. */

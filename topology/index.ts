@@ -28,6 +28,7 @@ export {
 export { type DeadLetter, deadLetterHeaders, deadLetterRecord } from './dead-letters.ts'
 export { type DecisionLogOptions, decisionsOf, type LoggedDecision } from './decision-log.ts'
 export { describe, mermaid } from './describe.ts'
+export { type Distribution, distribution, observe } from './distribution.ts'
 export { type Duration, milliseconds } from './duration.ts'
 export { type ErrorCode, type Recovery, recovery, remedy, TickerError } from './errors.ts'
 export type {
@@ -63,7 +64,8 @@ export type {
 export { memoryLog } from './log/memory/memory-log.ts'
 export { type RecordBatch, RecordCursor } from './log/record-batch.ts'
 export type { Materialized } from './materialized.ts'
-export { type NodeOptions, type NodeStatus, StreamsNode } from './node.ts'
+export { type NodeOptions, StreamsNode } from './node.ts'
+export type { NodeStatus, TaskStatus } from './node-status.ts'
 export { partitionOf } from './partitioner.ts'
 export type { NodeTasks } from './placement.ts'
 export { changelogTopic, deadLetterTopic, plan } from './plan.ts'
@@ -122,6 +124,7 @@ export {
   untilWindowCloses,
 } from './suppressed.ts'
 export { KTable, WindowedTable } from './table.ts'
+export type { ThreadStatus } from './thread-status.ts'
 export { systemTimers, type Timers } from './timers.ts'
 export {
   CollectedStream,

@@ -8,6 +8,8 @@ export interface PartitionPositions {
   readonly end: number
   /** Committed by the application, or where the partition begins. */
   readonly position: number
+  /** Whether the application ever committed one. */
+  readonly committed: boolean
 }
 
 /** How far an application has come, per input partition; whichever nodes run it. */
@@ -23,7 +25,7 @@ export async function lagOf(
         const position = committed.find(
           each => each.topic === topic && each.partition === partition,
         )?.position
-        return { topic, partition, end, position: position ?? start }
+        return { topic, partition, end, position: position ?? start, committed: position !== undefined }
       }),
     ),
   )

@@ -13,12 +13,12 @@ import type { Graph } from './graph.ts'
 import { internalTopics, makeInternalTopics } from './internal-topics.ts'
 import { lagOf, type PartitionPositions } from './lag.ts'
 import type { Log, TopicDescription, TopicPartition } from './log/log.ts'
+import { type NodeStatus, nodeStatus, taskStatus } from './node-status.ts'
 import type { TaskStateStore } from './operators/context.ts'
 import { externalTopics, type Plan, partitionCounts, plan, repartitionTopics } from './plan.ts'
 import { Queries } from './queries.ts'
 import type { Decision } from './recorded.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
-import type { StandbyStatus } from './standby.ts'
 import { StreamThread } from './thread.ts'
 import { systemTimers, type Timers } from './timers.ts'
 import { Watchdog } from './watchdog.ts'
@@ -76,24 +76,6 @@ export interface NodeOptions {
   readonly onRestored?: (task: string, records: number) => void
   /** How restores go, store by store. */
   readonly onRestore?: (event: RestoreEvent) => void
-}
-
-/** What the tasks that a node runs now (or ran when it was closed) have done since they began here; sums over tasks. */
-export interface NodeStatus {
-  readonly tasks: readonly { readonly name: string; readonly processed: number }[]
-  /** Copies of the state of tasks that run elsewhere; `lag`: how many offsets each lacks, if that is known. */
-  readonly standbys: readonly StandbyStatus[]
-  /** Stores of tasks that are about to run here; `left`: offsets of the changelog not read yet, records at most. */
-  readonly restoring: readonly Pick<RestoreEvent, 'task' | 'store' | 'left'>[]
-  /** Records taken from the input. */
-  readonly processed: number
-  readonly deadLettered: number
-  /** Records left out, because `onFailure` said so. */
-  readonly skipped: number
-  /** Windows closed, and handed on. */
-  readonly windowsClosed: number
-  /** Records that passed each output of each node of the graph. */
-  readonly outputs: readonly { readonly node: string; readonly output: string; readonly count: number }[]
 }
 
 export class StreamsNode {
@@ -251,26 +233,14 @@ export class StreamsNode {
 
   status(): NodeStatus {
     if (this.#final !== undefined) return this.#final
-    const tasks = this.#thread?.tasks ?? []
-    const outputs = new Map<string, { node: string; output: string; count: number }>()
-    for (const port of tasks.flatMap(task => task.operators.ports)) {
-      const id = `${port.node} ${port.output}`
-      const sum = outputs.get(id) ?? { node: port.node, output: port.output, count: 0 }
-      sum.count += port.count
-      outputs.set(id, sum)
-    }
-    const total = (count: (task: (typeof tasks)[number]) => number): number =>
-      tasks.reduce((sum, task) => sum + count(task), 0)
-    return {
-      tasks: tasks.map(task => ({ name: task.name, processed: task.processed })),
-      standbys: this.#thread?.placement.standbys.status ?? [],
+    const thread = this.#thread
+    const name = this.#options.clientId ?? this.plan.applicationId
+    return nodeStatus({
+      tasks: (thread?.tasks ?? []).map(task => taskStatus(task, name)),
+      threads: thread === undefined ? [] : [thread.measures],
+      standbys: thread?.placement.standbys.status ?? [],
       restoring: [...this.#restoring.values()].map(({ task, store, left }) => ({ task, store, left })),
-      processed: total(task => task.processed),
-      deadLettered: total(task => task.deadLettered),
-      skipped: total(task => task.skipped),
-      windowsClosed: total(task => task.operators.counts.closed),
-      outputs: [...outputs.values()],
-    }
+    })
   }
 
   /** Per input partition: the end that can be read, and the committed position. */

@@ -26,6 +26,8 @@ export class PartitionQueue {
   position: number
   /** Of the batches held. */
   bytes = 0
+  /** The greatest timestamp, as it is in the log, of the batch done with last; undefined if there was none since `passedTime`. */
+  passed: number | undefined
   readonly #batches: RecordBatch[] = []
   readonly #cursor = new RecordCursor()
   readonly #source: SourceNode | RepartitionNode
@@ -120,6 +122,7 @@ export class PartitionQueue {
         this.position = Math.max(this.position, this.#open.lastOffset + 1)
         this.#batches.shift()
         this.bytes -= sizeOf(this.#open)
+        if (this.#open.count > 0) this.passed = this.#open.maxTimestamp
       }
       this.#open = this.#batches[0]
       if (this.#open === undefined) return false
@@ -221,4 +224,14 @@ export function nextQueue(queues: readonly PartitionQueue[]): PartitionQueue | u
     if (oldest === undefined || queue.record.timestamp < oldest.record.timestamp) oldest = queue
   }
   return oldest
+}
+
+/** The timestamp in the log up to which an input has come since this was asked last, of the one that is behind. */
+export function passedTime(queues: readonly PartitionQueue[]): number | undefined {
+  let least: number | undefined
+  for (const queue of queues) {
+    if (queue.passed !== undefined && (least === undefined || queue.passed < least)) least = queue.passed
+    queue.passed = undefined
+  }
+  return least
 }

@@ -13,11 +13,11 @@
  * records then; the thread goes on with others.
  */
 
-import type { StoreChange } from '../state/store.ts'
 import { CaughtUp } from './caught-up.ts'
 import type { TableView } from './change.ts'
 import type { PunctuationType } from './clocks.ts'
 import { RecordCollector } from './collector.ts'
+import type { TaskSnapshot } from './commit.ts'
 import { type DeadLetter, deadLetterOf, deadLetterRecord } from './dead-letters.ts'
 import { codeOf, recovery, recoveryOf, TickerError } from './errors.ts'
 import {
@@ -36,7 +36,7 @@ import { buildOperators, type Operators } from './operators/build.ts'
 import type { ClosedWindow } from './operators/closed-windows.ts'
 import { type AsyncOperator, OperatorFailure } from './operators/operator.ts'
 import type { CacheBudget, RecordCache } from './operators/record-cache.ts'
-import { nextQueue, PartitionQueue } from './partition-group.ts'
+import { nextQueue, PartitionQueue, passedTime } from './partition-group.ts'
 import { changelogTopic, deadLetterTopic, type SubTopology, type TaskId, taskName } from './plan.ts'
 import type { PoisonRecord, PoisonRecords } from './poison.ts'
 import type { Decision } from './recorded.ts'
@@ -56,13 +56,6 @@ const INPUT_LIMIT = 256 * 1024
 type Answer = Exclude<FailureAnswer, 'fail'>
 
 export type TaskState = 'created' | 'running' | 'closed'
-
-/** Everything one commit moves. */
-export interface TaskSnapshot {
-  readonly outputs: readonly ProducerRecord[]
-  readonly changes: ReadonlyMap<string, readonly StoreChange[]>
-  readonly positions: readonly CommittedOffset[]
-}
 
 export interface TaskOptions {
   readonly id: TaskId
@@ -98,6 +91,8 @@ export class Task {
   processed = 0
   deadLettered = 0
   skipped = 0
+  /** By store, the changes handed to commits. */
+  readonly changes = new Map<string, number>()
   #queues: PartitionQueue[] = []
   #dirty = false
   /** Marked records met so far; `processed` when the last of them was, Infinity before. */
@@ -328,10 +323,14 @@ export class Task {
     this.#passedPoison = false
     this.#taken = 0
     this.#snapshotPositions = this.#queues.map(queue => queue.position)
+    const changes = new Map(this.operators.stores.map(store => [store.name, store.takeChanges()]))
+    for (const [store, { length }] of changes)
+      this.changes.set(store, (this.changes.get(store) ?? 0) + length)
     return {
       outputs: this.#collector.take(),
-      changes: new Map(this.operators.stores.map(store => [store.name, store.takeChanges()])),
+      changes,
       positions: this.positions,
+      passed: passedTime(this.#queues),
     }
   }
 

@@ -20,6 +20,7 @@
  * - *a heartbeat before a second attempt*: it answers for a generation that is over, so the attempt looks whether another
  *   assignment came meanwhile before it leaves the task to the next one.
  */
+import { activitiesOf } from './activities.ts'
 import { commit } from './commit.ts'
 import { recoveryOf, TickerError } from './errors.ts'
 import { messageOf } from './failure-policy.ts'
@@ -33,6 +34,7 @@ import { type Running, release, startTask } from './start-task.ts'
 import { Task } from './task.ts'
 import { TaskPlacement } from './task-placement.ts'
 import type { ThreadOptions } from './thread-options.ts'
+import { ThreadMeasures } from './thread-status.ts'
 import type { Activity } from './watchdog.ts'
 
 /** Failures of a task in a row, without a commit between, after which the thread gives up. */
@@ -66,6 +68,7 @@ export class StreamThread {
   readonly #poison = new Map<string, PoisonRecords>()
   /** Standbys, and what the group is told of tasks. */
   readonly placement: TaskPlacement
+  readonly measures: ThreadMeasures
   #consumer: Consumer | undefined
   /** Assignments not acted on yet, the newest last. */
   #assigned: Assignment[] = []
@@ -74,7 +77,6 @@ export class StreamThread {
   #generation = 0
   /** Whether the last step found work: the next one does not wait for more. */
   #busy = false
-  #steps = 0
   /**
    * When a commit interval last ended. It is the same for all tasks: so they wait for what is asynchronous together, and who
    * serves them can do it in one.
@@ -87,6 +89,7 @@ export class StreamThread {
   constructor(options: ThreadOptions) {
     this.#options = options
     const { cacheBytes } = options
+    this.measures = new ThreadMeasures(options.clientId)
     this.#cacheBudget = cacheBytes > 0 ? { limit: cacheBytes, used: 0 } : undefined
     this.placement = new TaskPlacement({
       ...options,
@@ -115,6 +118,7 @@ export class StreamThread {
       onLost: () => {
         this.#generation++
         this.#lost = true
+        this.measures.lostMemberships++
         this.#consumer?.wakeup()
       },
     })
@@ -139,22 +143,9 @@ export class StreamThread {
 
   /** What should move on, for the watchdog. */
   activities(): readonly Activity[] {
-    const activities: Activity[] = [{ what: 'a step of the loop', progress: this.#steps }]
-    for (const [name, { progress }] of this.#starting)
-      activities.push({ what: `the start of task ${name}`, progress })
-    for (const { task, committing } of this.#running.values()) {
-      const { patience } = task
-      if (committing !== undefined)
-        activities.push({ what: `the commit of task ${task.name}`, progress: committing, patience })
-      else if (task.parked)
-        activities.push({ what: `what task ${task.name} waits for`, progress: task.progress, patience })
-      else if (!this.#paused) {
-        const { positions } = task
-        const progress = positions.map(each => each.position).join()
-        activities.push({ what: `task ${task.name}`, progress, positions })
-      }
-    }
-    return activities
+    const running = [...this.#running.values()]
+    const paused = this.#paused
+    return activitiesOf({ steps: this.measures.polls, starting: this.#starting, running, paused })
   }
 
   /** From now on no records are taken, until `resume`; what was taken is committed, and the tasks stay. */
@@ -176,7 +167,9 @@ export class StreamThread {
     if (consumer === undefined) throw new TickerError('LOG_MISUSED', 'the thread is not started')
     if (this.#lost) this.#dropAll()
     if (this.#assigned.length > 0) this.#rebalance()
-    this.#steps++
+    this.measures.polls++
+    const began = this.#options.timers.now()
+    if (this.#starting.size === 0) this.measures.settled(began)
     const batches = await consumer.poll(this.#busy ? 0 : Math.min(maxWait, this.#untilDue()))
     // An assignment may have come during the poll: what was fetched belongs to a generation that is over.
     if (this.#assigned.length > 0 || this.#lost) return 0
@@ -187,6 +180,7 @@ export class StreamThread {
     for (const running of [...this.#running.values()]) processed += this.#turn(running, limit)
     this.#busy = processed > 0
     if (!this.#busy) for (const { task } of this.#running.values()) task.idle()
+    this.measures.stepped(began, now, this.#options.timers.now())
     if (this.#failure !== undefined) throw this.#failure
     return processed
   }
@@ -240,15 +234,17 @@ export class StreamThread {
 
   /** Does not reject. */
   #commit(running: Running): Promise<void> {
-    const { task } = running
     running.committedAt = this.#options.timers.now()
     running.committing = commit(running)
-      .then(
-        committed => {
-          if (committed) this.#attempts.delete(task.name)
-        },
-        error => this.#fail(running, error),
-      )
+      .then(committed => {
+        if (committed === undefined) return
+        this.#attempts.delete(running.task.name)
+        this.measures.committed(committed, running.committedAt, this.#options.timers.now())
+      })
+      .catch(error => {
+        this.measures.failedCommits++
+        this.#fail(running, error)
+      })
       .finally(() => {
         running.committing = undefined
         this.#consumer!.wakeup()
@@ -291,6 +287,7 @@ export class StreamThread {
   #rebalance(): void {
     const shares = this.#assigned.map(({ partitions }) => this.#tasksOf(partitions))
     const newest = this.#assigned.at(-1)!
+    this.measures.assigned(this.#assigned.length, this.#options.timers.now())
     this.#assigned = []
     const stays = (name: string): boolean => shares.every(share => share.has(name))
     for (const name of [...this.#starting.keys()]) if (!stays(name)) this.#abandon(name)
@@ -345,11 +342,13 @@ export class StreamThread {
               ...listener,
               onRestore: event => {
                 steps()
+                this.measures.restored(event)
                 listener.onRestore(event)
               },
             },
           })
           this.#running.set(name, running)
+          this.measures.tasksCreated++
           if (isCurrent()) this.#seekAndResume(running)
           else this.#drop(running)
           break
@@ -383,6 +382,7 @@ export class StreamThread {
     const isPoison = recoveryOf(cause) === 'poison'
     const attempt = (this.#attempts.get(name) ?? 0) + (isPoison ? 0 : 1)
     this.#attempts.set(name, attempt)
+    this.measures.taskRetries++
     if (recoveryOf(cause) === 'stop' || attempt > ATTEMPTS) throw cause
     listener.onNotice(`task ${name} is tried again: ${messageOf(cause)}`)
     if (!isPoison) {

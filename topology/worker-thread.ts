@@ -1,7 +1,11 @@
 /** What runs in a worker thread of a node: a node of its own, told what to do by `worker-threads.ts`. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { observe } from './distribution.ts'
 import { codeOf } from './errors.ts'
+import type { StreamsNode } from './node.ts'
+import type { NodeStatus } from './node-status.ts'
 import { answerTo } from './thread-queries.ts'
+import { newLoopDelay } from './thread-status.ts'
 import type {
   ThreadContext,
   ThreadFailure,
@@ -31,6 +35,13 @@ const context: ThreadContext = {
   },
 }
 
+const loopDelay = newLoopDelay()
+/** The event loop is this thread's, so it has one node and one stream thread. */
+const statusOf = (node: StreamsNode): NodeStatus => {
+  const status = node.status()
+  return { ...status, threads: status.threads.map(thread => ({ ...thread, loopDelay })) }
+}
+
 let made: ThreadNode | undefined
 let reporting: NodeJS.Timeout | undefined
 
@@ -39,7 +50,13 @@ async function start(): Promise<void> {
   made = await make(data, context)
   const { node } = made
   await node.start()
-  reporting = setInterval(() => post({ kind: 'status', status: node.status() }), REPORT_INTERVAL)
+  let due = performance.now() + REPORT_INTERVAL
+  reporting = setInterval(() => {
+    const now = performance.now()
+    observe(loopDelay, Math.max(0, now - due) / 1000)
+    due = now + REPORT_INTERVAL
+    post({ kind: 'status', status: statusOf(node) })
+  }, REPORT_INTERVAL)
   node.run().catch(error => post({ kind: 'failed', error: failureOf(error) }))
 }
 
@@ -48,7 +65,7 @@ async function close(): Promise<void> {
   try {
     await made?.node.close()
   } finally {
-    if (made !== undefined) post({ kind: 'status', status: made.node.status() })
+    if (made !== undefined) post({ kind: 'status', status: statusOf(made.node) })
     await made?.close()
   }
 }

@@ -12,7 +12,8 @@ import { Worker } from 'node:worker_threads'
 import type { RestoreEvent } from './changelog-reader.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import { type ErrorCode, TickerError } from './errors.ts'
-import type { NodeOptions, NodeStatus, StreamsNode } from './node.ts'
+import type { NodeOptions, StreamsNode } from './node.ts'
+import { type NodeStatus, nodeStatus } from './node-status.ts'
 import type { StoreQueries } from './queries.ts'
 import type { Decision } from './recorded.ts'
 import { type Question, threadQueries } from './thread-queries.ts'
@@ -78,17 +79,7 @@ export type ThreadMessage =
   | { readonly kind: 'restore'; readonly event: RestoreEvent }
   | { readonly kind: 'restored'; readonly task: string; readonly records: number }
 
-/** Of messages that nobody waits for. */
-const NONE: NodeStatus = {
-  tasks: [],
-  standbys: [],
-  restoring: [],
-  processed: 0,
-  deadLettered: 0,
-  skipped: 0,
-  windowsClosed: 0,
-  outputs: [],
-}
+const NONE = nodeStatus({ tasks: [], threads: [], standbys: [], restoring: [] })
 
 export class WorkerThreads {
   readonly #options: WorkerThreadsOptions
@@ -276,22 +267,10 @@ function errorOf({ code, message, stack }: ThreadFailure): Error {
 }
 
 function summed(statuses: readonly NodeStatus[]): NodeStatus {
-  const outputs = new Map<string, { node: string; output: string; count: number }>()
-  for (const { node, output, count } of statuses.flatMap(each => each.outputs)) {
-    const sum = outputs.get(`${node} ${output}`) ?? { node, output, count: 0 }
-    sum.count += count
-    outputs.set(`${node} ${output}`, sum)
-  }
-  const total = (of: 'processed' | 'deadLettered' | 'skipped' | 'windowsClosed'): number =>
-    statuses.reduce((sum, each) => sum + each[of], 0)
-  return {
+  return nodeStatus({
     tasks: statuses.flatMap(each => each.tasks),
+    threads: statuses.flatMap(each => each.threads),
     standbys: statuses.flatMap(each => each.standbys),
     restoring: statuses.flatMap(each => each.restoring),
-    processed: total('processed'),
-    deadLettered: total('deadLettered'),
-    skipped: total('skipped'),
-    windowsClosed: total('windowsClosed'),
-    outputs: [...outputs.values()],
-  }
+  })
 }

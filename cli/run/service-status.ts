@@ -29,6 +29,7 @@ export function statusSource({
 }: StatusSourceOptions): StatusSource {
   const nodes = nodesOf(job.topology)
   return {
+    measures: () => job.status(),
     stalled: () => job.stalled,
     unready: () => (job.status().node.tasks.length === 0 ? 'no task runs yet' : undefined),
     status(): ServiceStatus {
@@ -53,7 +54,13 @@ export function statusSource({
         featureStore: features.status(),
         archive: archive?.status(),
         predictions: status.predictions.byVersion,
-        lag: status.lag.map(each => ({ ...each, group: applicationId })),
+        // As the lag exporters do.
+        lag: status.lag.map(({ topic, partition, lag, committed }) => ({
+          group: applicationId,
+          topic,
+          partition,
+          lag: committed ? lag : -1,
+        })),
         sink: {
           target: sql,
           rows: status.sink.rows,

@@ -1,7 +1,8 @@
 /** A node that is not there: its figures move when told, so that the console can be tested without an engine. */
 
-import type { KnownRelease, ServiceStatus, ShownPrediction, StatusSource } from '../status.ts'
+import type { KnownRelease, Measures, ServiceStatus, ShownPrediction, StatusSource } from '../status.ts'
 import { noAnnotations } from './no-annotations.ts'
+import { noMeasures } from './no-measures.ts'
 
 const labels = ['walking', 'jogging', 'stairs', 'sitting', 'standing', 'typing', 'eating', 'writing']
 
@@ -11,6 +12,8 @@ export interface MovingSource extends StatusSource {
   /** Puts the second release in force. */
   swap(): void
   change(change: Partial<ServiceStatus>): void
+  /** What only the metrics tell. */
+  measure(measures: Measures): void
 }
 
 const release = (version: string, accuracy: number, publishedAt: number): KnownRelease => ({
@@ -26,6 +29,7 @@ const release = (version: string, accuracy: number, publishedAt: number): KnownR
 /** @param now milliseconds since the epoch */
 export function movingSource(now: () => number): MovingSource {
   let windows = 0
+  let measures = noMeasures
   let status: ServiceStatus = {
     startedAt: now(),
     guarantee: 'exactly_once',
@@ -82,6 +86,10 @@ export function movingSource(now: () => number): MovingSource {
 
   const source: MovingSource = {
     status: () => status,
+    measures: () => measures,
+    measure: given => {
+      measures = given
+    },
     stalled: () => undefined,
     unready: () => undefined,
     change: change => {
