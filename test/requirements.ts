@@ -32,6 +32,11 @@ export const postgres: Requirement = () => {
 export const openssl: Requirement = () =>
   onPath('openssl') ? undefined : 'no openssl, which makes certificates'
 
+export const prometheus: Requirement = () => {
+  const missing = ['prometheus', 'promtool', 'amtool'].filter(program => !onPath(program))
+  return missing.length === 0 ? undefined : `no ${missing.join(', ')} (Prometheus, Alertmanager)`
+}
+
 export const python: Requirement = () => (findPython() ? undefined : 'no Python 3.11 or 3.12 with venv')
 
 /** A Python that the pinned packages support and that can make environments. */
