@@ -30,7 +30,7 @@ import {
   placeOf,
   subjectOf,
 } from './failure-policy.ts'
-import type { Admin, CommittedOffset, ProducerRecord, Reach, TopicPartition } from './log/log.ts'
+import type { Admin, CommittedOffset, Reach, TopicPartition } from './log/log.ts'
 import type { RecordBatch } from './log/record-batch.ts'
 import { buildOperators, type Operators } from './operators/build.ts'
 import type { ClosedWindow } from './operators/closed-windows.ts'
