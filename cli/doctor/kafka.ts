@@ -64,7 +64,7 @@ export function kafkaChecks(settings: KafkaCheckSettings): readonly Check[] {
       },
     },
     { name: 'clock', needs: 'brokers', run: async () => clockSaid((await inspection()).clock) },
-    { name: 'topics', needs: 'brokers', run: () => withAdmin(settings, clientId, topicsSaid) },
+    { name: 'topics', needs: 'authorisation', run: () => withAdmin(settings, clientId, topicsSaid) },
     { name: 'model', needs: 'topics', run: () => modelSaid(settings, clientId) },
   ]
 }

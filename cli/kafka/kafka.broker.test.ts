@@ -84,6 +84,25 @@ describe.skipIf(reason !== undefined)(`on Kafka with TLS and SASL ${reason ?? ''
     expect(await json('reset')).toMatchObject({ executed: false })
   })
 
+  test('the doctor says which rights are missing', async () => {
+    const doctor = async (user: string) => {
+      const words = ['--state', own.path('doctor'), '--json']
+      const { code, stdout, stderr } = await tickerwatch('doctor', ...secure({ user }), ...words)
+      expect(`${stdout} ${stderr}`).not.toContain(PASSWORD)
+      return { code, findings: JSON.parse(stdout.join('\n')) }
+    }
+    expect(await doctor('activity')).toMatchObject({ code: 0 })
+    const { code, findings } = await doctor('stranger')
+    expect(code).toBe(1)
+    expect(findings).toContainEqual({
+      check: 'authorisation',
+      outcome: 'problem',
+      said: expect.stringMatching(/^may not read and write .*ticker-watch-data/),
+      remedy: expect.stringContaining('kafka-acls'),
+    })
+    expect(findings).toContainEqual(expect.objectContaining({ check: 'topics', outcome: 'skipped' }))
+  })
+
   test('a wrong password is said in one line, with what to do', async () => {
     vi.stubEnv('TICKERWATCH_KAFKA_PASSWORD_FILE', join(directory, 'wrong'))
     for (const command of ['topics', 'run']) {

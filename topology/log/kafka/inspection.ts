@@ -1,6 +1,6 @@
 /** Looks at a cluster without changing anything: who answers, what it understands, what this client may do, what time it is there. */
 import { Cluster, type ClusterOptions, checkVersion } from './cluster.ts'
-import { toTickerError } from './errors.ts'
+import { answerOf, toTickerError } from './errors.ts'
 import { apiVersionsRequest } from './protocol/api-versions.ts'
 import { DESCRIBE_QUORUM, leaderClockRequest } from './protocol/describe-quorum.ts'
 import { forbiddenTopicsRequest, mayJoinRequest } from './protocol/permissions.ts'
@@ -42,9 +42,7 @@ export async function inspectCluster(
     const broker = await cluster.controller()
     const versions = await cluster.send(broker, apiVersionsRequest)
     const forbiddenTopics = await cluster.send(broker, forbiddenTopicsRequest(topics, ['read', 'write']))
-    const mayJoin = await cluster.retrying(`cannot describe group ${group}`, async () =>
-      cluster.send(await cluster.groupCoordinator(group), mayJoinRequest(group)),
-    )
+    const mayJoin = await mayJoinGroup(cluster, group)
     return {
       brokers: cluster.brokers,
       supported: (versions.get(LIST_OFFSETS) ?? 0) >= OF_KAFKA_3_6,
@@ -56,6 +54,21 @@ export async function inspectCluster(
     throw toTickerError(error, 'cannot inspect the cluster')
   } finally {
     await cluster.close()
+  }
+}
+
+async function mayJoinGroup(cluster: Cluster, group: string): Promise<boolean> {
+  try {
+    return await cluster.retrying(`cannot describe group ${group}`, async () => {
+      // Of the broker itself: kafkajs' cluster keeps the reason of a refusal to itself.
+      const broker = await cluster.controller()
+      const { coordinator } = await broker.findGroupCoordinator({ groupId: group, coordinatorType: 0 })
+      return await cluster.send(await cluster.broker(coordinator.nodeId), mayJoinRequest(group))
+    })
+  } catch (error) {
+    // Who may not describe the group is not even told its coordinator.
+    if (answerOf(error) === 'GROUP_AUTHORIZATION_FAILED') return false
+    throw error
   }
 }
 

@@ -43,6 +43,11 @@ declare module 'kafkajs/src/cluster/index.js' {
   export interface Broker {
     readonly nodeId: number
     readonly connectionPool: Connections & { readonly host: string; readonly port: number }
+    /** `coordinatorType`: 0 of a group. */
+    findGroupCoordinator(of: {
+      groupId: string
+      coordinatorType: 0
+    }): Promise<{ coordinator: { nodeId: number } }>
     joinGroup(request: {
       groupId: string
       sessionTimeout: number
