@@ -95,14 +95,10 @@ test('everything is healthy before what needs it starts', () => {
   }
 })
 
-/** Folders that are still to come. */
-const coming = /^(\.|deploy)\/(prometheus|alertmanager|grafana)\b/
-
 test('what is mounted and built is there; what is kept has a volume', () => {
   for (const [name, { volumes, build }] of services) {
     for (const volume of volumes) {
       const [source = ''] = volume.split(':')
-      if (coming.test(source)) continue
       if (source.startsWith('.'))
         expect(existsSync(join(deploy, source)), `${name} mounts ${source}`).toBe(true)
       else expect(Object.keys(compose.volumes)).toContain(source)
@@ -111,10 +107,7 @@ test('what is mounted and built is there; what is kept has a volume', () => {
     expect(statSync(join(deploy, build.context, build.dockerfile)).isFile()).toBe(true)
     for (const { word, rest } of parseDockerfile(readFileSync(join(root, build.dockerfile), 'utf8'))) {
       if (word !== 'COPY' || rest.includes('--from=')) continue
-      for (const source of rest
-        .split(' ')
-        .slice(0, -1)
-        .filter(each => !coming.test(each)))
+      for (const source of rest.split(' ').slice(0, -1))
         expect(existsSync(join(root, source)), `${build.dockerfile} copies ${source}`).toBe(true)
     }
   }
