@@ -118,6 +118,7 @@ async function written(log: Log, sql: Sql, rows: number): Promise<void> {
     sql,
     topic,
     group: 'bench',
+    clientId: 'sink',
     decode: Prediction.decode,
     onDeadLetter: ({ message }) => Promise.reject(new Error(message)),
     logger: { info: () => {}, warn: () => {} },

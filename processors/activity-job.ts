@@ -160,6 +160,7 @@ async function startProcessing(
     sql,
     topic: topics.predictions,
     group: `${applicationId}-sql-sink`,
+    clientId: `${clientId}-sql-sink`,
     decode: bytes => predictions.deserialize(bytes),
     onDeadLetter: rowDeadLetter(log),
     timers,

@@ -38,7 +38,7 @@ export const suites: readonly Suite[] = [
   vitest('prometheus', prometheus, java, maven),
   vitest('registry', java, maven),
   vitest('fault', java, maven),
-  { name: 'aws', needs: [python, java, maven], run: runAws },
+  { name: 'aws', needs: [python, java, maven, postgres], run: runAws },
   { name: 'airflow', needs: [python, java, maven], run: runAirflow },
   { name: 'parity', needs: [python, recordings], run: runParity },
   { name: 'python', needs: [python, java], run: runPytest },

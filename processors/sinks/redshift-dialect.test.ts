@@ -59,6 +59,7 @@ test('what the sink says to Redshift, from an empty warehouse to the first batch
     sql,
     topic,
     group: 'sink',
+    clientId: 'sink',
     decode: Prediction.decode,
     onDeadLetter: () => Promise.reject(new Error('there is none')),
     logger: { info: () => {}, warn: () => {} },

@@ -33,12 +33,14 @@ beforeEach(async () => {
 
 const silent = { info: () => {}, warn: () => {} }
 
+let sinks = 0
 function start(log: Log, options: Partial<SqlSinkOptions> = {}): SqlSink {
   return startSqlSink({
     log,
     sql,
     topic,
     group: 'sink',
+    clientId: `sink-${++sinks}`,
     decode: Prediction.decode,
     onDeadLetter: async () => {},
     logger: silent,

@@ -65,12 +65,14 @@ describe.skipIf(reason !== undefined).each(Object.entries(kinds))(
     })
 
     let decoded = 0
+    let sinks = 0
     function start(log: Log, to: Sql, group = 'sink'): SqlSink {
       return startSqlSink({
         log,
         sql: to,
         topic,
         group,
+        clientId: `sink-${++sinks}`,
         decode: value => {
           decoded++
           return Prediction.decode(value)

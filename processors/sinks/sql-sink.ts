@@ -42,6 +42,8 @@ export interface SqlSinkOptions {
   /** Of predictions. */
   readonly topic: string
   readonly group: string
+  /** This sink's own: one that joins takes an earlier member of its name for itself before a crash, and evicts it. */
+  readonly clientId: string
   /** As `Serde.deserialize`: what it throws may carry a promise `ready`, which is awaited before the next try. */
   readonly decode: (value: Buffer) => Prediction
   /**
@@ -174,12 +176,12 @@ class RunningSink implements SqlSink {
   }
 
   async #run(): Promise<void> {
-    const { log, topic, group } = this.#options
+    const { log, topic, group, clientId } = this.#options
     while (!this.#closing) {
       try {
         const consumer = await log.consumer({
           group,
-          clientId: group,
+          clientId,
           topics: [topic],
           assignor: stickyAssignor([[topic]]),
           onAssigned: ({ partitions }) => this.#assign(partitions.map(({ partition }) => partition)),
