@@ -284,10 +284,10 @@ function keysOf(prefix: Buffer): { readonly gte: Buffer; readonly lt: Buffer } {
 
 function parseCheckpoint(task: string, bytes: Buffer): Checkpoint {
   try {
-    const { identities, layouts, positions, inputs = {} } = JSON.parse(bytes.toString('utf8'))
+    const { identities, layouts, positions, inputs } = JSON.parse(bytes.toString('utf8'))
     const complete = [identities, layouts, positions].every(part => typeof part === 'object' && part !== null)
     if (complete && Object.values(layouts).every(Array.isArray))
-      return { identities, layouts, positions, inputs }
+      return { identities, layouts, positions, ...(inputs === undefined ? {} : { inputs }) }
   } catch {
     // Falls through to the same error.
   }

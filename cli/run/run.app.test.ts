@@ -133,7 +133,7 @@ describe('what is wrong with a call is said in one line, with an exit code that 
     expect(await refused('--brokers', 'x:1', '--advertise', 'x:1', '--threads', '2')).toMatch(
       /--advertise does not go with --threads/,
     )
-    expect(await refused('--s3', 's3://b/p')).toMatch(/--s3 belongs to --sql redshift/)
+    expect(await refused('--s3', 's3://bucket/p')).toMatch(/--s3 belongs to --sql redshift/)
     expect(await refused('--sql', 'redshift://x/db')).toMatch(/needs --s3 s3:/)
   })
 

@@ -251,6 +251,7 @@ test('what a configuration leaves out is as the README says', () => {
     lake: 's3://lake',
     code: 's3://lake/code',
     logs: 's3://lake/logs',
+    database: 'tickerwatch',
     cluster: 'tickerwatch',
     release: 'emr-7.13.0',
     instances: { primary: 'm6i.xlarge', core: { type: 'm6i.2xlarge', count: 2, spot: false } },
