@@ -20,15 +20,19 @@ if [[ ! -d node_modules ]]; then npm ci --loglevel=error; fi
 echo "code: Spark jobs to $lake/code"
 node cli/tickerwatch.mjs emr code --to "$lake/code"
 
-engine=$(command -v docker || command -v podman || true)
-if compgen -G 'deploy/images/*/Dockerfile' >/dev/null && [[ -n $engine ]]; then
+# A client without its engine builds nothing.
+engine=
+for client in docker podman; do
+  if "$client" info >/dev/null 2>&1; then engine=$client && break; fi
+done
+if [[ -n $engine ]]; then
   for file in deploy/images/*/Dockerfile; do
     name=$(basename "$(dirname "$file")")
     echo "image: tickerwatch/$name"
     "$engine" build --tag "tickerwatch/$name" --file "$file" .
   done
 else
-  echo "images: none built (${engine:-no container engine here})"
+  echo 'images: none built (no container engine answers here)'
 fi
 
 echo "recordings: to $lake/staging"
