@@ -55,6 +55,7 @@ test('work that takes long is told after 2 s and then every 5 s; what is quick, 
     const stop = whileItTakesLong(
       () => `${done} done`,
       line => said.push(line),
+      true,
     )
     vi.advanceTimersByTime(1999)
     expect(said).toEqual([])
@@ -67,9 +68,20 @@ test('work that takes long is told after 2 s and then every 5 s; what is quick, 
     whileItTakesLong(
       () => 'never',
       line => said.push(line),
+      true,
     )()
     vi.advanceTimersByTime(60_000)
     expect(said).toHaveLength(2)
+    const end = whileItTakesLong(
+      () => 'in a log',
+      line => said.push(line),
+      false,
+    )
+    vi.advanceTimersByTime(9999)
+    expect(said).toHaveLength(2)
+    vi.advanceTimersByTime(1)
+    expect(said.at(-1)).toBe('in a log')
+    end()
   } finally {
     vi.useRealTimers()
   }

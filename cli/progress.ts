@@ -3,8 +3,9 @@
 /** Milliseconds between two lines. */
 const ON_TERMINAL = 200
 const ELSEWHERE = 5000
-/** After which work is long. */
+/** After which work is long: for who waits at a terminal, and for who reads a log, where each line stays. */
 const LONG = 2000
+const LONG_ELSEWHERE = 10_000
 /** Milliseconds over which the rate is taken. */
 const RATE_OVER = 10_000
 
@@ -47,19 +48,24 @@ export function byteProgress(
 }
 
 /**
- * Says on standard error how far work has come, where it takes longer than 2 s; then every 5 s, until the answer is called.
+ * Says on standard error how far work has come, where it takes longer than 2 s, or 10 s where that is no terminal; then every
+ * 5 s, until the answer is called.
  * A timer of its own: work whose parts are silent for long is seen to go on.
  */
 export function whileItTakesLong(
   words: () => string,
   say: (line: string) => void = line => void process.stderr.write(`${line}\n`),
+  isTerminal = process.stderr.isTTY === true,
 ): () => void {
   let again: NodeJS.Timeout | undefined
-  const first = setTimeout(() => {
-    say(words())
-    again = setInterval(() => say(words()), ELSEWHERE)
-    again.unref()
-  }, LONG)
+  const first = setTimeout(
+    () => {
+      say(words())
+      again = setInterval(() => say(words()), ELSEWHERE)
+      again.unref()
+    },
+    isTerminal ? LONG : LONG_ELSEWHERE,
+  )
   first.unref()
   return () => {
     clearTimeout(first)
