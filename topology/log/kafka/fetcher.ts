@@ -15,7 +15,7 @@ const LIMITS = {
   /** Milliseconds. A request cannot be taken back: a partition resumed meanwhile waits so long. */
   maxWait: 100,
   maxBytes: 8 << 20,
-  partitionMaxBytes: 1 << 20,
+  partitionMaxBytes: 2 << 20,
 }
 /** Milliseconds between attempts while brokers are away, and how long they may be. */
 const BACKOFF = 100
