@@ -78,7 +78,7 @@ export async function commit(scope: CommitScope): Promise<TaskSnapshot | undefin
 /** A store's change is a record of its changelog, in the task's own partition. */
 function changelogRecords(
   snapshot: TaskSnapshot,
-  { task, applicationId, timers }: CommitScope,
+  { task, applicationId, guarantee, timers }: CommitScope,
 ): ProducerRecord[] {
   // When it was written, not event time: that is what a changelog's segments and tombstones age by.
   const timestamp = timers.now()
@@ -89,7 +89,9 @@ function changelogRecords(
     const changes = snapshot.changes.get(store.name) ?? []
     const topic = changelogTopic(applicationId, store.name)
     const first = changes.find(({ value }) => value !== null) ?? changes[0]
-    const headers = [...layoutHeaders(store), reflectedHeader(snapshot.positions)]
+    // Only where positions move with it: after a crash under at-least-once they are behind, which is no loss.
+    const reflected = guarantee === 'exactly_once' ? [reflectedHeader(snapshot.positions)] : []
+    const headers = [...layoutHeaders(store), ...reflected]
     return changes.map(change => {
       const record = { topic, partition, key: change.key, value: change.value, timestamp }
       return change === first ? { ...record, headers } : record
@@ -98,7 +100,7 @@ function changelogRecords(
 }
 
 function advance(
-  { checkpoint, task, applicationId }: CommitScope,
+  { checkpoint, task, applicationId, guarantee }: CommitScope,
   written: readonly CommittedOffset[],
   snapshot: TaskSnapshot,
 ): Checkpoint {
@@ -109,6 +111,7 @@ function advance(
     const end = ends.find(each => each.topic === topic)
     if (end !== undefined) positions[name] = end.position
   }
+  if (guarantee !== 'exactly_once') return { ...checkpoint, positions }
   return {
     ...checkpoint,
     positions,
