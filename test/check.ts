@@ -51,7 +51,11 @@ const failures = checks.filter(({ name, run }) => {
   console.log(`${passed ? 'ok    ' : 'FAILED'} ${name}`)
   return !passed
 })
-const outcome: Outcome = { passed: checks.length - failures.length, failed: failures.length, skipped: [] }
+const outcome: Outcome = {
+  passed: checks.length - failures.length,
+  failed: failures.map(({ name }) => name),
+  skipped: [],
+}
 const file = process.env.TICKERWATCH_TEST_REPORT
 if (file) writeFileSync(file, JSON.stringify(outcome))
 process.exitCode = failures.length === 0 ? 0 : 1

@@ -10,7 +10,8 @@ import { findPython } from './requirements.ts'
 
 export interface Outcome {
   readonly passed: number
-  readonly failed: number
+  /** Names of the tests that failed, with the first line of the error where there is one. */
+  readonly failed: readonly string[]
   /** Names of the tests that were left out, with the reason where the file gives one. */
   readonly skipped: readonly string[]
 }
@@ -94,15 +95,31 @@ export async function runPytest(): Promise<Outcome> {
       const reason = /<skipped[^>]*message="([^"]*)"/.exec(body)?.[1]
       return reason === undefined ? [] : [`${/\bname="([^"]*)"/.exec(attributes)?.[1]}: ${unescaped(reason)}`]
     })
-    const failed = cases.filter(([, , body = '']) => /<(failure|error)\b/.test(body)).length
-    return whole({ passed: cases.length - skipped.length - failed, failed, skipped }, code)
+    const failed = cases.flatMap(([, attributes = '', body = '']) => {
+      const failure = /<(?:failure|error)\b(?:[^>]*?message="([^"]*)")?/.exec(body)
+      const name = /\bname="([^"]*)"/.exec(attributes)?.[1]
+      return failure === null ? [] : [`${name}: ${firstLine(unescaped(failure[1] ?? ''))}`]
+    })
+    return whole({ passed: cases.length - skipped.length - failed.length, failed, skipped }, code)
   })
+}
+
+/** At most 200 characters: a name for what is told at length further up. */
+export function firstLine(text: string): string {
+  return text.split('\n', 1).join('').slice(0, 200)
 }
 
 /** The text of an XML attribute. */
 function unescaped(attribute: string): string {
-  const entities: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' }
-  return attribute.replace(/&(lt|gt|quot|apos|amp);/g, (_, name: string) => entities[name] ?? '')
+  const entities: Readonly<Record<string, string>> = {
+    lt: '<',
+    gt: '>',
+    quot: '"',
+    apos: "'",
+    amp: '&',
+    '#10': '\n',
+  }
+  return attribute.replace(/&(lt|gt|quot|apos|amp|#10);/g, (_, name: string) => entities[name] ?? '')
 }
 
 /** The Python of an environment that holds what a folder's requirements.txt names; made once per version of it. */
@@ -152,13 +169,14 @@ async function run(
 
 async function outcome(report: string, code: number): Promise<Outcome> {
   const text = await readFile(report, 'utf8').catch(() => undefined)
-  const found: Outcome = text === undefined ? { passed: 0, failed: 0, skipped: [] } : JSON.parse(text)
+  const found: Outcome = text === undefined ? { passed: 0, failed: [], skipped: [] } : JSON.parse(text)
   return whole(found, code)
 }
 
 /** A program that failed without naming a test has failed all the same. */
 function whole(found: Outcome, code: number): Outcome {
-  return code !== 0 && found.failed === 0 ? { ...found, failed: 1 } : found
+  const unnamed = [`ended with code ${code}, without naming a test that failed`]
+  return code !== 0 && found.failed.length === 0 ? { ...found, failed: unnamed } : found
 }
 
 async function withScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import type { Reporter, TestModule } from 'vitest/node'
-import type { Outcome } from './programs.ts'
+import { firstLine, type Outcome } from './programs.ts'
 
 /**
  * Writes an Outcome to the file that TICKERWATCH_TEST_REPORT names. Vitest's own JSON leaves out the reasons given to
@@ -9,11 +9,22 @@ import type { Outcome } from './programs.ts'
 export default class OutcomeReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
     const tests = modules.flatMap(module => [...module.children.allTests()])
-    const states = tests.map(test => test.result().state)
-    const broken = modules.filter(module => module.errors().length > 0).length
+    const errorOf = (error: unknown) =>
+      firstLine(error instanceof Object && 'message' in error ? String(error.message) : String(error))
     const outcome: Outcome = {
-      passed: states.filter(state => state === 'passed').length,
-      failed: states.filter(state => state === 'failed').length + broken + unhandled.length,
+      passed: tests.filter(test => test.result().state === 'passed').length,
+      failed: [
+        ...tests.flatMap(test => {
+          const { state, errors } = test.result()
+          if (state !== 'failed') return []
+          return [`${test.module.relativeModuleId} > ${test.fullName}: ${errorOf(errors[0])}`]
+        }),
+        ...modules.flatMap(module => {
+          const errors = module.errors()
+          return errors.length === 0 ? [] : [`${module.relativeModuleId}: ${errorOf(errors[0])}`]
+        }),
+        ...unhandled.map(error => `outside of the tests: ${errorOf(error)}`),
+      ],
       skipped: tests.flatMap(test => {
         const result = test.result()
         if (result.state !== 'skipped') return []

@@ -2,7 +2,7 @@
  * Runs the suites one after the other and adds up: `npm test`, `npm test -- NAME…`, `npm run test:quick`. A suite that
  * cannot run here is named with the reason; with CI=true nothing may be left out.
  */
-import { endPrograms, type Outcome } from './programs.ts'
+import { endPrograms, firstLine, type Outcome } from './programs.ts'
 import { type Suite, suites } from './suites.ts'
 
 interface Ran {
@@ -26,12 +26,12 @@ function chosen(words: readonly string[]): readonly Suite[] {
 
 async function runSuite({ name, needs, run }: Suite): Promise<Ran> {
   const reason = needs.map(missing => missing()).find(text => text !== undefined)
-  if (reason !== undefined) return { name, seconds: 0, outcome: { passed: 0, failed: 0, skipped: [reason] } }
+  if (reason !== undefined) return { name, seconds: 0, outcome: { passed: 0, failed: [], skipped: [reason] } }
   console.log(`\n== ${name}`)
   const begin = performance.now()
   const outcome = await run().catch((error: Error): Outcome => {
     console.error(error.message)
-    return { passed: 0, failed: 1, skipped: [] }
+    return { passed: 0, failed: [firstLine(error.message)], skipped: [] }
   })
   return { name, outcome, seconds: (performance.now() - begin) / 1000 }
 }
@@ -40,7 +40,10 @@ function summarise({ name, outcome: { passed, failed, skipped }, seconds }: Ran)
   if (seconds === 0) console.log(`${name.padEnd(10)}  cannot run here: ${skipped[0]}`)
   else {
     const left = skipped.length > 0 ? `, ${skipped.length} skipped` : ''
-    console.log(`${name.padEnd(10)}  ${passed} passed, ${failed} failed${left} (${seconds.toFixed(1)} s)`)
+    console.log(
+      `${name.padEnd(10)}  ${passed} passed, ${failed.length} failed${left} (${seconds.toFixed(1)} s)`,
+    )
+    for (const test of failed) console.log(`${''.padEnd(12)}failed: ${test}`)
     for (const test of skipped) console.log(`${''.padEnd(12)}skipped: ${test}`)
   }
 }
@@ -63,7 +66,7 @@ ran.forEach(summarise)
 const sum = (count: (outcome: Outcome) => number) => ran.reduce((all, { outcome }) => all + count(outcome), 0)
 const skipped = sum(outcome => outcome.skipped.length)
 if (ci && skipped > 0) console.log('with CI=true what is skipped has failed')
-const failed = sum(outcome => outcome.failed) + (ci ? skipped : 0)
+const failed = sum(outcome => outcome.failed.length) + (ci ? skipped : 0)
 const rest = skipped > 0 && !ci ? `, ${skipped} skipped` : ''
 console.log(`${sum(outcome => outcome.passed)} passed, ${failed} failed${rest}`)
 process.exitCode = failed === 0 ? 0 : 1
