@@ -176,7 +176,7 @@ describe.skipIf(reason !== undefined)(
       await shows('#last-predictions', /walking/)
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390)
       const focused: string[] = []
-      for (let i = 0; i < 4; i++) {
+      for (let i = 0; i < 20; i++) {
         await page.keyboard.press('Tab')
         focused.push(
           await page.evaluate<string>(
