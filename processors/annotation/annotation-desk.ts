@@ -12,6 +12,7 @@ import { ApplicationError } from '../errors.ts'
 import { drawn } from '../routing/routing.ts'
 import { TopicFollower, type TopicFollowerOptions } from '../topic-follower.ts'
 import { topics } from '../topics.ts'
+import { type AccuracyQuestion, type AccuracyReport, measureAccuracy } from './accuracy.ts'
 import { AnnotationQueue, type QueuedWindow } from './annotation-queue.ts'
 import {
   type AnnotationCounts,
@@ -156,6 +157,11 @@ export class AnnotationDesk {
       waiting: { unsure: this.#queue.size, random: this.#random.size },
       accuracy: this.#latest.accuracy(),
     }
+  }
+
+  /** How right releases were on the windows that people labelled. */
+  accuracy(question: AccuracyQuestion): AccuracyReport {
+    return measureAccuracy(this.#latest.labelled(), question)
   }
 
   /** A window for this person, theirs for two minutes; undefined if none waits. @throws ApplicationError ANNOTATION_UNAVAILABLE */
@@ -368,6 +374,7 @@ export class AnnotationDesk {
       annotatedAt: this.#options.timers.now(),
       arm,
       predicted: request.label,
+      confidence: request.probabilities.length === 0 ? null : Math.max(...request.probabilities),
       modelName,
       modelVersion,
       featureSchemaHash,

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Annotation } from '../../schemas/index.ts'
+import type { LabelledWindow } from './accuracy.ts'
 
 export interface AnnotationCounts {
   /** Windows with a label. */
@@ -26,9 +27,19 @@ export interface LiveAccuracy {
   readonly perClass: Readonly<Record<string, { readonly windows: number; readonly right: number }>>
 }
 
+/** Some 300 bytes a window that somebody looked at. */
 type Kept = Pick<
   Annotation,
-  'verdict' | 'label' | 'predicted' | 'annotator' | 'arm' | 'modelVersion' | 'annotatedAt'
+  | 'verdict'
+  | 'label'
+  | 'predicted'
+  | 'confidence'
+  | 'annotator'
+  | 'arm'
+  | 'modelName'
+  | 'modelVersion'
+  | 'windowStart'
+  | 'annotatedAt'
 >
 
 export function windowId({ deviceId, windowStart }: Pick<Annotation, 'deviceId' | 'windowStart'>): string {
@@ -43,10 +54,14 @@ export class LatestAnnotations {
   /** False if it changes nothing: it was taken before, or a later one was. */
   take(annotation: Annotation): boolean {
     const id = windowId(annotation)
-    const { verdict, label, predicted, annotator, arm, modelVersion, annotatedAt } = annotation
+    const { verdict, label, predicted, confidence, annotator, arm, annotatedAt } = annotation
+    const { modelName, modelVersion, windowStart } = annotation
     const before = this.#latest.get(id)
     if (before !== undefined && before.annotatedAt > annotatedAt) return false
-    const after = { verdict, label, predicted, annotator, arm, modelVersion, annotatedAt }
+    const after = {
+      ...{ verdict, label, predicted, confidence, annotator, arm, annotatedAt },
+      ...{ modelName, modelVersion, windowStart },
+    }
     if (isDeepStrictEqual(before, after)) return false
     this.#latest.set(id, after)
     this.#counts = undefined
@@ -58,6 +73,11 @@ export class LatestAnnotations {
   has(id: string): boolean {
     const verdict = this.#latest.get(id)?.verdict
     return verdict !== undefined && verdict !== 'withdrawn'
+  }
+
+  /** Windows with a label that holds. */
+  *labelled(): Iterable<LabelledWindow> {
+    for (const { label, ...rest } of this.#latest.values()) if (label !== null) yield { ...rest, label }
   }
 
   counts(): AnnotationCounts {

@@ -23,6 +23,7 @@ function annotation(n: number, changes: Partial<Annotation> = {}): Annotation {
     annotatedAt: 1_800_000_000_000 + n,
     arm: n % 4 ? 'unsure' : 'random',
     predicted: 'walking',
+    confidence: 0.9,
     modelName: 'watch',
     modelVersion: '1.0.0',
     featureSchemaHash: 'abc',

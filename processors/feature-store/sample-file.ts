@@ -5,8 +5,8 @@ import { parquetWriteBuffer } from 'hyparquet-writer'
 import { z } from 'zod'
 import type { Annotation } from '../../schemas/index.ts'
 
-/** An annotation and where it stands in the log; `logId` is the identity of the topic. */
-export interface StoredAnnotation extends Annotation {
+/** An annotation, as far as it is learned from, and where it stands in the log; `logId` is the identity of the topic. */
+export interface StoredAnnotation extends Omit<Annotation, 'confidence'> {
   readonly logId: string
   readonly partition: number
   readonly offset: number

@@ -41,6 +41,7 @@ function annotation(window: number, label: string | null, changes: Partial<Annot
     annotatedAt: 1000,
     arm: 'unsure',
     predicted: 'walking',
+    confidence: 0.9,
     modelName: 'watch',
     modelVersion: '1.0.0',
     featureSchemaHash: '0123456789abcdef',

@@ -83,6 +83,7 @@ describe.skipIf(reason)(`retraining${reason ? ` (${reason})` : ''}`, () => {
           annotatedAt: 1_800_000_000_000 + i,
           arm: i % 10 === 0 ? 'random' : 'unsure',
           predicted: 'Sit',
+          confidence: 0.9,
           modelName: 'pocket',
           modelVersion: '0.1.0',
           featureSchemaHash: featureSchema.hash,

@@ -23,6 +23,8 @@ export interface Annotation {
   readonly arm: AnnotatedArm
   /** The label that the model gave it. */
   readonly predicted: string
+  /** That label's calibrated probability; null: not kept when it was written. */
+  readonly confidence: number | null
   /** The release that scored it. */
   readonly modelName: string
   /** The release that scored it. */
@@ -39,8 +41,8 @@ export type AnnotatedArm = 'unsure' | 'random'
 
 export const Annotation: AvroType<Annotation> = {
   name: 'tickerwatch.Annotation',
-  schema: {"type":"record","name":"Annotation","namespace":"tickerwatch","doc":"What a person said of a window (key: device). It carries what the window was scored with, so that it can be learned from and counted by itself. Of several for a window the one annotated last holds.","fields":[{"name":"deviceId","type":"string","doc":"The watch; also the record's key."},{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Inclusive, event time."},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Exclusive, event time."},{"name":"verdict","type":{"type":"enum","name":"Verdict","symbols":["labelled","cannotTell","withdrawn"]},"doc":"cannotTell: the person looked and could not recognise it. withdrawn: what was said before does not hold."},{"name":"label","type":["null","string"],"default":null,"doc":"What the person says the wearer did; only of labelled."},{"name":"annotator","type":"string","doc":"Who."},{"name":"annotatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When; also the record's timestamp."},{"name":"arm","type":{"type":"enum","name":"AnnotatedArm","symbols":["unsure","random"]},"doc":"Why the window was asked about: as in AnnotationRequest."},{"name":"predicted","type":"string","doc":"The label that the model gave it."},{"name":"modelName","type":"string","doc":"The release that scored it."},{"name":"modelVersion","type":"string","doc":"The release that scored it."},{"name":"featureSchemaHash","type":"string","doc":"The definition of the features."},{"name":"features","type":{"type":"array","items":"float"},"doc":"As they were scored, in the order of the feature schema."}]},
-  fingerprint: '0994b928594f1715',
+  schema: {"type":"record","name":"Annotation","namespace":"tickerwatch","doc":"What a person said of a window (key: device). It carries what the window was scored with, so that it can be learned from and counted by itself. Of several for a window the one annotated last holds.","fields":[{"name":"deviceId","type":"string","doc":"The watch; also the record's key."},{"name":"windowStart","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Inclusive, event time."},{"name":"windowEnd","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"Exclusive, event time."},{"name":"verdict","type":{"type":"enum","name":"Verdict","symbols":["labelled","cannotTell","withdrawn"]},"doc":"cannotTell: the person looked and could not recognise it. withdrawn: what was said before does not hold."},{"name":"label","type":["null","string"],"default":null,"doc":"What the person says the wearer did; only of labelled."},{"name":"annotator","type":"string","doc":"Who."},{"name":"annotatedAt","type":{"type":"long","logicalType":"timestamp-millis"},"doc":"When; also the record's timestamp."},{"name":"arm","type":{"type":"enum","name":"AnnotatedArm","symbols":["unsure","random"]},"doc":"Why the window was asked about: as in AnnotationRequest."},{"name":"predicted","type":"string","doc":"The label that the model gave it."},{"name":"confidence","type":["null","double"],"default":null,"doc":"That label's calibrated probability; null: not kept when it was written."},{"name":"modelName","type":"string","doc":"The release that scored it."},{"name":"modelVersion","type":"string","doc":"The release that scored it."},{"name":"featureSchemaHash","type":"string","doc":"The definition of the features."},{"name":"features","type":{"type":"array","items":"float"},"doc":"As they were scored, in the order of the feature schema."}]},
+  fingerprint: 'c2499f102492a6c3',
   encode(value, headroom = 0) {
     output.begin(headroom)
     writeAnnotation(value, 'Annotation')
@@ -76,6 +78,7 @@ function readAnnotation(): Annotation {
   let $annotatedAt: number
   let $arm: AnnotatedArm
   let $predicted: string
+  let $confidence: number | null
   let $modelName: string
   let $modelVersion: string
   let $featureSchemaHash: string
@@ -91,6 +94,7 @@ function readAnnotation(): Annotation {
   input.at = at; $annotatedAt = input.long(); at = input.at
   input.at = at; $arm = input.symbol(symbols$2); at = input.at
   input.at = at; $predicted = input.string(); at = input.at
+  if (bytes[at] === 2 && at + 9 <= end) { $confidence = view.getFloat64(base + at + 1, true); at += 9 } else if (bytes[at] === 0 && at < end) { $confidence = null; at++ } else { input.at = at; $confidence = (input.index(2) === 0 ? null : input.double()); at = input.at }
   input.at = at; $modelName = input.string(); at = input.at
   input.at = at; $modelVersion = input.string(); at = input.at
   input.at = at; $featureSchemaHash = input.string(); at = input.at
@@ -106,6 +110,7 @@ function readAnnotation(): Annotation {
     annotatedAt: $annotatedAt,
     arm: $arm,
     predicted: $predicted,
+    confidence: $confidence,
     modelName: $modelName,
     modelVersion: $modelVersion,
     featureSchemaHash: $featureSchemaHash,
@@ -134,6 +139,7 @@ function writeAnnotation(value: Annotation, field: string): void {
   output.long(value.annotatedAt, 'Annotation.annotatedAt')
   output.symbol(value.arm, writtenSymbols$2, 'Annotation.arm')
   output.string(value.predicted, 'Annotation.predicted')
+  if (value.confidence === null) output.index(0); else { output.index(1); output.double(value.confidence, 'Annotation.confidence') }
   output.string(value.modelName, 'Annotation.modelName')
   output.string(value.modelVersion, 'Annotation.modelVersion')
   output.string(value.featureSchemaHash, 'Annotation.featureSchemaHash')
