@@ -8,7 +8,7 @@ import { ApplicationError } from '../processors/errors.ts'
 import { requireToken } from './bearer-token.ts'
 
 /** As `AnnotationDesk`, which it is in a node. */
-export type Annotations = Pick<AnnotationDesk, 'next' | 'answer' | 'skip' | 'undo' | 'status'>
+export type Annotations = Pick<AnnotationDesk, 'next' | 'answer' | 'skip' | 'undo' | 'status' | 'accuracy'>
 
 const annotator = { type: 'string', minLength: 1, maxLength: 100, pattern: '\\S' } as const
 const window = {

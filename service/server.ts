@@ -10,6 +10,7 @@ import type { DeadLetterDesk } from '../processors/dead-letter-desk.ts'
 import { ApplicationError } from '../processors/errors.ts'
 import type { ReleaseDesk } from '../processors/models/release-desk.ts'
 import { type StoreQueries, systemTimers, TickerError, type Timers } from '../topology/index.ts'
+import { accuracyRoutes } from './accuracy-routes.ts'
 import { type Annotations, annotationRoutes } from './annotation-routes.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { eventStream } from './event-stream.ts'
@@ -112,6 +113,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
   releaseRoutes(server, { source, desk: releases, token })
   deadLetterRoutes(server, { desk: deadLetters, token })
   annotationRoutes(server, { annotations, token })
+  accuracyRoutes(server, { annotations })
   if (queries !== undefined) storeRoutes(server, { queries, timers })
 
   // Listed at the start: nothing but these files is ever served.

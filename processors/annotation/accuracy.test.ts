@@ -40,10 +40,7 @@ describe('accuracy on labelled windows', () => {
     // Newcombe, Statistics in Medicine 17 (1998), table I: 81 of 263, and 0 of 20.
     const many = Array.from({ length: 263 }, (_, i) => window('a', i < 81 ? 'a' : 'b'))
     const { interval } = measured(many).randomArm
-    expect([interval?.low, interval?.high]).toEqual([
-      expect.closeTo(0.2553, 4),
-      expect.closeTo(0.3662, 4),
-    ])
+    expect([interval?.low, interval?.high]).toEqual([expect.closeTo(0.2553, 4), expect.closeTo(0.3662, 4)])
     const none = measured(Array.from({ length: 20 }, () => window('a', 'b'))).randomArm.interval
     expect([none?.low, none?.high]).toEqual([0, expect.closeTo(0.1611, 4)])
   })

@@ -141,7 +141,8 @@ class Arm {
     this.#periods.set(start, period)
     period.windows++
     period.right += right
-    const bin = confidence === null ? undefined : this.#bins[Math.min(Math.floor(confidence * BINS), BINS - 1)]
+    const bin =
+      confidence === null ? undefined : this.#bins[Math.min(Math.floor(confidence * BINS), BINS - 1)]
     if (bin === undefined || confidence === null) return
     bin.windows++
     bin.right += right

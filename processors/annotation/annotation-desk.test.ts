@@ -120,6 +120,7 @@ describe('the annotation desk', () => {
       label: 'sitting',
       annotator: 'anna',
       predicted: 'walking',
+      confidence: expect.closeTo(0.6),
       modelVersion: '1.0.0',
       features: [1, -1],
     })
@@ -134,6 +135,11 @@ describe('the annotation desk', () => {
     shift += 200_000
     const after = await open()
     expect(after.status()).toEqual(before.status())
+    expect(after.accuracy({ by: 'hour' })).toEqual(before.accuracy({ by: 'hour' }))
+    expect(after.accuracy({ by: 'hour' }).queried).toMatchObject({
+      ...{ windows: 1, right: 0, calibration: { windows: 1, error: expect.closeTo(0.6) } },
+      overTime: [{ start: START, windows: 1, right: 0 }],
+    })
     expect(number(await after.next('bert'))).toBe(waits)
   })
 

@@ -4,6 +4,7 @@ import { byId, element } from './elements.js'
 const pages = [
   ['./', 'Overview'],
   ['releases.html', 'Releases'],
+  ['accuracy.html', 'Accuracy'],
   ['annotate.html', 'Annotate'],
 ]
 

@@ -1,3 +1,4 @@
+import { measureAccuracy } from '../../processors/annotation/accuracy.ts'
 import type { Annotations } from '../annotation-routes.ts'
 
 /** Of an application that asks nobody. */
@@ -6,6 +7,7 @@ export const noAnnotations: Annotations = {
   answer: () => Promise.reject(new Error('not in this test')),
   skip: () => Promise.reject(new Error('not in this test')),
   undo: () => Promise.reject(new Error('not in this test')),
+  accuracy: question => measureAccuracy([], question),
   status: () => ({
     labelled: 0,
     cannotTell: 0,
