@@ -6,6 +6,7 @@ const pages = [
   ['releases.html', 'Releases'],
   ['accuracy.html', 'Accuracy'],
   ['annotate.html', 'Annotate'],
+  ['dead-letters.html', 'Dead letters'],
 ]
 
 const here = location.pathname.endsWith('/') ? './' : location.pathname.split('/').at(-1)
