@@ -26,7 +26,7 @@ test.each([
 
 test('lists what can be measured', async () => {
   const { stdout } = await bench(['--help'])
-  for (const name of 'watch consume produce latency restore growth recovery'.split(' '))
+  for (const name of 'watch consume produce latency restore growth recovery soak'.split(' '))
     expect(stdout.join('\n')).toMatch(new RegExp(`^  ${name} `, 'm'))
 })
 

@@ -35,6 +35,22 @@ describe.skipIf(reason !== undefined)(`on Kafka ${reason ?? ''}`, () => {
   })
 })
 
+describe.skipIf(reason !== undefined)(`on Kafka, for long ${reason ?? ''}`, () => {
+  test('soak --minutes 1 --every 20 --step 2', async () => {
+    const found = await printed('soak --minutes 1 --every 20 --step 2'.split(' '))
+    expect(found).toMatchObject({
+      restarts: [
+        { node: 'a', how: 'SIGTERM' },
+        { node: 'b', how: 'SIGTERM' },
+      ],
+      lag: { end: 0 },
+      output: { missing: 0, doubled: 0, wrong: 0 },
+      // Memory cannot be told after a minute.
+      verdicts: { lagReturnsToZero: true, memoryFlat: null, handlesFlat: null, outputRight: true },
+    })
+  })
+})
+
 const missing = reason ?? python()
 
 describe.skipIf(missing !== undefined)(`beside Kafka Streams ${missing ?? ''}`, () => {

@@ -66,8 +66,21 @@ export class TellingProgram {
     }
   }
 
+  /** A line of its standard input. */
+  tell(line: string): void {
+    this.#child.stdin?.write(`${line}\n`)
+  }
+
+  endInput(): void {
+    this.#child.stdin?.end()
+  }
+
   async stop(): Promise<void> {
     await stop(this.#child)
+  }
+
+  async kill(): Promise<void> {
+    await stop(this.#child, 'SIGKILL')
   }
 }
 

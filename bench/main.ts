@@ -18,6 +18,7 @@ import { recovery } from './recovery.ts'
 import { restore } from './restore/restore.ts'
 import { score } from './score.ts'
 import { sink } from './sink.ts'
+import { type SoakOptions, soak } from './soak/soak.ts'
 import { store } from './store.ts'
 import { compare, type Guarantee, guarantees } from './watch/compare.ts'
 import { windows } from './windows.ts'
@@ -67,6 +68,17 @@ export async function main(words: readonly string[]): Promise<void> {
     .option('--minutes <number>', 'generated of each person', positive, 40)
     .option('--json', 'the last line is one object', false)
     .action(async (options: GeneratorWords) => compareGenerators({ ...options, signal }))
+  program
+    .command('soak')
+    .description(
+      'the watch workload for long, at half the highest rate, while its nodes are restarted in turn',
+    )
+    .option('--minutes <number>', 'after the rate is found', positive, 30)
+    .option('--every <seconds>', 'the nodes are restarted, one after the other', positive, 360)
+    .option('--devices <number>', 'watches', positive, 200)
+    .option('--step <seconds>', 'for which a rate is tried', positive, 12)
+    .option('--json', 'the last line is one object with verdicts', false)
+    .action(async (options: Omit<SoakOptions, 'signal'>) => soak({ ...options, signal }))
   for (const each of benchmarks) addBenchmark(program, each, signal)
   try {
     await program.parseAsync([...words], { from: 'user' })

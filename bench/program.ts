@@ -8,6 +8,8 @@ const PATIENCE = 10_000
 export interface ProgramOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** It is told something on its standard input. */
+  readonly input?: boolean
   /** Aborted when it is to end before its time. */
   readonly signal: AbortSignal
 }
@@ -17,12 +19,12 @@ export interface ProgramOptions {
  * writes to its error output is seen at once.
  */
 export function start(program: string, words: readonly string[], options: ProgramOptions): ChildProcess {
-  const { cwd, env, signal } = options
+  const { cwd, env, input = false, signal } = options
   signal.throwIfAborted()
   const child = spawn(program, words, {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: [input ? 'pipe' : 'ignore', 'pipe', 'inherit'],
     detached: true,
   })
   const end = (): void => endGroup(child, 'SIGTERM')
@@ -54,10 +56,10 @@ export async function run(
 }
 
 /** Asks the program to end, and waits; without an answer it is killed. */
-export async function stop(child: ChildProcess): Promise<void> {
+export async function stop(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const closed = once(child, 'close')
-  endGroup(child, 'SIGTERM')
+  endGroup(child, signal)
   const timer = setTimeout(() => endGroup(child, 'SIGKILL'), PATIENCE)
   await closed
   clearTimeout(timer)

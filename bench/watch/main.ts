@@ -12,6 +12,7 @@ import watchNode, { type WatchOptions } from './node.ts'
 const watchModule = new URL('./node.ts', import.meta.url)
 
 interface ProcessOptions extends WatchOptions {
+  readonly clientId?: string
   readonly threads: number
 }
 
@@ -20,6 +21,7 @@ export async function main(words: readonly string[]): Promise<void> {
   const command = new Command('watch-bench')
     .requiredOption('--brokers <host:port,…>', 'Kafka')
     .requiredOption('--application-id <name>', 'consumer group, and prefix of internal topics')
+    .option('--client-id <name>', 'of each node its own (default: the application id)')
     .requiredOption('--state-dir <directory>', 'where local state is kept')
     .requiredOption('--model <file>', 'ONNX model: 1 x 46 floats to probabilities')
     .addOption(
@@ -31,9 +33,9 @@ export async function main(words: readonly string[]): Promise<void> {
   await run(command.parse([...words], { from: 'user' }).opts<ProcessOptions>())
 }
 
-async function run({ threads, ...options }: ProcessOptions): Promise<void> {
+async function run({ threads, clientId: own, ...options }: ProcessOptions): Promise<void> {
   const stop = stopSignal()
-  const clientId = options.applicationId
+  const clientId = own ?? options.applicationId
   const { node, close } =
     threads === 1
       ? await watchNode(options, { clientId, listener })
