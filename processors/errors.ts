@@ -20,6 +20,12 @@ const table = {
     'Ask again, or with ?standby=true: the task begins at another node, or restores its state.',
   STORE_OWNER_UNREACHABLE:
     'See that the node runs, and that the others reach what it is told to --advertise; or ask with ?standby=true.',
+  GROUP_UNKNOWN: 'GET /api/groups lists the groups.',
+  SUBJECT_UNKNOWN: 'GET /api/schemas lists the subjects.',
+  RECORDS_PARTITION_UNKNOWN: 'Name a partition that the topic has, or none for all of them.',
+  RECORDS_OFFSET_BEYOND: 'Begin at an offset before the end of a partition, or at the newest records.',
+  RECORDS_QUERY_INVALID: 'Begin at one place, and write bytes in hexadecimal.',
+  RECORDS_BUSY: 'Ask again when another search has ended.',
   RECORDINGS_NONE: 'Name a directory that holds recordings in the CASAS smartwatch format (.csv or .csv.gz).',
   RECORDINGS_TOO_MANY: 'Divide the recordings among several directories and stream one after the other.',
   RECORDING_FOREIGN: 'Convert the file to the CASAS smartwatch format, or remove it from the directory.',

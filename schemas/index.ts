@@ -1,4 +1,5 @@
 /** Avro: the types of what is on the topics, their bytes, and the registry that knows their schemas. */
+export { type AnyRecord, anyRecords, type DecodeAny } from './any-record.ts'
 export type { DecoderSpec } from './avro/decoder.ts'
 export { cursor, decoder } from './avro/decoder.ts'
 export type { AvroType, Decode } from './avro/type.ts'
@@ -20,3 +21,4 @@ export type { SchemaRegistry } from './registry.ts'
 export { confluentRegistry, localRegistry } from './registry.ts'
 export type { AvroSerde, AvroSerdes } from './serdes.ts'
 export { avroSerdes } from './serdes.ts'
+export type { SchemaVersion, Subject, Subjects } from './subjects.ts'

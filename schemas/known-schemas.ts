@@ -31,7 +31,7 @@ export interface KnownSchemas {
 }
 
 /** `now` in milliseconds. */
-export function knownSchemas(registry: SchemaRegistry, now: () => number): KnownSchemas {
+export function knownSchemas(registry: Pick<SchemaRegistry, 'schemaById'>, now: () => number): KnownSchemas {
   const schemas = new Map<number, object>()
   const fetching = new Map<number, Promise<void>>()
   const unknown = new Map<number, { readonly error: SchemaError; readonly until: number }>()

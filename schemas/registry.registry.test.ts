@@ -67,6 +67,22 @@ describe.skipIf(unavailable !== undefined)(
       )
     })
 
+    test('subjects are told with their versions, ids and compatibility', async () => {
+      const registry = confluentRegistry(server.url)
+      const older = { ...SensorReading.schema, fields: fields.slice(0, 4) }
+      const first = await registry.register('told-value', older)
+      const second = await registry.register('told-value', SensorReading.schema)
+      expect(await registry.subjects()).toContain('told-value')
+      const told = await registry.subject('told-value')
+      expect(told).toMatchObject({ subject: 'told-value', compatibility: 'BACKWARD', earlier: [] })
+      expect(told!.versions).toMatchObject([
+        { version: 1, id: first, type: 'AVRO' },
+        { version: 2, id: second, type: 'AVRO' },
+      ])
+      expect(JSON.parse(told!.versions[1]!.text)).toMatchObject({ name: 'SensorReading' })
+      expect(await registry.subject('never-value')).toBeUndefined()
+    })
+
     test('an id that it does not have', async () => {
       const registry = confluentRegistry(server.url)
       await expect(registry.schemaById(987_654)).rejects.toThrow(raised('WIRE_SCHEMA_UNKNOWN', '987654'))

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { SchemaRegistry as ConfluentClient, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { SchemaError } from './errors.ts'
+import { confluentSubjects, type Subjects } from './subjects.ts'
 
 export interface SchemaRegistry {
   /**
@@ -20,19 +21,33 @@ export interface SchemaRegistry {
  * A registry within the process. An id is made of the schema's text, so programs of one version agree on it without asking
  * each other; a schema of another version is unknown, so a log that outlives the program wants a registry that does too.
  */
-export function localRegistry(): SchemaRegistry {
+export function localRegistry(): SchemaRegistry & Subjects {
   const schemas = new Map<number, object>()
+  /** The ids registered under each, in order. */
+  const registered = new Map<string, Set<number>>()
   return {
-    async register(_subject, schema) {
+    async register(subject, schema) {
       const hash = createHash('sha256').update(JSON.stringify(schema)).digest()
       const id = hash.readUInt32BE() >>> 1
       schemas.set(id, schema)
+      registered.set(subject, (registered.get(subject) ?? new Set()).add(id))
       return id
     },
     async schemaById(id) {
       const schema = schemas.get(id)
       if (schema === undefined) throw unknownSchema(id)
       return schema
+    },
+    async subjects() {
+      return [...registered.keys()].sort()
+    },
+    async subject(subject) {
+      const ids = registered.get(subject)
+      if (ids === undefined) return undefined
+      const versions = [...ids].map((id, index) => {
+        return { version: index + 1, id, type: 'AVRO', text: JSON.stringify(schemas.get(id)) }
+      })
+      return { subject, compatibility: undefined, earlier: [], versions }
     },
   }
 }
@@ -44,7 +59,7 @@ const ANSWER_WITHIN = 10_000
  * A registry with Confluent's API at `url`, such as `http://127.0.0.1:8081`. A subject's compatibility is set to
  * BACKWARD when it is first registered: what was written before stays readable.
  */
-export function confluentRegistry(url: string): SchemaRegistry {
+export function confluentRegistry(url: string): SchemaRegistry & Subjects {
   const client = new ConfluentClient({ host: url, clientId: 'tickerwatch', retry: { retries: 2 } })
 
   async function ask<A>(what: string, question: Promise<A>): Promise<A> {
@@ -63,6 +78,7 @@ export function confluentRegistry(url: string): SchemaRegistry {
   }
 
   return {
+    ...confluentSubjects(url),
     async register(subject, schema) {
       const document = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const
       const once = async () =>

@@ -52,14 +52,19 @@ export type {
   Admin,
   CommittedOffset,
   Consumer,
+  GroupState,
   Headers,
   Log,
+  MemberState,
+  PartitionState,
   Producer,
   ProducerRecord,
   Reader,
   TopicDescription,
   TopicPartition,
+  TopicSetting,
   TopicSpec,
+  TopicState,
 } from './log/log.ts'
 export { memoryLog } from './log/memory/memory-log.ts'
 export { type RecordBatch, RecordCursor } from './log/record-batch.ts'

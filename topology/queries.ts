@@ -84,6 +84,7 @@ export interface StoreQueries extends Pick<Queries, 'node' | 'get' | 'range' | '
   stores(): readonly StoreDescription[] | Promise<readonly StoreDescription[]>
   ownerOf(store: string, key: unknown): KeyOwner | Promise<KeyOwner>
   owners(store: string): readonly KeyOwner[] | Promise<readonly KeyOwner[]>
+  nodes(): readonly NodeTasks[] | Promise<readonly NodeTasks[]>
 }
 
 export interface QueriesOptions {
@@ -152,6 +153,11 @@ export class Queries {
     const bytes = this.#keyBytes(store, key)
     const partition = partitionOf(bytes, taskCount(part, this.#options.partitions))
     return this.#ownerOf({ subTopology: part.id, partition })
+  }
+
+  /** Of the group: every member with its tasks; several of one node, if it has threads. */
+  nodes(): readonly NodeTasks[] {
+    return this.#options.placement().nodes
   }
 
   /** Of every task of the store, by partition. @throws TickerError QUERY_STORE_UNKNOWN */

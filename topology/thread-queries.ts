@@ -3,6 +3,7 @@
  * come as clones, so those of classes lose their methods, and bytes are Uint8Arrays.
  */
 import { codeOf, TickerError } from './errors.ts'
+import type { NodeTasks } from './placement.ts'
 import type { Answer, KeyOwner, StoreDescription, StoreQueries } from './queries.ts'
 
 /** A question as it is handed to a thread. */
@@ -21,6 +22,8 @@ export async function answerTo(queries: StoreQueries, { method, args }: Question
       return await queries.ownerOf(...args)
     case 'owners':
       return await queries.owners(...args)
+    case 'nodes':
+      return await queries.nodes()
     case 'get':
       return await queries.get(...args)
     case 'range':
@@ -66,6 +69,7 @@ export function threadQueries(node: string, threads: () => readonly AskThread[])
     stores: () => anyOf<readonly StoreDescription[]>({ method: 'stores', args: [] }),
     ownerOf: (...args) => anyOf<KeyOwner>({ method: 'ownerOf', args }),
     owners: (...args) => anyOf<readonly KeyOwner[]>({ method: 'owners', args }),
+    nodes: () => anyOf<readonly NodeTasks[]>({ method: 'nodes', args: [] }),
     get: (...args) => ofKey({ method: 'get', args }),
     range: (...args) => ofAll({ method: 'range', args }),
     windows: (...args) => ofKey({ method: 'windows', args }),

@@ -27,7 +27,15 @@ export function decoder<T extends object, K extends keyof T & string>(
   type: AvroType<T>,
   spec: DecoderSpec<K> = {},
 ): Decode<Pick<T, K>> {
-  return compile(type, spec, false)
+  return compile(type.schema, spec, false)
+}
+
+/**
+ * A decoder of records of a schema for which there is no type, as they were written: for looking at them.
+ * @throws SchemaError SCHEMA_INVALID, also when it is no record's
+ */
+export function untypedDecoder(schema: unknown): Decode<object> {
+  return compile<Record<string, unknown>, string>(schema, {}, false)
 }
 
 /**
@@ -43,15 +51,15 @@ export function cursor<T extends object, K extends keyof T & string>(
   type: AvroType<T>,
   spec: DecoderSpec<K> = {},
 ): Decode<Pick<T, K>> {
-  return compile(type, spec, true)
+  return compile(type.schema, spec, true)
 }
 
 function compile<T extends object, K extends keyof T & string>(
-  type: AvroType<T>,
+  schema: unknown,
   spec: DecoderSpec<K>,
   reuse: boolean,
 ): Decode<Pick<T, K>> {
-  const reader = recordSchema(type.schema)
+  const reader = recordSchema(schema)
   const writer = spec.writer === undefined ? reader : parseSchema(spec.writer)
   const { text, entry } = decoderSource(writer, reader, { fields: spec.fields, reuse })
   // Every name and text in this source comes from a parsed schema: names are checked there, texts are quoted.

@@ -51,12 +51,63 @@ export interface TopicDescription {
   readonly config: Readonly<Record<string, string>>
 }
 
+/** A topic as an operator looks at it: how it is set, where its partitions lie and how far they reach. */
+export interface TopicState {
+  readonly topic: string
+  /** The log's own, such as the one that holds the groups' positions. */
+  readonly internal: boolean
+  /** Empty where the client may not know them. */
+  readonly settings: readonly TopicSetting[]
+  /** In their order. */
+  readonly partitions: readonly PartitionState[]
+}
+
+export interface TopicSetting {
+  readonly name: string
+  /** Undefined: a secret. */
+  readonly value: string | undefined
+  /** Of the topic itself, not a default of the log's. */
+  readonly own: boolean
+}
+
+/** What nobody answers for at present is undefined. */
+export interface PartitionState {
+  readonly partition: number
+  readonly start: number | undefined
+  /** As a read_committed reader can reach it. */
+  readonly end: number | undefined
+  /** By node id; a log without nodes has no replicas either. */
+  readonly leader: number | undefined
+  readonly replicas: readonly number[]
+  readonly inSync: readonly number[]
+  /** Of the leader's replica. */
+  readonly bytes: number | undefined
+}
+
+/** A consumer group as an operator looks at it. */
+export interface GroupState {
+  readonly group: string
+  /** As Kafka calls it: Stable, PreparingRebalance, CompletingRebalance, Empty; Dead of a group that there is not. */
+  readonly state: string
+  readonly members: readonly MemberState[]
+}
+
+export interface MemberState {
+  readonly memberId: string
+  readonly clientId: string
+  /** Where its connection comes from; undefined of a member in this process. */
+  readonly host: string | undefined
+  readonly partitions: readonly TopicPartition[]
+}
+
 export interface Admin {
   /** Creates the topics that do not exist, and returns when they can be written and read. Existing ones are left as they are. */
   createTopics(topics: readonly TopicSpec[]): Promise<void>
   /** Undefined for a topic that does not exist. */
   describeTopic(topic: string): Promise<TopicDescription | undefined>
   listTopics(): Promise<readonly string[]>
+  /** For looking at, all or some, by name: those that do not exist are absent, and a broker that is away hides only what it has. */
+  topicStates(topics?: readonly string[]): Promise<readonly TopicState[]>
   /** Deletes the topics that exist, with their groups' positions; a broker may still show them for a moment. */
   deleteTopics(topics: readonly string[]): Promise<void>
   /**
@@ -68,7 +119,7 @@ export interface Admin {
   ): Promise<readonly { readonly partition: number; readonly start: number; readonly end: number }[]>
   /**
    * Per partition: the offset of the first record whose timestamp is `time` (milliseconds since the epoch) or later, or the
-   * end where there is none.
+   * end where there is none. It may be that of a transaction's marker before it, if that was written at `time` or later.
    */
   positionsAt(
     topic: string,
@@ -76,13 +127,15 @@ export interface Admin {
   ): Promise<readonly { readonly partition: number; readonly position: number }[]>
   /** Who belongs to the group now; nobody where there is no such group. */
   members(group: string): Promise<readonly { readonly memberId: string; readonly clientId: string }[]>
+  /** For looking at, all that have members or positions, or some, by name. */
+  groupStates(groups?: readonly string[]): Promise<readonly GroupState[]>
   /** Deletes the records before these positions, for every reader. */
   deleteRecords(before: readonly CommittedOffset[]): Promise<void>
   /**
-   * The group's committed positions; a partition without one is absent. For looking at: a transaction that is about to replace
-   * one may be over for its writer already.
+   * The group's committed positions, of all topics unless some are named; a partition without one is absent. For looking at: a
+   * transaction that is about to replace one may be over for its writer already.
    */
-  committed(group: string, topics: readonly string[]): Promise<readonly CommittedOffset[]>
+  committed(group: string, topics?: readonly string[]): Promise<readonly CommittedOffset[]>
   /**
    * The same for some partitions, for who goes on from there: waits for transactions that are about to replace a position.
    * @throws TickerError LOG_FAILED when one does not end within half a minute

@@ -20,6 +20,32 @@ export function adminContract(kit: Kit): void {
       expect((await kit.log.admin.describeTopic(await newTopic()))?.batchLimit).toBe(1_048_588)
     })
 
+    test('shows topics as an operator looks at them', async () => {
+      const topic = await newTopic(2, { 'retention.bytes': '87654321' })
+      const producer = await newProducer(unique('id'))
+      await kit.transaction(producer, true, topic, 'a', 'b')
+      producer.begin()
+      await sendValues(producer, topic, 'open')
+      const [state] = await kit.log.admin.topicStates([topic, unique('missing')])
+      const { partitions, settings, ...rest } = state!
+      expect(rest).toEqual({ topic, internal: false })
+      expect(settings).toContainEqual({ name: 'retention.bytes', value: '87654321', own: true })
+      expect(settings.filter(each => each.name === 'min.insync.replicas' && each.own)).toEqual([])
+      // Two records and the marker of their transaction; not the one that is still open.
+      expect(partitions.map(({ partition, start, end }) => ({ partition, start, end }))).toEqual([
+        { partition: 0, start: 0, end: 3 },
+        { partition: 1, start: 0, end: 0 },
+      ])
+      for (const { leader, replicas, inSync } of partitions) {
+        const nodes = leader === undefined ? [] : [leader]
+        expect({ replicas, inSync }).toEqual({ replicas: nodes, inSync: nodes })
+      }
+      expect(partitions[0]!.bytes).toBeGreaterThan(partitions[1]!.bytes!)
+      expect((await kit.log.admin.topicStates()).map(each => each.topic)).toContain(topic)
+      expect(await kit.log.admin.topicStates([unique('missing')])).toEqual([])
+      await producer.abort()
+    })
+
     test('leaves existing topics as they are', async () => {
       const topic = await newTopic(2)
       const producer = await newProducer()
@@ -102,10 +128,14 @@ export function adminContract(kit: Kit): void {
       ])
       await kit.log.admin.setPositions(group, [{ topic, partition: 0, position: 1 }])
       const committed = await kit.log.admin.committed(group, [topic])
-      expect([...committed].sort((a, b) => a.partition - b.partition)).toEqual([
+      const expected = [
         { topic, partition: 0, position: 1 },
         { topic, partition: 1, position: 4 },
-      ])
+      ]
+      expect([...committed].sort((a, b) => a.partition - b.partition)).toEqual(expected)
+      const ofAllTopics = await kit.log.admin.committed(group)
+      expect([...ofAllTopics].sort((a, b) => a.partition - b.partition)).toEqual(expected)
+      expect(await kit.log.admin.groupStates([group])).toEqual([{ group, state: 'Empty', members: [] }])
     })
 
     test('deletes the records before a position', async () => {
@@ -122,6 +152,7 @@ export function adminContract(kit: Kit): void {
       const topic = await newTopic()
       const group = unique('group')
       expect(await kit.log.admin.committed(group, [topic])).toEqual([])
+      expect(await kit.log.admin.committed(group)).toEqual([])
       const producer = await newProducer(unique('id'))
       producer.begin()
       await sendValues(producer, topic, 'a')

@@ -117,6 +117,34 @@ export function groupsContract(kit: Kit): void {
       await member.consumer.heartbeat()
     })
 
+    test('an operator sees who the members are and what each of them has', async () => {
+      const topic = await newTopic(4)
+      const group = unique('group')
+      const first = await join(group, topic)
+      await assigned(4, first)
+      const second = await join(group, topic)
+      await assigned(2, first, second)
+      await until('a stable group', async () => {
+        const [state] = await kit.log.admin.groupStates([group])
+        return state?.state === 'Stable'
+      })
+      const [state] = await kit.log.admin.groupStates([group])
+      const told = new Map(state!.members.map(each => [each.memberId, each]))
+      expect(told.size).toBe(2)
+      for (const member of [first, second]) {
+        const { memberId, partitions } = member.assignments.at(-1)!
+        expect(told.get(memberId)?.clientId).toMatch(/^contract-member-/)
+        expect(told.get(memberId)?.partitions).toEqual(expect.arrayContaining([...partitions]))
+        expect(told.get(memberId)?.partitions).toHaveLength(2)
+      }
+      const all = await kit.log.admin.groupStates()
+      expect(all.find(each => each.group === group)).toEqual(state)
+      const missing = unique('missing')
+      expect(await kit.log.admin.groupStates([missing])).toEqual([
+        { group: missing, state: 'Dead', members: [] },
+      ])
+    })
+
     test('a poll that waits, or else the next one, is woken up', async () => {
       const member = await join(unique('group'), await newTopic(1))
       await assigned(1, member)

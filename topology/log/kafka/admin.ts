@@ -4,8 +4,10 @@ import { TickerError } from '../../errors.ts'
 import type { Admin, CommittedOffset, TopicDescription, TopicPartition, TopicSpec } from '../log.ts'
 import type { Cluster } from './cluster.ts'
 import { answerOf, isUnknownTopic, toTickerError } from './errors.ts'
+import { groupStates } from './group-states.ts'
 import { metadataRequest, type TopicMetadata } from './protocol/metadata.ts'
 import { offsetFetchRequest } from './protocol/offset-fetch.ts'
+import { topicStates } from './topic-states.ts'
 
 /** Milliseconds the controller may take. */
 const TIMEOUT = 30_000
@@ -78,12 +80,16 @@ export class KafkaAdmin implements Admin {
     const config = Object.fromEntries(own.map(each => [each.configName, each.configValue ?? '']))
     const limit = entries.find(each => each.configName === 'max.message.bytes')?.configValue
     const batchLimit = limit === undefined ? DEFAULT_BATCH_LIMIT : Number(limit)
-    return { topic, partitions: metadata.partitions, identity: metadata.topicId, batchLimit, config }
+    return { topic, partitions: metadata.partitions.length, identity: metadata.topicId, batchLimit, config }
   }
 
   async listTopics(): Promise<readonly string[]> {
     const topics = await this.#metadataOf('cannot list topics', null)
     return topics.filter(each => !each.internal).map(each => each.topic)
+  }
+
+  async topicStates(topics?: readonly string[]) {
+    return await topicStates(this.#cluster, topics)
   }
 
   async deleteTopics(topics: readonly string[]): Promise<void> {
@@ -122,6 +128,10 @@ export class KafkaAdmin implements Admin {
       const { groups } = await coordinator.describeGroups({ groupIds: [group] })
       return groups.flatMap(each => each.members.map(({ memberId, clientId }) => ({ memberId, clientId })))
     })
+  }
+
+  async groupStates(groups?: readonly string[]) {
+    return await groupStates(this.#cluster, groups)
   }
 
   async setPositions(group: string, positions: readonly CommittedOffset[]): Promise<void> {
@@ -164,8 +174,9 @@ export class KafkaAdmin implements Admin {
   }
 
   /** A transaction that takes long is not waited for. */
-  async committed(group: string, topics: readonly string[]): Promise<readonly CommittedOffset[]> {
-    const { found, unstable } = await this.#positions(group, await this.#partitionsOf(topics), GLANCE)
+  async committed(group: string, topics?: readonly string[]): Promise<readonly CommittedOffset[]> {
+    const partitions = topics === undefined ? null : await this.#partitionsOf(topics)
+    const { found, unstable } = await this.#positions(group, partitions, GLANCE)
     if (unstable.length === 0) return found
     return [...found, ...(await this.#fetchPositions(group, unstable, { stable: false })).committed]
   }
@@ -183,21 +194,25 @@ export class KafkaAdmin implements Admin {
   }
 
   /** Asks again for what is unstable, for so many milliseconds. */
-  async #positions(group: string, partitions: readonly TopicPartition[], patience: number) {
+  async #positions(group: string, partitions: readonly TopicPartition[] | null, patience: number) {
     const deadline = Date.now() + patience
     const found: CommittedOffset[] = []
-    let unstable = partitions
-    while (unstable.length > 0) {
-      const answer = await this.#fetchPositions(group, unstable, { stable: true })
+    let wanted = partitions
+    while (wanted === null || wanted.length > 0) {
+      const answer = await this.#fetchPositions(group, wanted, { stable: true })
       found.push(...answer.committed)
-      unstable = answer.unstable
+      wanted = answer.unstable
       if (Date.now() >= deadline) break
-      if (unstable.length > 0) await delay(INTERVAL)
+      if (wanted.length > 0) await delay(INTERVAL)
     }
-    return { found, unstable }
+    return { found, unstable: wanted }
   }
 
-  async #fetchPositions(group: string, partitions: readonly TopicPartition[], how: { stable: boolean }) {
+  async #fetchPositions(
+    group: string,
+    partitions: readonly TopicPartition[] | null,
+    how: { stable: boolean },
+  ) {
     return await this.#cluster.retrying(`cannot read the positions of group ${group}`, async () => {
       const coordinator = await this.#cluster.groupCoordinator(group)
       return await this.#cluster.send(coordinator, offsetFetchRequest(group, partitions, how))
@@ -216,9 +231,7 @@ export class KafkaAdmin implements Admin {
     const metadata = await this.#metadataOf(`cannot describe ${topics.join(', ')}`, topics)
     return metadata
       .filter(each => each.errorCode === 0)
-      .flatMap(({ topic, partitions }) =>
-        Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
-      )
+      .flatMap(({ topic, partitions }) => partitions.map(({ partition }) => ({ topic, partition })))
   }
 
   async #listOffsets(topic: string) {

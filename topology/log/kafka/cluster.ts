@@ -172,6 +172,10 @@ export class Cluster {
     return Object.keys(this.#kafka.brokerPool.brokers).length
   }
 
+  get nodeIds(): readonly number[] {
+    return Object.keys(this.#kafka.brokerPool.brokers).map(Number)
+  }
+
   broker(nodeId: number): Promise<Broker> {
     return this.#kafka.findBroker({ nodeId })
   }

@@ -68,9 +68,18 @@ declare module 'kafkajs/src/cluster/index.js' {
     }): Promise<{ memberAssignment: Buffer }>
     heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<void>
     leaveGroup(request: { groupId: string; memberId: string }): Promise<void>
-    describeGroups(request: {
-      groupIds: readonly string[]
-    }): Promise<{ groups: readonly { members: readonly { memberId: string; clientId: string }[] }[] }>
+    describeGroups(request: { groupIds: readonly string[] }): Promise<{
+      groups: readonly {
+        state: string
+        protocolType: string
+        members: readonly {
+          memberId: string
+          clientId: string
+          clientHost: string
+          memberAssignment: Buffer
+        }[]
+      }[]
+    }>
     /** Does not throw what a group's result says. */
     deleteGroups(groups: readonly string[]): Promise<{ results: readonly { error?: Error }[] }>
     offsetCommit(request: {

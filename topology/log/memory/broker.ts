@@ -115,6 +115,10 @@ export class Broker {
     return group
   }
 
+  groupNames(): string[] {
+    return [...this.#groups.keys()].sort()
+  }
+
   findGroup(name: string): Group | undefined {
     return this.#groups.get(name)
   }

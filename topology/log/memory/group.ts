@@ -4,6 +4,7 @@ import type {
   Assignor,
   CommittedOffset,
   ConsumerOptions,
+  GroupState,
   Shares,
   TopicPartition,
 } from '../log.ts'
@@ -48,6 +49,18 @@ export class Group {
 
   get members(): readonly { readonly memberId: string; readonly clientId: string }[] {
     return [...this.#members.values()].map(({ memberId, clientId }) => ({ memberId, clientId }))
+  }
+
+  /** As Kafka's coordinator would tell. */
+  get state(): GroupState {
+    const members = [...this.#members.values()].map(({ memberId, clientId, assignment }) => ({
+      memberId,
+      clientId,
+      host: undefined,
+      partitions: assignment?.partitions ?? [],
+    }))
+    const state = !this.hasMembers ? 'Empty' : this.isRebalancing ? 'PreparingRebalance' : 'Stable'
+    return { group: this.name, state, members }
   }
 
   get hasMembers(): boolean {
@@ -98,8 +111,8 @@ export class Group {
     this.#broker.waiters.notify()
   }
 
-  committed(topics: readonly string[]): CommittedOffset[] {
-    return [...this.#offsets.values()].filter(offset => topics.includes(offset.topic))
+  committed(topics?: readonly string[]): CommittedOffset[] {
+    return [...this.#offsets.values()].filter(({ topic }) => topics?.includes(topic) ?? true)
   }
 
   position(tp: TopicPartition): number | undefined {

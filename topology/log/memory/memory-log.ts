@@ -1,5 +1,5 @@
 import { TickerError } from '../../errors.ts'
-import type { Admin, Log, TopicPartition } from '../log.ts'
+import type { Admin, Log, TopicPartition, TopicState } from '../log.ts'
 import { Broker, type MemoryLimits } from './broker.ts'
 import { MemoryConsumer } from './consumer.ts'
 import type { Partition } from './partition.ts'
@@ -101,6 +101,12 @@ function adminOf(broker: Broker): Admin {
     async listTopics() {
       return broker.topicNames()
     },
+    async topicStates(topics) {
+      return broker
+        .topicNames()
+        .filter(name => topics?.includes(name) ?? true)
+        .map(name => stateOf(broker.topic(name)))
+    },
     async deleteTopics(topics) {
       for (const topic of topics) broker.deleteTopic(topic)
     },
@@ -116,6 +122,11 @@ function adminOf(broker: Broker): Admin {
     },
     async members(group) {
       return broker.findGroup(group)?.members ?? []
+    },
+    async groupStates(groups = broker.groupNames()) {
+      return groups
+        .toSorted()
+        .map(group => broker.findGroup(group)?.state ?? { group, state: 'Dead', members: [] })
     },
     async setPositions(group, positions) {
       broker.setPositions(group, positions)
@@ -136,5 +147,24 @@ function adminOf(broker: Broker): Admin {
     async deleteGroup(group) {
       broker.deleteGroup(group)
     },
+  }
+}
+
+function stateOf({ topic, config, logs }: ReturnType<Broker['topic']>): TopicState {
+  return {
+    topic,
+    internal: false,
+    settings: Object.entries(config)
+      .map(([name, value]) => ({ name, value, own: true }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    partitions: logs.map(({ partition, start, stableEnd, bytes }) => ({
+      partition,
+      start,
+      end: stableEnd,
+      leader: undefined,
+      replicas: [],
+      inSync: [],
+      bytes,
+    })),
   }
 }

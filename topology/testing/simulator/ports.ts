@@ -46,10 +46,12 @@ export function simulatedLog(options: LogPortOptions): Log {
       createTopics: topics => call('createTopics', () => admin.createTopics(topics), logFailure),
       describeTopic: topic => call('describeTopic', () => admin.describeTopic(topic), logFailure),
       listTopics: () => call('describeTopic', () => admin.listTopics(), logFailure),
+      topicStates: topics => call('describeTopic', () => admin.topicStates(topics), logFailure),
       deleteTopics: topics => call('createTopics', () => admin.deleteTopics(topics), logFailure),
       offsets: topic => call('offsets', () => admin.offsets(topic), logFailure),
       positionsAt: (topic, time) => call('offsets', () => admin.positionsAt(topic, time), logFailure),
       members: group => call('committed', () => admin.members(group), logFailure),
+      groupStates: groups => call('committed', () => admin.groupStates(groups), logFailure),
       setPositions: (group, positions) =>
         call('committed', () => admin.setPositions(group, positions), logFailure),
       committed: (group, topics) => call('committed', () => admin.committed(group, topics), logFailure),

@@ -9,7 +9,15 @@ export interface TopicMetadata {
   readonly internal: boolean
   /** The topic id, in hexadecimal. */
   readonly topicId: string
-  readonly partitions: number
+  readonly partitions: readonly PartitionMetadata[]
+}
+
+export interface PartitionMetadata {
+  readonly partition: number
+  /** Node id; -1: it has none. */
+  readonly leader: number
+  readonly replicas: readonly number[]
+  readonly inSync: readonly number[]
 }
 
 /** @param topics null for all */
@@ -40,15 +48,18 @@ function decode(answer: Buffer): TopicMetadata[] {
     const topicId = scanner.bytes(16).toString('hex')
     const internal = scanner.int8() !== 0
     const partitions = scanner.compactArray(() => {
-      scanner.int16() // error, partition, leader, epoch
-      scanner.int32()
-      scanner.int32()
-      scanner.int32()
-      for (let list = 0; list < 3; list++) scanner.compactArray(() => scanner.int32()) // replicas, in sync, offline
+      scanner.int16() // error
+      const partition = scanner.int32()
+      const leader = scanner.int32()
+      scanner.int32() // its epoch
+      const replicas = scanner.compactArray(() => scanner.int32())
+      const inSync = scanner.compactArray(() => scanner.int32())
+      scanner.compactArray(() => scanner.int32()) // offline
       scanner.skipTags()
+      return { partition, leader, replicas, inSync }
     })
     scanner.int32() // permissions
     scanner.skipTags()
-    return { errorCode, topic, internal, topicId, partitions: partitions.length }
+    return { errorCode, topic, internal, topicId, partitions }
   })
 }

@@ -15,18 +15,22 @@ export interface FetchedOffsets {
 
 const UNSTABLE_OFFSET_COMMIT = 88
 
+/** @param partitions null for all that have one */
 export function offsetFetchRequest(
   group: string,
-  partitions: readonly TopicPartition[],
+  partitions: readonly TopicPartition[] | null,
   { stable }: { readonly stable: boolean },
 ): Request<FetchedOffsets> {
-  const topics = [...new Set(partitions.map(each => each.topic))]
   const body = new Writer().noTags().compactString(group) // tags of the request's header
-  body.compactArray(topics, topic => {
-    const wanted = partitions.filter(each => each.topic === topic)
-    body.compactString(topic).compactArray(wanted, each => body.int32(each.partition))
-    body.noTags()
-  })
+  if (partitions === null) body.unsignedVarint(0)
+  else {
+    const topics = [...new Set(partitions.map(each => each.topic))]
+    body.compactArray(topics, topic => {
+      const wanted = partitions.filter(each => each.topic === topic)
+      body.compactString(topic).compactArray(wanted, each => body.int32(each.partition))
+      body.noTags()
+    })
+  }
   body.int8(stable ? 1 : 0).noTags()
   return { apiKey: 9, apiVersion: 7, apiName: 'OffsetFetch', body: body.build(), decode }
 }
