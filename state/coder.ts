@@ -5,7 +5,31 @@ export interface Coder<T> {
   /** What values were written as before, the oldest first; never shortened, since a value's place in it is written with it. */
   readonly previous?: readonly PreviousCoder<T>[]
   serialize(value: T): Buffer
-  deserialize(bytes: Buffer): T
+  readonly deserialize: Deserialize<T>
+}
+
+/** Makes a value of bytes from `at` to before `end`. */
+export type Read<T> = (bytes: Buffer, at: number, end: number) => T
+
+export interface Deserialize<T> {
+  (bytes: Buffer): T
+  /** The same for bytes that lie among others: a view of each record's key and value would take time. */
+  readonly read?: Read<T>
+  /** The same for bytes as a byte string, where that is quicker to tell; undefined where it is not. */
+  readonly ofByteString?: (text: string) => T | undefined
+}
+
+/**
+ * A `deserialize` that also reads bytes where they lie. It is one property of one function, so that who replaces a coder's
+ * `deserialize` by another replaces both.
+ */
+export function deserializing<T>(read: Read<T>): Deserialize<T> {
+  return Object.assign((bytes: Buffer) => read(bytes, 0, bytes.length), { read })
+}
+
+/** How a coder reads bytes where they lie: also one that only reads bytes of their own. */
+export function readerOf<T>(coder: Pick<Coder<T>, 'deserialize'>): Read<T> {
+  return coder.deserialize.read ?? ((bytes, at, end) => coder.deserialize(bytes.subarray(at, end)))
 }
 
 /** A layout that is only read: what its bytes are now. */
@@ -15,8 +39,8 @@ export type PreviousCoder<T> = Pick<Coder<T>, 'name' | 'deserialize'>
  * A string with one character per byte. Such strings compare as the bytes do, unsigned, and can be keys of maps, which
  * buffers cannot.
  */
-export function byteString(bytes: Buffer): string {
-  return bytes.toString('latin1')
+export function byteString(bytes: Buffer, at = 0, end = bytes.length): string {
+  return bytes.toString('latin1', at, end)
 }
 
 export function bytesOf(text: string): Buffer {

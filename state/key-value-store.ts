@@ -4,11 +4,11 @@
  * Persisted: the key's bytes → int64 timestamp, value.
  */
 import { Changes } from './changes.ts'
-import { byteString, bytesOf, type Coder } from './coder.ts'
+import { byteString, bytesOf, type Coder, type Read, readerOf } from './coder.ts'
 import { keyNames } from './key-names.ts'
 import { previousLayouts } from './numbered-values.ts'
 import { ascendingOrder, type SortedTree, sortedTree, sortedTreeOf } from './sorted-tree.ts'
-import type { StoreChange, StoreRange } from './store.ts'
+import type { LocatedChange, StoreChange, StoreRange } from './store.ts'
 import { decodeTimestamped, encodeTimestamped, type Timestamped } from './timestamped.ts'
 
 export interface KeyValueEntry<K, V> extends Timestamped<V> {
@@ -30,6 +30,7 @@ export class KeyValueStore<K, V> {
   readonly previousLayouts: readonly string[]
   readonly #key: Coder<K>
   readonly #value: Coder<V>
+  readonly #readKey: Read<K>
   readonly #id: (key: K) => string
   /** Entries are replaced, never changed: snapshots share them. */
   #entries = sortedTree<string, KeyValueEntry<K, V>>(ascendingOrder)
@@ -42,6 +43,7 @@ export class KeyValueStore<K, V> {
     this.#key = options.key
     this.#id = keyNames(options.key)
     this.#value = options.value
+    this.#readKey = readerOf(options.key)
     const layoutOf = (value: string): string => `key-value-1:${options.key.name}:${value}`
     this.layout = layoutOf(options.value.name)
     this.previousLayouts = previousLayouts(options.value, layoutOf)
@@ -110,18 +112,26 @@ export class KeyValueStore<K, V> {
 
   /** Takes in a persisted entry; most quickly in the order of their keys. */
   load(key: Buffer, value: Buffer): void {
-    this.#entries.set(byteString(key), this.#persistedEntry(key, value))
+    const { value: latest, timestamp } = decodeTimestamped(this.#value, value)
+    this.#entries.set(byteString(key), { key: this.#key.deserialize(key), value: latest, timestamp })
   }
 
   /**
    * Takes in a change of the changelog, null for a deletion. All of them, in their order, leave what is persisted, from `loaded`
    * on. @throws what a coder throws; then the store has nothing
    */
-  apply(key: Buffer, value: Buffer | null): void {
+  apply({ bytes, keyAt, keyEnd, valueAt, valueEnd }: LocatedChange): void {
     this.#applied ??= new Map()
     try {
-      if (value === null) this.#applied.delete(byteString(key))
-      else this.#applied.set(byteString(key), this.#persistedEntry(key, value))
+      const from = keyAt < 0 ? keyEnd : keyAt
+      const id = byteString(bytes, from, keyEnd)
+      if (valueAt < 0) this.#applied.delete(id)
+      else {
+        const { value, timestamp } = decodeTimestamped(this.#value, bytes, valueAt, valueEnd)
+        // Of most texts the name is the text: one string for both.
+        const key = this.#key.deserialize.ofByteString?.(id) ?? this.#readKey(bytes, from, keyEnd)
+        this.#applied.set(id, { key, value, timestamp })
+      }
     } catch (error) {
       this.#applied = undefined
       throw error
@@ -141,11 +151,6 @@ export class KeyValueStore<K, V> {
   /** What is persisted of it, in the order of the keys, as of the call. */
   contents(): Iterable<StoreChange> {
     return persisted(this.#entries.clone(), entry => encodeTimestamped(this.#value, entry))
-  }
-
-  #persistedEntry(key: Buffer, value: Buffer): KeyValueEntry<K, V> {
-    const { value: latest, timestamp } = decodeTimestamped(this.#value, value)
-    return { key: this.#key.deserialize(key), value: latest, timestamp }
   }
 }
 

@@ -2,7 +2,7 @@
  * A value's layout, as a number that is written with it: how many layouts its coder has had before. So a store holds values
  * of several layouts, and each is rewritten when it changes.
  */
-import type { Coder } from './coder.ts'
+import { type Coder, readerOf } from './coder.ts'
 import { StateError } from './errors.ts'
 
 /** The number that the coder's values are written with. */
@@ -20,12 +20,17 @@ export function encodeNumbered<V>(coder: Coder<V>, value: V, first = 0): Buffer 
   return Buffer.concat([Buffer.of(first + layoutNumber(coder)), coder.serialize(value)])
 }
 
-/** @throws StateError STATE_TOO_NEW */
-export function decodeNumbered<V>(coder: Coder<V>, number: number, bytes: Buffer): V {
+/** The value that lies from `at` to before `end`. @throws StateError STATE_TOO_NEW, or what the coder throws */
+export function decodeNumbered<V>(
+  coder: Coder<V>,
+  number: number,
+  bytes: Buffer,
+  at: number,
+  end: number,
+): V {
   const { previous = [] } = coder
-  if (number === previous.length) return coder.deserialize(bytes)
-  const before = previous[number]
-  if (before !== undefined) return before.deserialize(bytes)
+  const written = number === previous.length ? coder : previous[number]
+  if (written !== undefined) return readerOf(written)(bytes, at, end)
   throw new StateError(
     'STATE_TOO_NEW',
     `a value has layout ${number} of ${coder.name}, which ends at ${previous.length}`,

@@ -1,7 +1,7 @@
 /** What the tests of resident stores share: a changelog that is compacted as it is written, and stores filled from it. */
 import { expect } from 'vitest'
 import type { Coder } from './coder.ts'
-import type { StoreChange } from './store.ts'
+import type { LocatedChange, StoreChange } from './store.ts'
 
 export const text: Coder<string> = {
   name: 'string',
@@ -49,8 +49,8 @@ export class Changelog {
   }
 
   /** The same from all that was ever written, in its order. */
-  replay<S extends ResidentStore & { apply(key: Buffer, value: Buffer | null): void }>(store: S): S {
-    for (const { key, value } of this.#written) store.apply(key, value)
+  replay<S extends ResidentStore & { apply(change: LocatedChange): void }>(store: S): S {
+    for (const change of this.#written) store.apply(among(change))
     store.loaded?.()
     expect(store.takeChanges()).toEqual([])
     return store
@@ -59,6 +59,14 @@ export class Changelog {
   get size(): number {
     return this.#entries.size
   }
+}
+
+/** A change that lies behind a byte, and before another. */
+function among({ key, value }: StoreChange): LocatedChange {
+  const bytes = Buffer.concat([Buffer.of(7), key, value ?? Buffer.alloc(0), Buffer.of(7)])
+  const keyEnd = 1 + key.length
+  const valueAt = value === null ? -1 : keyEnd
+  return { bytes, keyAt: 1, keyEnd, valueAt, valueEnd: keyEnd + (value?.length ?? 0) }
 }
 
 /** In the order of `keys`. */

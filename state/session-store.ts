@@ -121,7 +121,7 @@ export class SessionStore<K, V> {
         key: this.#key.deserialize(key),
         start: rank,
         end: time,
-        value: decodeNumbered(this.#value, bytes[0]!, bytes.subarray(1)),
+        value: decodeNumbered(this.#value, bytes[0]!, bytes, 1, bytes.length),
       }),
       this.observedTime - this.retention,
     )

@@ -14,6 +14,18 @@ export interface StoreChange {
   readonly value: Buffer | null
 }
 
+/**
+ * A change where it lies among others, key and value from their first byte to before their end; at -1 if it is null. Millions are
+ * read at a restore, and views of each one's key and value would take as long as all else.
+ */
+export interface LocatedChange {
+  readonly bytes: Buffer
+  readonly keyAt: number
+  readonly keyEnd: number
+  readonly valueAt: number
+  readonly valueEnd: number
+}
+
 export interface Checkpoint {
   /** Identity of each store's changelog topic, by store: another one means another log, whose state this is not. */
   readonly identities: Readonly<Record<string, string>>

@@ -24,13 +24,18 @@ export function encodeTimestamped<V>(coder: Coder<V>, { value, timestamp }: Time
   return out
 }
 
-/** @throws StateError STATE_TOO_NEW, or what the coder throws */
-export function decodeTimestamped<V>(coder: Coder<V>, bytes: Buffer): Timestamped<V> {
-  const number = bytes[0] === NEGATIVE ? 0 : bytes[0]!
+/** What lies from `at` to before `end`. @throws StateError STATE_TOO_NEW, or what the coder throws */
+export function decodeTimestamped<V>(
+  coder: Coder<V>,
+  bytes: Buffer,
+  at = 0,
+  end = bytes.length,
+): Timestamped<V> {
+  const number = bytes[at] === NEGATIVE ? 0 : bytes[at]!
   // The upper 24 of the remaining 56 bits, with their sign.
-  const high = (bytes.readInt32BE() << 8) >> 8
+  const high = (bytes.readInt32BE(at) << 8) >> 8
   return {
-    value: decodeNumbered(coder, number, bytes.subarray(8)),
-    timestamp: high * 0x1_0000_0000 + bytes.readUInt32BE(4),
+    value: decodeNumbered(coder, number, bytes, at + 8, end),
+    timestamp: high * 0x1_0000_0000 + bytes.readUInt32BE(at + 4),
   }
 }

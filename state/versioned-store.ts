@@ -105,7 +105,7 @@ export class VersionedStore<K, V> {
   /** Takes in a persisted entry. `loaded` is called when all are in. */
   load(id: Buffer, bytes: Buffer): void {
     this.#versions.load(id, bytes, () => ({
-      value: bytes[0] === 0 ? null : decodeNumbered(this.#value, bytes[0]! - VALUE, bytes.subarray(1)),
+      value: bytes[0] === 0 ? null : decodeNumbered(this.#value, bytes[0]! - VALUE, bytes, 1, bytes.length),
     }))
   }
 

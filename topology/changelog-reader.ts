@@ -6,7 +6,7 @@
  * A running task's database is brought to the end of its changelogs once, before the task starts (restore.ts); a standby's
  * is kept there (standby.ts).
  */
-import type { Checkpoint, StoreChange, TaskStore } from '../state/store.ts'
+import type { Checkpoint, LocatedChange, StoreChange, TaskStore } from '../state/store.ts'
 import { checkHeader } from './layouts.ts'
 import type { CommittedOffset, Log, Reader } from './log/log.ts'
 import { type RecordBatch, RecordCursor } from './log/record-batch.ts'
@@ -225,9 +225,8 @@ export class ChangelogReader {
         checkHeader(changelog.store, headers, this.#options.task)
         this.#reflected = further(this.#reflected, reflectedIn(headers) ?? {})
       }
-      const [key, value] = [cursor.key ?? NOTHING, cursor.value]
-      if (changelog.written) changelog.changes.push({ key, value })
-      if (changelog.filled && !fill(changelog.store, key, value)) {
+      if (changelog.written) changelog.changes.push({ key: cursor.key ?? NOTHING, value: cursor.value })
+      if (changelog.filled && !fill(changelog.store, cursor)) {
         changelog.filled = false
         if (!changelog.written) {
           this.#writeInstead(changelog)
@@ -235,7 +234,7 @@ export class ChangelogReader {
         }
       }
       changelog.records++
-      changelog.bytes += key.length + (value?.length ?? 0)
+      changelog.bytes += cursor.size
       this.#pending++
       this.records++
     }
@@ -307,9 +306,9 @@ export class ChangelogReader {
 }
 
 /** False where it cannot be decoded. That may be replaced or deleted further on: only what a database is left with counts. */
-function fill(store: TaskStateStore, key: Buffer, value: Buffer | null): boolean {
+function fill(store: TaskStateStore, change: LocatedChange): boolean {
   try {
-    store.apply?.(key, value)
+    store.apply?.(change)
     return true
   } catch (error) {
     // Who loads the database asks again, and is told if it fails; a promise that nobody hears would end the process.

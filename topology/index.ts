@@ -4,6 +4,7 @@
  * operator's doc comment has an example, which `test/examples.test.ts` runs.
  */
 
+export { type Deserialize, deserializing, type Read, readerOf } from '../state/coder.ts'
 export { KeyValueStore, SessionStore, VersionedStore, WindowStore } from '../state/index.ts'
 export type { MapBatchOptions } from './batching.ts'
 export {
@@ -107,14 +108,10 @@ export {
 } from './reset.ts'
 export {
   bytes,
-  type Deserialize,
-  deserializing,
   double,
   evolved,
   json,
   long,
-  type Read,
-  readerOf,
   readyOf,
   type Serde,
   string,

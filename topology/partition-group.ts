@@ -2,6 +2,8 @@
  * A task's input: a queue of fetched batches per partition, of which the record with the smallest event time is next
  * (Kafka Streams' PartitionGroup). A head record is decoded when it becomes the head, since its event time decides.
  */
+
+import { type Read, readerOf } from '../state/coder.ts'
 import { type ErrorCode, TickerError } from './errors.ts'
 import type { FailureReason, InputRecord } from './failure-policy.ts'
 import type { TopicPartition } from './log/log.ts'
@@ -10,7 +12,7 @@ import type { RepartitionNode, SourceNode } from './nodes/topics.ts'
 import type { OutputPort } from './operators/operator.ts'
 import { type PoisonRecord, PoisonWindows } from './poison.ts'
 import { noHeaders, type StreamRecord } from './record.ts'
-import { type Read, readerOf, readyOf } from './serde.ts'
+import { readyOf } from './serde.ts'
 
 /** One input partition: its fetched batches, its position, and its head record. */
 export class PartitionQueue {

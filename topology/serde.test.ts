@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { deserializing, double, long, readerOf, type Serde, string } from './serde.ts'
+import { deserializing, readerOf } from '../state/coder.ts'
+import { double, long, type Serde, string } from './serde.ts'
 
 const among = (bytes: Buffer): readonly [Buffer, number, number] => [
   Buffer.concat([Buffer.from('before'), bytes, Buffer.from('behind')]),

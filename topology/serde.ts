@@ -1,6 +1,6 @@
 /** How keys and values become bytes and back. */
 import { RecalledTexts } from '../schemas/recalled-texts.ts'
-import type { PreviousCoder } from '../state/coder.ts'
+import { type Deserialize, deserializing, type PreviousCoder } from '../state/coder.ts'
 
 export interface Serde<T> {
   /** For describe() and layout ids: changes when the bytes' meaning changes. */
@@ -15,28 +15,6 @@ export interface Serde<T> {
   readonly deserialize: Deserialize<T>
   /** The part of a key's bytes by which it is partitioned, where it is written; all of them if absent. */
   partitionKey?(bytes: Buffer): Buffer
-}
-
-/** Makes a value of bytes from `at` to before `end`. */
-export type Read<T> = (bytes: Buffer, at: number, end: number) => T
-
-export interface Deserialize<T> {
-  (bytes: Buffer): T
-  /** The same for bytes that lie among others. The engine reads records with it, because a view of each one's bytes takes time. */
-  readonly read?: Read<T>
-}
-
-/**
- * A `deserialize` that also reads bytes where they lie. It is one property of one function, so that who replaces a serde's
- * `deserialize` by another replaces both.
- */
-export function deserializing<T>(read: Read<T>): Deserialize<T> {
-  return Object.assign((bytes: Buffer) => read(bytes, 0, bytes.length), { read })
-}
-
-/** How a serde reads bytes where they lie: also one that only reads bytes of their own. */
-export function readerOf<T>(serde: Pick<Serde<T>, 'deserialize'>): Read<T> {
-  return serde.deserialize.read ?? ((bytes, at, end) => serde.deserialize(bytes.subarray(at, end)))
 }
 
 /** The promise that what `deserialize` threw may carry: call again after it. */
@@ -65,14 +43,22 @@ const texts = new RecalledTexts()
 export const string: Serde<string> = {
   name: 'string',
   serialize: value => Buffer.from(value, 'utf8'),
-  deserialize: deserializing((bytes, at, end) => texts.read(bytes, at, end)),
+  deserialize: Object.assign(
+    deserializing((bytes, at, end) => texts.read(bytes, at, end)),
+    // ASCII is the same in UTF-8 and in Latin-1.
+    { ofByteString: (text: string) => (/[\x80-\xff]/.test(text) ? undefined : text) },
+  ),
 }
 
 /** Bytes as they are; a copy is made on reading, because the log hands out views. */
 export const bytes: Serde<Buffer> = {
   name: 'bytes',
   serialize: value => value,
-  deserialize: value => Buffer.from(value),
+  deserialize: deserializing((value, at, end) => {
+    const copy = Buffer.allocUnsafe(end - at)
+    value.copy(copy, 0, at, end)
+    return copy
+  }),
 }
 
 /** Whole numbers within ±2^53, as 8 bytes big-endian two's complement (Kafka's LongSerializer). */

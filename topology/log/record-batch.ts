@@ -96,6 +96,12 @@ export class RecordCursor {
     return false
   }
 
+  /** Bytes of the current record's key and value. */
+  get size(): number {
+    const key = this.keyAt === NULL ? 0 : this.keyEnd - this.keyAt
+    return this.valueAt === NULL ? key : key + this.valueEnd - this.valueAt
+  }
+
   get key(): Buffer | null {
     return this.keyAt === NULL ? null : this.bytes.subarray(this.keyAt, this.keyEnd)
   }

@@ -1,5 +1,5 @@
 /** What the operators of one task are made with, and what they add up to. */
-import type { StoreChange } from '../../state/store.ts'
+import type { LocatedChange, StoreChange } from '../../state/store.ts'
 import type { TableView } from '../change.ts'
 import type { TaskClocks } from '../clocks.ts'
 import type { CommittedOffset } from '../log/log.ts'
@@ -28,7 +28,7 @@ export interface TaskStateStore {
    * Instead, while it is empty: takes in the changes of its changelog, in their order. What cannot be decoded leaves it empty.
    * @throws what a serde throws
    */
-  apply?(key: Buffer, value: Buffer | null): void
+  apply?(change: LocatedChange): void
   /** What is persisted of it, as of the call; where there is `apply`. */
   contents?(): Iterable<StoreChange>
   takeChanges(): StoreChange[]

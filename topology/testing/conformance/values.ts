@@ -1,5 +1,6 @@
 /** What the records of the cases hold: text, whole numbers, doubles, null; and keys that may be windowed. */
-import { deserializing, double, long, readerOf, type Serde, string } from '../../serde.ts'
+import { deserializing, readerOf } from '../../../state/coder.ts'
+import { double, long, type Serde, string } from '../../serde.ts'
 import type { Windowed } from '../../windows.ts'
 
 export type Value = string | number | null
