@@ -117,7 +117,8 @@ export class CountingCluster {
 
   /**
    * Waits until every partition commits without a gap, from now on or from `since` on.
-   * @returns milliseconds from `since` to the end of the last gap, and the longest gap of a partition
+   * @returns milliseconds from `since` until every partition has committed and the last gap has ended, and the longest gap
+   * of a partition
    */
   async settled(since = performance.now()): Promise<{ recovery: number; longestStall: number }> {
     const GAP = 600
@@ -131,10 +132,11 @@ export class CountingCluster {
         const seen = [...times.filter(time => time > since - GAP), now]
         return seen.slice(1).map((end, i) => ({ end, length: end - seen[i]! }))
       })
-      const everywhere = this.#commits.every(times => times.some(time => time > since))
+      const first = this.#commits.map(times => times.find(time => time > since) ?? Number.POSITIVE_INFINITY)
       const long = gaps.filter(gap => gap.length > GAP && gap.end > since)
-      const last = Math.max(since, ...long.map(gap => gap.end))
-      if (everywhere && now - last > QUIET) {
+      // Where nothing stood still for longer than usual, each partition has committed all the same before it counts.
+      const last = Math.max(...first, ...long.map(gap => gap.end))
+      if (now - last > QUIET) {
         return { recovery: last - since, longestStall: Math.max(...gaps.map(gap => gap.length)) }
       }
     }

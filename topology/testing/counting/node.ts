@@ -34,8 +34,9 @@ if (threads > 1) {
   const node = new WorkerThreads({ module, data, threads, clientId, ...notice })
   close = () => node.close()
   await node.start()
-  console.log('started')
-  await node.run()
+  const running = node.run()
+  tellWhenItWorks(() => node.status().tasks.length > 0)
+  await running
   await node.close()
   console.log(JSON.stringify(node.status()))
 } else {
@@ -51,8 +52,19 @@ if (threads > 1) {
   const { node, close: closeLog } = await make(data, { clientId, node: clientId, listener })
   close = () => node.close()
   await node.start()
-  console.log('started')
-  await node.run()
+  const running = node.run()
+  tellWhenItWorks(() => node.status().tasks.length > 0)
+  await running
   await node.close()
   await closeLog()
+}
+
+/** One that has just joined the group has no tasks yet: what happened to it then would be seen by nobody. */
+function tellWhenItWorks(works: () => boolean): void {
+  const timer = setInterval(() => {
+    if (!works()) return
+    clearInterval(timer)
+    console.log('works')
+  }, 20)
+  timer.unref()
 }
