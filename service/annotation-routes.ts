@@ -1,61 +1,80 @@
-/**
- * `/api/annotation`: windows for people, and what they say of them. All of it needs the token, since windows hold what was
- * measured.
- */
-import type { FastifyInstance } from 'fastify'
+/** `/api/annotation`: windows for people, and what they say of them. Windows hold what was measured, so none of it is open. */
+import { z } from 'zod'
 import type { AnnotationDesk } from '../processors/annotation/annotation-desk.ts'
 import { ApplicationError } from '../processors/errors.ts'
-import { requireToken } from './bearer-token.ts'
+import { type Api, failure, time } from './api.ts'
+import { annotationStatus } from './status-schema.ts'
 
 /** As `AnnotationDesk`, which it is in a node. */
 export type Annotations = Pick<AnnotationDesk, 'next' | 'answer' | 'skip' | 'undo' | 'status' | 'accuracy'>
 
-const annotator = { type: 'string', minLength: 1, maxLength: 100, pattern: '\\S' } as const
-const window = {
-  deviceId: { type: 'string', minLength: 1, maxLength: 1000 },
-  windowStart: { type: 'integer', minimum: 0 },
-} as const
+const person = z.object({
+  annotator: z.string().min(1).max(100).regex(/\S/, 'a name').describe('Who says so.'),
+})
+const about = person.extend({
+  deviceId: z.string().min(1).max(1000),
+  windowStart: z.number().int().min(0),
+})
+const answer = about.extend({
+  verdict: z.enum(['labelled', 'cannotTell']),
+  label: z.string().min(1).max(200).optional().describe('With the verdict labelled.'),
+})
+const count = z.number().int()
+const shownWindow = z.object({
+  deviceId: z.string(),
+  windowStart: time,
+  windowEnd: time,
+  samples: count,
+  margin: z.number(),
+  modelName: z.string(),
+  modelVersion: z.string(),
+  arm: z.enum(['unsure', 'random']),
+  sampleTimes: z.array(z.number()).describe('Milliseconds since windowStart.'),
+  predicted: z.string(),
+  probabilities: z.array(z.object({ label: z.string(), probability: z.number() })),
+  signals: z.record(z.string(), z.array(z.number().nullable())).describe('In the order of sampleTimes.'),
+})
+const given = z.object({ window: shownWindow.nullable() })
 
-interface Person {
-  readonly annotator: string
-}
+export function annotationRoutes(server: Api, { annotations }: { readonly annotations: Annotations }): void {
+  const config = { access: 'annotator' } as const
 
-interface About extends Person {
-  readonly deviceId: string
-  readonly windowStart: number
-}
+  server.get(
+    '/api/annotation',
+    {
+      config,
+      schema: {
+        summary: 'What waits for people, what they said, and how accurate each release is by it',
+        response: { 200: annotationStatus },
+      },
+    },
+    async () => annotations.status(),
+  )
 
-export function annotationRoutes(
-  server: FastifyInstance,
-  { annotations, token }: { readonly annotations: Annotations; readonly token: string },
-): void {
-  const onRequest = requireToken(token)
-  const body = (properties: object, required: readonly string[]) => ({
-    onRequest,
-    schema: { body: { type: 'object', properties, required } },
-  })
-  const about = body({ annotator, ...window }, ['annotator', 'deviceId', 'windowStart'])
-
-  server.get('/api/annotation', { onRequest }, async () => annotations.status())
-
-  server.post<{ Body: Person }>(
+  server.post(
     '/api/annotation/next',
-    body({ annotator }, ['annotator']),
+    {
+      config,
+      schema: {
+        summary: 'A window to be labelled, theirs for two minutes; null if none waits',
+        body: person,
+        response: { 200: given },
+      },
+    },
     async ({ body: { annotator } }) =>
       await answered(async () => ({ window: (await annotations.next(annotator)) ?? null })),
   )
 
-  server.post<{ Body: About & { verdict: 'labelled' | 'cannotTell'; label?: string } }>(
+  server.post(
     '/api/annotation/answer',
-    body(
-      {
-        annotator,
-        ...window,
-        verdict: { type: 'string', enum: ['labelled', 'cannotTell'] },
-        label: { type: 'string', minLength: 1, maxLength: 200 },
+    {
+      config,
+      schema: {
+        summary: 'Say what a window shows, or that one cannot tell',
+        body: answer,
+        response: { 200: annotationStatus, 404: failure, 422: failure },
       },
-      ['annotator', 'deviceId', 'windowStart', 'verdict'],
-    ),
+    },
     async ({ body: { annotator, verdict, label = '', ...key } }) =>
       await answered(async () => {
         await annotations.answer(annotator, key, verdict === 'labelled' ? { verdict, label } : { verdict })
@@ -63,9 +82,16 @@ export function annotationRoutes(
       }),
   )
 
-  server.post<{ Body: About }>(
+  server.post(
     '/api/annotation/skip',
-    about,
+    {
+      config,
+      schema: {
+        summary: 'Leave a window to others',
+        body: about,
+        response: { 200: annotationStatus, 404: failure },
+      },
+    },
     async ({ body: { annotator, ...key } }) =>
       await answered(async () => {
         await annotations.skip(annotator, key)
@@ -73,9 +99,16 @@ export function annotationRoutes(
       }),
   )
 
-  server.post<{ Body: About }>(
+  server.post(
     '/api/annotation/undo',
-    about,
+    {
+      config,
+      schema: {
+        summary: 'Take back what was said of a window, which is answered again',
+        body: about,
+        response: { 200: given, 404: failure },
+      },
+    },
     async ({ body: { annotator, ...key } }) =>
       await answered(async () => ({ window: await annotations.undo(annotator, key) })),
   )

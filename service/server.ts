@@ -4,7 +4,11 @@ import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fastifyStatic from '@fastify/static'
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
+import {
+  hasZodFastifySchemaValidationErrors,
+  type ZodFastifySchemaValidationError,
+} from 'fastify-type-provider-zod'
 import type { BaseLogger } from 'pino'
 import type { DeadLetterDesk } from '../processors/dead-letter-desk.ts'
 import { ApplicationError } from '../processors/errors.ts'
@@ -12,14 +16,18 @@ import type { ReleaseDesk } from '../processors/models/release-desk.ts'
 import { type StoreQueries, systemTimers, TickerError, type Timers } from '../topology/index.ts'
 import { accuracyRoutes } from './accuracy-routes.ts'
 import { type Annotations, annotationRoutes } from './annotation-routes.ts'
+import { type Api, documented } from './api.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
+import { guard, namesOf } from './door.ts'
 import { eventStream } from './event-stream.ts'
-import { exposition } from './metrics/metrics.ts'
 import { releaseRoutes } from './release-routes.ts'
 import { type Replay, replayRoutes } from './replay-routes.ts'
+import type { Credential } from './roles.ts'
 import { Sampler } from './sampler.ts'
 import type { StatusSource } from './status.ts'
-import { LONGEST_KEY, storeRoutes } from './store-routes.ts'
+import { statusRoutes } from './status-routes.ts'
+import { storeRoutes } from './store-routes.ts'
+import { LONGEST_KEY } from './store-schema.ts'
 
 export interface ServiceOptions {
   /** 0: any free one. */
@@ -34,8 +42,12 @@ export interface ServiceOptions {
   readonly annotations: Annotations
   /** Of the node; without them no stores are shown. */
   readonly queries?: StoreQueries | undefined
-  /** What a writing request must bear. */
+  /** The node's own, of the role operator. */
   readonly token: string
+  /** Further ones, of whatever role. */
+  readonly credentials?: readonly Credential[]
+  /** As what the node is reached besides its own host, without a port. */
+  readonly names?: readonly string[]
   readonly logger: Pick<BaseLogger, 'error'>
   readonly timers?: Timers
 }
@@ -62,8 +74,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 }
 
 /** The server without its socket. */
-export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'>): Promise<FastifyInstance> {
+export async function buildService(options: Omit<ServiceOptions, 'port'>): Promise<Api> {
   const {
+    host = '127.0.0.1',
     source,
     releases,
     replay,
@@ -71,6 +84,8 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
     annotations,
     queries,
     token,
+    credentials = [],
+    names = [],
     logger,
     timers = systemTimers,
   } = options
@@ -80,43 +95,54 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
     memoryBytes: () => process.memoryUsage.rss(),
     onError: error => logger.error(error, 'the state of the node cannot be read'),
   })
-  const server = Fastify({
+  const server: Api = Fastify({
     logger: false,
     bodyLimit: 64 * 1024,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: LONGEST_KEY },
   })
   server.addHook('onClose', async () => sampler.close())
-  server.addHook('onRequest', async (_request, reply) => void reply.headers(securityHeaders))
+  server.addHook('onRequest', async ({ headers }, reply) => {
+    reply.headers(securityHeaders)
+    // Whoever ends TLS before us says so. Over plain HTTP browsers would not heed it.
+    if (headers['x-forwarded-proto'] === 'https')
+      reply.header('strict-transport-security', 'max-age=31536000')
+  })
   server.setNotFoundHandler((request, reply) => {
     reply.code(404).send({ code: 'NOT_FOUND', message: `there is no ${request.method} ${request.url}` })
   })
   server.setErrorHandler<Error & { statusCode?: number; code?: string }>((error, _request, reply) => {
+    if (hasZodFastifySchemaValidationErrors(error))
+      return reply.code(400).send({ code: 'BAD_REQUEST', message: mistakeIn(error) })
     // The engine's errors say for themselves what is the matter: with the log, for the most part.
     const status = error instanceof TickerError ? 503 : (error.statusCode ?? 500)
     if (status >= 500) logger.error(error)
     const code = error.code ?? 'INTERNAL'
-    reply.code(status).send({ code, message: status === 500 ? 'see the log of the node' : error.message })
+    return reply
+      .code(status)
+      .send({ code, message: status === 500 ? 'see the log of the node' : error.message })
   })
+  const own: Credential = { role: 'operator', name: 'node', token }
+  await guard(server, { credentials: [own, ...credentials], hosts: namesOf(host, ...names) })
+  await documented(server)
 
-  server.get('/api/status', async () => sampler.snapshot())
-  server.get('/api/topology', async () => sampler.snapshot().topology)
-  server.get('/health/live', async (_request, reply) => health(reply, source.stalled()))
-  server.get('/health/ready', async (_request, reply) => health(reply, source.unready()))
-  const { contentType, scrape } = exposition(source)
-  server.get('/metrics', async (_request, reply) => {
-    reply.header('content-type', contentType)
-    return scrape()
-  })
+  statusRoutes(server, { source, sampler })
   eventStream(server, sampler)
-  if (replay !== undefined) replayRoutes(server, { replay, token })
-  releaseRoutes(server, { source, desk: releases, token })
-  deadLetterRoutes(server, { desk: deadLetters, token })
-  annotationRoutes(server, { annotations, token })
+  if (replay !== undefined) replayRoutes(server, { replay })
+  releaseRoutes(server, { source, desk: releases })
+  deadLetterRoutes(server, { desk: deadLetters })
+  annotationRoutes(server, { annotations })
   accuracyRoutes(server, { annotations })
   if (queries !== undefined) storeRoutes(server, { queries, timers })
+  await server.register(files)
+  return server
+}
 
-  // Listed at the start: nothing but these files is ever served.
+/** The pages. Their files are listed at the start: nothing but these is ever served. */
+async function files(server: FastifyInstance): Promise<void> {
+  server.addHook('onRoute', route => {
+    route.config = { ...route.config, access: 'public' }
+  })
   await server.register(fastifyStatic, {
     root: fileURLToPath(new URL('page', import.meta.url)),
     wildcard: false,
@@ -127,7 +153,6 @@ export async function buildService(options: Omit<ServiceOptions, 'port' | 'host'
     wildcard: false,
     decorateReply: false,
   })
-  return server
 }
 
 /** Everything the page needs is its own: no inline script, nothing from elsewhere, in nobody's frame. */
@@ -135,6 +160,7 @@ const securityHeaders = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'cross-origin-opener-policy': 'same-origin',
+  'permissions-policy': 'camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()',
   'cross-origin-resource-policy': 'same-origin',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
@@ -142,10 +168,13 @@ const securityHeaders = {
   'cache-control': 'no-cache',
 } as const
 
-function health(reply: FastifyReply, trouble: string | undefined): { status: string; reason?: string } {
-  if (trouble === undefined) return { status: 'ok' }
-  reply.code(503)
-  return { status: 'unavailable', reason: trouble }
+/** The first of those that zod found: where, and what. */
+function mistakeIn({
+  validation: [first],
+}: {
+  readonly validation: readonly ZodFastifySchemaValidationError[]
+}): string {
+  return `${first?.instancePath.slice(1).replaceAll('/', '.') || 'the request'}: ${first?.message}`
 }
 
 function listenError(error: unknown, host: string, port: number): ApplicationError {

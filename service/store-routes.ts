@@ -2,7 +2,8 @@
  * `/api/stores`: the state of all nodes, read by key, range of keys and time, whichever node is asked (Kafka Streams'
  * interactive queries). Answers say which task or standby they are from, and how new they are.
  */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
 import { ApplicationError, type ApplicationErrorCode } from '../processors/errors.ts'
 import {
   type Answer,
@@ -15,41 +16,22 @@ import {
   TickerError,
   type Timers,
 } from '../topology/index.ts'
+import { type Api, failure, wholeText } from './api.ts'
 import { askOwners, FORWARDED, type TaskAnswer } from './store-owners.ts'
+import * as schemas from './store-schema.ts'
 import { jsonOf, keyOf, rowOf } from './stored-values.ts'
-
-/** Characters of a key in a path. */
-export const LONGEST_KEY = 4096
 
 export interface StoreRoutesOptions {
   readonly queries: StoreQueries
   readonly timers: Timers
 }
 
-const whole = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const
-const text = { type: 'string', maxLength: LONGEST_KEY } as const
-const standby = { type: 'boolean', default: false } as const
-const limited = { standby, limit: { type: 'integer', minimum: 1, maximum: 1000, default: 100 } } as const
-const times = { from: { ...whole, default: 0 }, to: { ...whole, default: whole.maximum } } as const
-
-const query = (properties: object) => ({ schema: { querystring: { type: 'object', properties } } })
-
-interface OfStore {
-  readonly store: string
-}
-
-interface OfKey extends OfStore {
-  readonly key: string
-}
+/** What a store holds may be what was measured; which are so, nobody knows but their topology. */
+const config = { access: 'open' } as const
 
 interface Limited {
   readonly standby: boolean
   readonly limit: number
-}
-
-interface Times extends Limited {
-  readonly from: number
-  readonly to: number
 }
 
 /** What is asked of a store. */
@@ -60,8 +42,8 @@ interface Reading extends Limited {
   read(options: RangeOptions): Promise<readonly Answer<readonly object[]>[]>
 }
 
-export function storeRoutes(server: FastifyInstance, { queries, timers }: StoreRoutesOptions): void {
-  server.register(async routes => {
+export function storeRoutes(server: Api, { queries, timers }: StoreRoutesOptions): void {
+  server.register(async (routes: Api) => {
     routes.setErrorHandler<Error>((error, _request, reply) => refuse(error, reply))
     overview(routes, queries)
     byKey(routes, queries, timers)
@@ -69,25 +51,56 @@ export function storeRoutes(server: FastifyInstance, { queries, timers }: StoreR
   })
 }
 
-function overview(routes: FastifyInstance, queries: StoreQueries): void {
-  routes.get('/api/stores', async () => {
-    const stores = await queries.stores()
-    return { stores: await Promise.all(stores.map(store => shown(store, queries))) }
-  })
+function overview(routes: Api, queries: StoreQueries): void {
+  routes.get(
+    '/api/stores',
+    {
+      config,
+      schema: {
+        summary: 'The stores of the topology: kind, serde of the keys, which node has which task',
+        response: { 200: z.object({ stores: z.array(schemas.storeShown) }) },
+      },
+    },
+    async () => {
+      const stores = await queries.stores()
+      return { stores: await Promise.all(stores.map(store => shown(store, queries))) }
+    },
+  )
 
-  routes.get<{ Params: OfStore }>('/api/stores/:store', async ({ params: { store } }) =>
-    shown(await described(store, queries), queries),
+  routes.get(
+    '/api/stores/:store',
+    {
+      config,
+      schema: {
+        summary: 'A store: kind, serde of the keys, which node has which task',
+        params: schemas.ofStore,
+        response: { 200: schemas.storeShown, 404: failure },
+      },
+    },
+    async ({ params: { store } }) => shown(await descriptionOf(store, queries), queries),
   )
 }
 
-function byKey(routes: FastifyInstance, queries: StoreQueries, timers: Timers): void {
-  routes.get<{ Params: OfStore; Querystring: Limited & { from?: string; to?: string } }>(
+function byKey(routes: Api, queries: StoreQueries, timers: Timers): void {
+  routes.get(
     '/api/stores/:store/keys',
-    query({ ...limited, from: text, to: text }),
+    {
+      config,
+      schema: {
+        summary: 'A range of keys',
+        params: schemas.ofStore,
+        querystring: z.object({
+          ...schemas.limited,
+          from: schemas.key.optional().describe('The first key.'),
+          to: schemas.key.optional().describe('The last key.'),
+        }),
+        response: schemas.responses(schemas.range),
+      },
+    },
     async request => {
       const { store } = request.params
       const { from, to, ...limits } = request.query
-      const { keys } = await described(store, queries)
+      const { keys } = await descriptionOf(store, queries)
       const range = {
         ...(from === undefined ? {} : { from: keyOf(from, keys) }),
         ...(to === undefined ? {} : { to: keyOf(to, keys) }),
@@ -101,13 +114,24 @@ function byKey(routes: FastifyInstance, queries: StoreQueries, timers: Timers): 
     },
   )
 
-  routes.get<{ Params: OfKey; Querystring: { standby: boolean; asOf?: number } }>(
+  routes.get(
     '/api/stores/:store/keys/:key',
-    query({ standby, asOf: whole }),
+    {
+      config,
+      schema: {
+        summary: 'The value of a key',
+        params: schemas.ofKey,
+        querystring: z.object({
+          standby: schemas.standby,
+          asOf: wholeText.optional().describe('Of a versioned store: at this time.'),
+        }),
+        response: schemas.responses(schemas.found),
+      },
+    },
     async request => {
       const { store } = request.params
       const { asOf, ...asked } = request.query
-      const key = keyOf(request.params.key, (await described(store, queries)).keys)
+      const key = keyOf(request.params.key, (await descriptionOf(store, queries)).keys)
       const time = asOf === undefined ? {} : { asOf }
       const reading: Reading = {
         ...asked,
@@ -128,10 +152,18 @@ function byKey(routes: FastifyInstance, queries: StoreQueries, timers: Timers): 
   )
 }
 
-function byTime(routes: FastifyInstance, queries: StoreQueries, timers: Timers): void {
-  routes.get<{ Params: OfStore; Querystring: Times }>(
+function byTime(routes: Api, queries: StoreQueries, timers: Timers): void {
+  routes.get(
     '/api/stores/:store/windows',
-    query({ ...limited, ...times }),
+    {
+      config,
+      schema: {
+        summary: 'All keys’ windows that start in a time, or sessions that end in it',
+        params: schemas.ofStore,
+        querystring: z.object({ ...schemas.limited, ...schemas.times }),
+        response: schemas.responses(schemas.range),
+      },
+    },
     async request => {
       const { store } = request.params
       const { from, to, ...limits } = request.query
@@ -144,13 +176,21 @@ function byTime(routes: FastifyInstance, queries: StoreQueries, timers: Timers):
     },
   )
 
-  routes.get<{ Params: OfKey; Querystring: Times }>(
+  routes.get(
     '/api/stores/:store/windows/:key',
-    query({ ...limited, ...times }),
+    {
+      config,
+      schema: {
+        summary: 'A key’s windows that start in a time, or sessions that touch it',
+        params: schemas.ofKey,
+        querystring: z.object({ ...schemas.limited, ...schemas.times }),
+        response: schemas.responses(schemas.windows),
+      },
+    },
     async request => {
       const { store } = request.params
       const { from, to, ...limits } = request.query
-      const key = keyOf(request.params.key, (await described(store, queries)).keys)
+      const key = keyOf(request.params.key, (await descriptionOf(store, queries)).keys)
       const reading: Reading = {
         ...limits,
         owners: [await queries.ownerOf(store, key)],
@@ -165,12 +205,12 @@ function byTime(routes: FastifyInstance, queries: StoreQueries, timers: Timers):
 }
 
 /** To a node that forwards the question, what is here; else what `shape` makes of each owner's answer. */
-async function answer(
+async function answer<Shape>(
   { headers, url }: FastifyRequest,
   { owners, limit, standby, read }: Reading,
   { queries, timers }: { readonly queries: StoreQueries; readonly timers: Timers },
-  shape: (answers: readonly TaskAnswer[]) => object,
-): Promise<object> {
+  shape: (answers: readonly TaskAnswer[]) => Shape,
+): Promise<Shape | { readonly answers: readonly TaskAnswer[] }> {
   const { node } = queries
   const here = async (): Promise<readonly TaskAnswer[]> => {
     // One more than wanted tells whether there are more.
@@ -189,14 +229,14 @@ async function answer(
 }
 
 /** @throws TickerError QUERY_STORE_UNKNOWN */
-async function described(name: string, queries: StoreQueries): Promise<StoreDescription> {
+async function descriptionOf(name: string, queries: StoreQueries): Promise<StoreDescription> {
   const found = (await queries.stores()).find(store => store.name === name)
   if (found === undefined) throw new TickerError('QUERY_STORE_UNKNOWN', `no task has a store ${name}`)
   return found
 }
 
-async function shown({ name, kind, keys }: StoreDescription, queries: StoreQueries): Promise<object> {
-  const place = ({ node, endpoint }: NodeTasks): object => ({ node, endpoint })
+async function shown({ name, kind, keys }: StoreDescription, queries: StoreQueries) {
+  const place = ({ node, endpoint }: NodeTasks) => ({ node, endpoint })
   const tasks = (await queries.owners(name)).map(({ task, partition, active, standbys }) => ({
     ...{ task, partition, active: active && place(active), standbys: standbys.map(place) },
   }))
