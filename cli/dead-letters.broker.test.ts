@@ -229,7 +229,7 @@ describe.skipIf(reason !== undefined)(`dead letters on kafka ${reason ?? ''}`, (
       logger: { error: () => {} },
     })
     try {
-      await writeNodeFile(state, { url: service.url, token, pid: process.pid })
+      await writeNodeFile(state, { url: service.url, token, annotatorToken: token, pid: process.pid })
       const ask = async (...words: string[]) =>
         JSON.parse(
           (await tickerwatch('dead-letters', ...words, '--state', state, '--json')).stdout.join('\n'),

@@ -28,7 +28,12 @@ beforeEach(async () => {
   await once(server, 'listening')
   const address = server.address()
   const port = typeof address === 'object' ? address?.port : undefined
-  await writeNodeFile(state, { url: `http://127.0.0.1:${port}`, token, pid: process.pid })
+  await writeNodeFile(state, {
+    url: `http://127.0.0.1:${port}`,
+    token,
+    annotatorToken: token,
+    pid: process.pid,
+  })
 })
 
 afterEach(async () => {

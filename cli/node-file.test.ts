@@ -11,7 +11,12 @@ beforeEach(async () => {
 })
 afterEach(() => rm(state, { recursive: true, force: true }))
 
-const here = { url: 'http://127.0.0.1:8080', token: '0123456789abcdef', pid: process.pid }
+const here = {
+  url: 'http://127.0.0.1:8080',
+  token: '0123456789abcdef',
+  annotatorToken: 'fedcba9876543210',
+  pid: process.pid,
+}
 const dead = () => ({ ...here, pid: spawnSync(process.execPath, ['--version']).pid })
 
 test('what one process writes another reads, and only its owner', async () => {

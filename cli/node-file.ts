@@ -1,5 +1,5 @@
 /**
- * How commands find the node that runs on this machine: it writes its address and an access token to `node.json` in its
+ * How commands find the node that runs on this machine: it writes its address and tokens to `node.json` in its
  * state directory, readable by its owner only, and removes the file when it stops.
  */
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -10,8 +10,10 @@ import { CliError } from './errors.ts'
 const schema = z.object({
   /** Of the service, such as http://127.0.0.1:8080. */
   url: z.url({ protocol: /^https?$/ }),
-  /** For the routes that change something, as a bearer token. */
+  /** A bearer token of the role operator, for commands. */
   token: z.string().min(16),
+  /** One of the role annotator, for people to whom its address is given. */
+  annotatorToken: z.string().min(16),
   /** Of the process that wrote the file. */
   pid: z.int().positive(),
 })

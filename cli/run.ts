@@ -11,7 +11,8 @@ export function define(command: Command): void {
   })
 }
 
-function mistakesTogether({ threads, standbyReplicas, sql }: RunOptions, given: Given): string[] {
+function mistakesTogether(options: RunOptions, given: Given): string[] {
+  const { threads, standbyReplicas, sql } = options
   const belongsTo = (name: string | undefined, other: '--archive' | '--brokers' | '--recordings') =>
     name === undefined ? [] : [`${name} belongs to ${other}.`]
   const mistakes: string[] = []
@@ -39,5 +40,8 @@ function mistakesTogether({ threads, standbyReplicas, sql }: RunOptions, given: 
   } else if (given('rate') !== undefined) {
     mistakes.push(`${given('rate')} is of generated readings; recordings have --speed.`)
   }
+  const tokens = [options.viewerTokens, options.annotatorTokens, options.operatorTokens].flat()
+  if (new Set(tokens.map(({ token }) => token)).size < tokens.length)
+    mistakes.push('a token is given twice: each is of one person and one role.')
   return mistakes
 }

@@ -1,4 +1,5 @@
 /** How the values of options and settings are read. Each throws commander's InvalidArgumentError, which says what is right. */
+import { createHash } from 'node:crypto'
 import { InvalidArgumentError } from 'commander'
 
 /** A whole number, at least 0. */
@@ -114,6 +115,23 @@ export function hostAndPort(text: string): string {
   if (!(Number(port) >= 1 && Number(port) <= 65_535))
     throw new InvalidArgumentError('Give host:port, such as node-1:8080.')
   return text
+}
+
+/**
+ * Tokens of RFC 6750, separated by commas or, in a file, lines; each may have the name of whose it is before it: anna:TOKEN. One
+ * without is named after its hash.
+ */
+export function tokens(given: string): readonly { readonly name: string; readonly token: string }[] {
+  const items = given.split(/[\s,]+/).filter(item => item !== '')
+  if (items.length === 0) throw new InvalidArgumentError('Give a token.')
+  return items.map(item => {
+    const [, name, token] = /^(?:([\w.@-]{1,64}):)?([\w.~+/-]+=*)$/.exec(item) ?? []
+    if (token === undefined || token.length < 16 || token.length > 512)
+      throw new InvalidArgumentError(
+        'Give tokens of 16 to 512 letters and digits, such as openssl rand -hex 24 makes.',
+      )
+    return { name: name ?? createHash('sha256').update(token).digest('hex').slice(0, 8), token }
+  })
 }
 
 /** `name@version` of a release. */

@@ -2,7 +2,7 @@
  * The documented API: each route has schemas beside it. Requests are checked by them, answers typed, and the document (OpenAPI 3.1)
  * and the page that shows it are made of them.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type {
@@ -95,6 +95,7 @@ export async function documented(server: FastifyInstance): Promise<void> {
     await pages.register(swaggerUi, {
       routePrefix: '/api/docs',
       // Nobody elsewhere is asked whether the document is valid.
+      theme: { title: 'API – Ticker Watch' },
       uiConfig: { layout: 'BaseLayout', validatorUrl: null, docExpansion: 'list', url: documentPath },
     })
   })
@@ -109,16 +110,26 @@ const whom = {
 } as const satisfies Record<Access, string>
 
 /** What all routes have: to what they belong, whom they are for, and how they fail. */
-function common(url: string, { description, response }: FastifySchema, access: Access): FastifySchema {
+function common(
+  url: string,
+  { description, response }: { readonly description?: string; readonly response?: unknown },
+  access: Access,
+): FastifySchema {
   const [, first = '', second] = url.split('/')
   const bearer = { token: [] }
   return {
     tags: [first === 'api' && second !== undefined ? second : first],
     description: [description, whom[access]].filter(Boolean).join(' '),
     security: access === 'public' ? [] : access === 'open' ? [{}, bearer] : [bearer],
-    response: {
-      ...(typeof response === 'object' ? response : {}),
-      ...(access !== 'public' && { default: failure }),
-    },
+    response: Object.fromEntries(
+      Object.entries({ ...Object(response), ...(access !== 'public' && { default: failure }) }).map(
+        ([status, answer]) => [status, answer instanceof z.ZodType ? titled(status, answer) : answer],
+      ),
+    ),
   }
+}
+
+function titled(status: string, schema: z.ZodType): object {
+  const description = STATUS_CODES[status] ?? 'Refused, or failed'
+  return { description, content: { 'application/json': { schema } } }
 }

@@ -6,18 +6,25 @@
  * a node without tokens for viewers they could read, were it not for the checks of host (DNS rebinding) and of site.
  */
 import rateLimit from '@fastify/rate-limit'
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { type Credential, callerOf, isAtLeast, roleFor } from './roles.ts'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { type Credential, callerOf, isAtLeast, type Role, roleFor } from './roles.ts'
 
 const MINUTE = 60_000
 /** Requests a minute of one address, and of these with a token that is nobody's. */
-const REQUESTS = 6000
+const REQUESTS = 3000
 const WRONG_TOKENS = 10
 
 export interface DoorOptions {
   readonly credentials: readonly Credential[]
   /** The names by which the service is reached; undefined for any. */
   readonly hosts: readonly string[] | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** All there are, as they were added. */
+    readonly declaredRoutes: readonly RouteOptions[]
+  }
 }
 
 interface Refusal {
@@ -30,6 +37,7 @@ interface Refusal {
 /** To be called before routes are added: one that does not say whom it is for keeps the server from starting. */
 export async function guard(server: FastifyInstance, { credentials, hosts }: DoorOptions): Promise<void> {
   const routes: RouteOptions[] = []
+  server.decorate('declaredRoutes', routes)
   server.addHook('onRoute', route => void routes.push(route))
   server.addHook('onReady', async () => {
     const [undeclared] = routes.filter(({ config }) => config?.access === undefined)
@@ -49,47 +57,38 @@ export async function guard(server: FastifyInstance, { credentials, hosts }: Doo
   }
 
   /** After too many wrong tokens none is looked at, or guessing could go on. */
-  const signIn = async (request: FastifyRequest): Promise<Refusal | undefined> => {
+  const unfit = async (request: FastifyRequest, least: Role): Promise<Refusal | undefined> => {
     const { authorization } = request.headers
-    if (authorization === undefined) return undefined
+    if (authorization === undefined) return unauthorized(`this needs the bearer token of a node’s ${least}`)
     const wrong = await wrongTokens(request, { increment: false })
     if (!wrong.isAllowed && wrong.remaining === 0)
       return tooMany('TOO_MANY_WRONG_TOKENS', 'too many wrong tokens from this address', wrong.ttlInSeconds)
     request.caller = callerOf(authorization, credentials) ?? null
-    if (request.caller !== null) return undefined
-    await wrongTokens(request)
-    return unauthorized('this token is not one of the node’s')
+    const { caller } = request
+    if (caller === null) {
+      await wrongTokens(request)
+      return unauthorized('this token is not one of the node’s')
+    }
+    if (isAtLeast(caller.role, least)) return undefined
+    const message = `this needs the role ${least}, and the token is of the role ${caller.role}`
+    return { status: 403, code: 'FORBIDDEN', message }
   }
 
   server.addHook('onRequest', async (request, reply) => {
-    // A path that leads nowhere is answered by nobody, and counts all the same.
+    // A path that leads nowhere needs no role, and counts all the same.
     const { access = 'open' } = request.routeOptions.config
-    const role = roleFor(access, credentials)
+    const least = request.is404 ? undefined : roleFor(access, credentials)
     const refusal =
       misdirected(request, hosts) ??
       foreign(request) ??
       (access === 'public' ? undefined : await overLimit(request)) ??
-      (access === 'public' ? undefined : await signIn(request))
-    if (refusal !== undefined) return refuse(reply, refusal)
-    const { caller } = request
-    if (role === undefined || request.is404) return undefined
-    if (caller === null) return refuse(reply, unauthorized(`this needs the bearer token of a node’s ${role}`))
-    if (isAtLeast(caller.role, role)) return undefined
-    return refuse(reply, {
-      status: 403,
-      code: 'FORBIDDEN',
-      message: `this needs the role ${role}, and the token is of the role ${caller.role}`,
-    })
+      (least === undefined ? undefined : await unfit(request, least)) ??
+      unsendable(request)
+    if (refusal === undefined) return undefined
+    const { status, code, message, headers = {} } = refusal
+    return reply.code(status).headers(headers).send({ code, message })
   })
-
-  // A form on a page elsewhere can send text and form data without asking, but not JSON.
   server.removeContentTypeParser('text/plain')
-  server.addHook('onRequest', async (request, reply) => {
-    if (isRead(request) || /^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
-      return undefined
-    const message = `${request.method} takes application/json only`
-    return refuse(reply, { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message })
-  })
 }
 
 /** The names of a service that listens on the loopback interface; undefined if it listens elsewhere, where it has any. */
@@ -122,6 +121,14 @@ function foreign(request: FastifyRequest): Refusal | undefined {
   return { status: 403, code: 'FOREIGN_ORIGIN', message: 'pages of other sites may not ask this node' }
 }
 
+/** A form on a page elsewhere can send text and form data without asking, but not JSON. */
+function unsendable(request: FastifyRequest): Refusal | undefined {
+  if (isRead(request) || /^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
+    return undefined
+  const message = `${request.method} takes application/json only`
+  return { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message }
+}
+
 function isRead({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD'
 }
@@ -137,8 +144,4 @@ function tooMany(code: string, message: string, seconds: number): Refusal {
     message: `${message}: ask again in ${seconds} s`,
     headers: { 'retry-after': seconds },
   }
-}
-
-function refuse(reply: FastifyReply, { status, code, message, headers = {} }: Refusal): FastifyReply {
-  return reply.code(status).headers(headers).send({ code, message })
 }

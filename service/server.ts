@@ -122,6 +122,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port'>): Promi
       .code(status)
       .send({ code, message: status === 500 ? 'see the log of the node' : error.message })
   })
+  const viewer = credentials.find(({ role }) => role === 'viewer')
   const own: Credential = { role: 'operator', name: 'node', token }
   await guard(server, { credentials: [own, ...credentials], hosts: namesOf(host, ...names) })
   await documented(server)
@@ -133,7 +134,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port'>): Promi
   deadLetterRoutes(server, { desk: deadLetters })
   annotationRoutes(server, { annotations })
   accuracyRoutes(server, { annotations })
-  if (queries !== undefined) storeRoutes(server, { queries, timers })
+  if (queries !== undefined) storeRoutes(server, { queries, timers, token: viewer?.token })
   await server.register(files)
   return server
 }

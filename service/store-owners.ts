@@ -35,6 +35,8 @@ export interface StoreQuestion {
   readonly standby: boolean
   /** Path and query, for other nodes. */
   readonly url: string
+  /** A token for them, where reading needs one: all nodes have the same ones. */
+  readonly token?: string | undefined
   /** Of the tasks, and where asked for the standbys, that are here. */
   here(): Promise<readonly TaskAnswer[]>
 }
@@ -44,7 +46,7 @@ export interface StoreQuestion {
  * @throws ApplicationError STORE_OWNER_UNKNOWN, STORE_RESTORING, STORE_OWNER_UNREACHABLE: a part of an answer is none
  */
 export async function askOwners(question: StoreQuestion, timers: Timers): Promise<readonly TaskAnswer[]> {
-  const { owners, node, standby, url } = question
+  const { owners, node, standby } = question
   const found = new Map<string, TaskAnswer>()
   const take = (given: readonly TaskAnswer[]): void => {
     for (const answer of given) if (!found.has(answer.task)) found.set(answer.task, answer)
@@ -64,7 +66,7 @@ export async function askOwners(question: StoreQuestion, timers: Timers): Promis
       [...endpoints].map(async endpoint => {
         asked.add(endpoint)
         try {
-          take(await askNode(endpoint, url, timers))
+          take(await askNode(endpoint, question, timers))
         } catch (error) {
           if (!(error instanceof ApplicationError)) throw error
           failures.set(endpoint, error)
@@ -97,14 +99,18 @@ function whyNot(
 }
 
 /** @throws ApplicationError STORE_OWNER_UNREACHABLE */
-async function askNode(endpoint: string, url: string, timers: Timers): Promise<readonly TaskAnswer[]> {
+async function askNode(
+  endpoint: string,
+  { url, token }: StoreQuestion,
+  timers: Timers,
+): Promise<readonly TaskAnswer[]> {
   const abort = new AbortController()
   const cancel = timers.after(FORWARD_WITHIN, () =>
     abort.abort(new Error(`no answer in ${FORWARD_WITHIN} ms`)),
   )
   try {
     const response = await fetch(`http://${endpoint}${url}`, {
-      headers: { [FORWARDED]: '1' },
+      headers: { [FORWARDED]: '1', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
       redirect: 'error',
       signal: abort.signal,
     })

@@ -24,6 +24,8 @@ import { jsonOf, keyOf, rowOf } from './stored-values.ts'
 export interface StoreRoutesOptions {
   readonly queries: StoreQueries
   readonly timers: Timers
+  /** For other nodes, where reading needs one. */
+  readonly token?: string | undefined
 }
 
 /** What a store holds may be what was measured; which are so, nobody knows but their topology. */
@@ -42,12 +44,12 @@ interface Reading extends Limited {
   read(options: RangeOptions): Promise<readonly Answer<readonly object[]>[]>
 }
 
-export function storeRoutes(server: Api, { queries, timers }: StoreRoutesOptions): void {
+export function storeRoutes(server: Api, options: StoreRoutesOptions): void {
   server.register(async (routes: Api) => {
     routes.setErrorHandler<Error>((error, _request, reply) => refuse(error, reply))
-    overview(routes, queries)
-    byKey(routes, queries, timers)
-    byTime(routes, queries, timers)
+    overview(routes, options.queries)
+    byKey(routes, options)
+    byTime(routes, options)
   })
 }
 
@@ -81,7 +83,8 @@ function overview(routes: Api, queries: StoreQueries): void {
   )
 }
 
-function byKey(routes: Api, queries: StoreQueries, timers: Timers): void {
+function byKey(routes: Api, options: StoreRoutesOptions): void {
+  const { queries } = options
   routes.get(
     '/api/stores/:store/keys',
     {
@@ -110,7 +113,7 @@ function byKey(routes: Api, queries: StoreQueries, timers: Timers): void {
         owners: await queries.owners(store),
         read: options => queries.range(store, range, options),
       }
-      return await answer(request, reading, { queries, timers }, answers => ({ store, answers }))
+      return await answer(request, reading, options, answers => ({ store, answers }))
     },
   )
 
@@ -142,7 +145,7 @@ function byKey(routes: Api, queries: StoreQueries, timers: Timers): void {
           return [{ ...rest, value: value === undefined ? [] : [value] }]
         },
       }
-      return await answer(request, reading, { queries, timers }, ([found]) => {
+      return await answer(request, reading, options, ([found]) => {
         const { entries, more: _, ...from } = found!
         if (entries[0] !== undefined) return { store, key: jsonOf(key), ...entries[0], ...from }
         const text = `${store} has no ${request.params.key} (${from.from} ${from.task}, lag ${from.lag})`
@@ -152,7 +155,8 @@ function byKey(routes: Api, queries: StoreQueries, timers: Timers): void {
   )
 }
 
-function byTime(routes: Api, queries: StoreQueries, timers: Timers): void {
+function byTime(routes: Api, options: StoreRoutesOptions): void {
+  const { queries } = options
   routes.get(
     '/api/stores/:store/windows',
     {
@@ -172,7 +176,7 @@ function byTime(routes: Api, queries: StoreQueries, timers: Timers): void {
         owners: await queries.owners(store),
         read: options => queries.allWindows(store, { from, to }, options),
       }
-      return await answer(request, reading, { queries, timers }, answers => ({ store, answers }))
+      return await answer(request, reading, options, answers => ({ store, answers }))
     },
   )
 
@@ -196,7 +200,7 @@ function byTime(routes: Api, queries: StoreQueries, timers: Timers): void {
         owners: [await queries.ownerOf(store, key)],
         read: async options => [await queries.windows(store, key, { from, to }, options)],
       }
-      return await answer(request, reading, { queries, timers }, ([found]) => {
+      return await answer(request, reading, options, ([found]) => {
         const { entries, ...rest } = found!
         return { store, key: jsonOf(key), windows: entries, ...rest }
       })
@@ -208,7 +212,7 @@ function byTime(routes: Api, queries: StoreQueries, timers: Timers): void {
 async function answer<Shape>(
   { headers, url }: FastifyRequest,
   { owners, limit, standby, read }: Reading,
-  { queries, timers }: { readonly queries: StoreQueries; readonly timers: Timers },
+  { queries, timers, token }: StoreRoutesOptions,
   shape: (answers: readonly TaskAnswer[]) => Shape,
 ): Promise<Shape | { readonly answers: readonly TaskAnswer[] }> {
   const { node } = queries
@@ -225,7 +229,7 @@ async function answer<Shape>(
     }))
   }
   if (headers[FORWARDED] !== undefined) return { answers: await here() }
-  return shape(await askOwners({ owners, node, standby, url, here }, timers))
+  return shape(await askOwners({ owners, node, standby, url, token, here }, timers))
 }
 
 /** @throws TickerError QUERY_STORE_UNKNOWN */

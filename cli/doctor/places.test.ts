@@ -97,7 +97,8 @@ test('a database that cannot be reached is told without the password', async () 
 
 test('a node that runs there is asked whether it is ready', async () => {
   const state = join(directory, 'state')
-  await writeNodeFile(state, { url, token: 'a token of some length', pid: process.pid })
+  const tokens = { token: 'a token of some length', annotatorToken: 'another of some length' }
+  await writeNodeFile(state, { url, ...tokens, pid: process.pid })
   expect((await found({ state })).get('node')).toMatchObject({ outcome: 'ok', said: `ready at ${url}` })
   answer = { status: 503, body: '{"status":"unavailable","reason":"a task restores"}' }
   const { node } = Object.fromEntries(await found({ state }))

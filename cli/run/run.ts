@@ -13,6 +13,8 @@ import { trustedSources } from '../../processors/models/trusted-sources.ts'
 import { defaultPolicy } from '../../processors/routing/routing.ts'
 import { applicationId, topics } from '../../processors/topics.ts'
 import { avroSerdes, SensorReading } from '../../schemas/index.ts'
+import { isLoopback } from '../../service/door.ts'
+import { type Credential, roles } from '../../service/roles.ts'
 import { startService } from '../../service/server.ts'
 import { systemTimers } from '../../topology/index.ts'
 import { removeNodeFile, writeNodeFile } from '../node-file.ts'
@@ -101,7 +103,11 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
         })
   if (archive !== undefined) closeLater(() => archive.close())
 
-  const token = randomBytes(24).toString('base64url')
+  const [token, annotatorToken] = [newToken(), newToken()]
+  if (!isLoopback(options.host) && options.viewerTokens.length === 0)
+    logger.warn(
+      `whoever reaches ${options.host} can read the console: give TICKERWATCH_VIEWER_TOKENS, or let a proxy ask who they are`,
+    )
   const service = await startService({
     port: options.port,
     host: options.host,
@@ -126,10 +132,16 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
     annotations: job.annotation,
     queries: job.queries,
     token,
+    credentials: [
+      ...credentialsOf(options),
+      { role: 'annotator', name: 'tickerwatch annotate', token: annotatorToken },
+    ],
+    // By that other nodes ask this one's stores.
+    names: [options.advertise ?? []].flat().map(endpoint => endpoint.replace(/:\d+$/, '')),
     logger,
   })
   closeLater(() => service.close())
-  await writeNodeFile(options.state, { url: service.url, token, pid: process.pid })
+  await writeNodeFile(options.state, { url: service.url, token, annotatorToken, pid: process.pid })
   closeLater(() => removeNodeFile(options.state, process.pid))
   introduce(options, source, service.url, parts, job)
 
@@ -211,6 +223,16 @@ function introduce(
   model      ${modelInWords(job)}
   console    ${url}
   Ctrl-C stops and prints a summary.${options.for === undefined ? '' : ` Ends by itself after ${options.for / 1000} s.`}`)
+}
+
+/** A token of 192 random bits. */
+function newToken(): string {
+  return randomBytes(24).toString('base64url')
+}
+
+function credentialsOf({ viewerTokens, annotatorTokens, operatorTokens }: RunOptions): readonly Credential[] {
+  const given = { viewer: viewerTokens, annotator: annotatorTokens, operator: operatorTokens }
+  return roles.flatMap(role => given[role].map(each => ({ role, ...each })))
 }
 
 /** The same for a node that is started again, another one for each node: by machine and state directory. */

@@ -1,6 +1,6 @@
 /** The console: takes snapshots of the node and hands each part of them to its panel. */
 import { showChart } from './chart.js'
-import { connect } from './connection.js'
+import { follow } from './connection.js'
 import { byId, setText } from './elements.js'
 import * as format from './format.js'
 import { showModels } from './models.js'
@@ -48,7 +48,7 @@ function lagNote(lag) {
 
 const states = { live: 'live', lost: 'connection lost, retrying' }
 
-connect(show, state => {
+follow(show, state => {
   document.body.dataset.connection = state
   setText(byId('connection'), states[state])
 })

@@ -16,6 +16,11 @@ export function whenSignedIn(listener) {
  * @throws an Error with the message of the node and its `status`, or that it cannot be reached
  */
 export async function ask(path, body, signal) {
+  return await (await request(path, body, signal)).json()
+}
+
+/** The same, with the answer as it comes. */
+export async function request(path, body, signal) {
   const token = sessionStorage.getItem('token')
   const response = await fetch(path, {
     method: body === undefined ? 'GET' : 'POST',
@@ -28,13 +33,13 @@ export async function ask(path, body, signal) {
   }).catch(error => {
     throw signal?.aborted ? error : new Error('The node cannot be reached.', { cause: error })
   })
-  const answer = await response.json()
-  if (response.ok) return answer
+  if (response.ok) return response
+  const { message, code } = await response.json()
   if (response.status === 401) {
     sessionStorage.removeItem('token')
     showForm(token === null ? '' : 'This token is not the node’s.')
   }
-  throw Object.assign(new Error(answer.message), { status: response.status, code: answer.code })
+  throw Object.assign(new Error(message), { status: response.status, code })
 }
 
 function showForm(trouble) {

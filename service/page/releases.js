@@ -1,20 +1,20 @@
 /** The page of releases: what there is and why, and promoting, shadowing, rolling back for who has the token. */
 import { byId, element, setText, showList } from './elements.js'
 import * as format from './format.js'
+import { ask, whenSignedIn } from './node.js'
 
 /** Milliseconds between two looks. */
 const lookAgain = 2000
 /** Switches shown, the last ones. */
 const shownSwitches = 100
 
-/** @throws an Error with the message of the node */
+/** Who changes something gives the token beside the reason. @throws an Error with the message of the node */
 async function call(path, body) {
+  if (body === undefined) return await ask(`api/models${path}`)
   const response = await fetch(`api/models${path}`, {
-    method: body === undefined ? 'GET' : 'POST',
-    headers: {
-      ...(body && { authorization: `Bearer ${byId('token').value}`, 'content-type': 'application/json' }),
-    },
-    body: body && JSON.stringify(body),
+    method: 'POST',
+    headers: { authorization: `Bearer ${byId('token').value}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
   })
   const answer = await response.json()
   if (response.ok) return answer
@@ -183,9 +183,17 @@ byId('compare').addEventListener('click', compare)
 
 /** A node that does not answer is asked again. */
 async function follow() {
-  await look().catch(() => setText(byId('trouble'), 'The node cannot be reached.'))
+  await look().catch(error => {
+    if (error.status === undefined) setText(byId('trouble'), error.message)
+  })
   setTimeout(follow, lookAgain)
 }
 
-act(lookAtSwitches)
+function begin() {
+  byId('token').value = sessionStorage.getItem('token') ?? ''
+  act(lookAtSwitches)
+}
+
+whenSignedIn(begin)
+begin()
 follow()
