@@ -14,7 +14,7 @@ const question = z
     message: 'name and version go together',
   })
 
-const count = z.number().int()
+const count = z.number().int().min(0)
 const share = z.number().nullable()
 const windows = { windows: count, right: count }
 const arm = z.object({

@@ -19,7 +19,7 @@ const answer = about.extend({
   verdict: z.enum(['labelled', 'cannotTell']),
   label: z.string().min(1).max(200).optional().describe('With the verdict labelled.'),
 })
-const count = z.number().int()
+const count = z.number().int().min(0)
 const shownWindow = z.object({
   deviceId: z.string(),
   windowStart: time,

@@ -24,7 +24,7 @@ const shadowing = z.union([
 const goingBack = z.strictObject({ version: text.optional(), reason })
 
 const file = z.record(z.string(), z.unknown()).describe('A release file, as training writes it.')
-const count = z.number().int()
+const count = z.number().int().min(0)
 const change = z.object({
   name: z.string(),
   version: z.string(),

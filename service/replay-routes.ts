@@ -17,7 +17,7 @@ const asked = z
     'name and version go together',
   )
   .describe('A release; none: as recorded.')
-const count = z.number().int()
+const count = z.number().int().min(0)
 const report = z.object({
   release: z
     .string()

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { time } from './api.ts'
 
-const count = z.number().int()
+const count = z.number().int().min(0)
 const counts = z.record(z.string(), count)
 const paused = z.string().optional().describe('Why nothing is written at present.')
 const release = z.object({ name: z.string(), version: z.string() })
@@ -125,7 +125,7 @@ export const snapshot = z.object({
       group: z.string(),
       topic: z.string(),
       partition: count,
-      lag: count.describe('-1: the group never committed.'),
+      lag: z.number().int().min(-1).describe('-1: the group never committed.'),
     }),
   ),
   sink: z.object({ target, rows: count, lag: count, paused }),

@@ -10,7 +10,7 @@ const silence = 5_000
 
 /**
  * @param {(snapshot: object) => void} onSnapshot
- * @param {(state: 'live' | 'lost') => void} onState
+ * @param {(state: 'live' | 'lost' | 'closed') => void} onState closed: to whoever has no token
  */
 export async function connect(onSnapshot, onState) {
   const stopping = new AbortController()
@@ -25,13 +25,13 @@ export async function connect(onSnapshot, onState) {
       onSnapshot(JSON.parse(data))
     }
   } catch (error) {
-    // Without a token there is nothing to try again.
-    if (error.status === 401) return
+    // There is nothing to try again before somebody signs in.
+    if (error.status === 401) return onState('closed')
   } finally {
     clearTimeout(watchdog)
     stop()
-    onState('lost')
   }
+  onState('lost')
   setTimeout(() => connect(onSnapshot, onState), retryAfter)
 }
 

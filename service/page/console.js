@@ -46,7 +46,7 @@ function lagNote(lag) {
   return most === undefined ? 'records waiting' : `most in ${most.topic}/${most.partition}`
 }
 
-const states = { live: 'live', lost: 'connection lost, retrying' }
+const states = { live: 'live', lost: 'connection lost, retrying', closed: 'signed out' }
 
 follow(show, state => {
   document.body.dataset.connection = state
