@@ -83,7 +83,7 @@ export async function guard(server: FastifyInstance, { credentials, hosts }: Doo
       foreign(request) ??
       (access === 'public' ? undefined : await overLimit(request)) ??
       (least === undefined ? undefined : await unfit(request, least)) ??
-      unsendable(request)
+      (request.is404 ? undefined : unsendable(request))
     if (refusal === undefined) return undefined
     const { status, code, message, headers = {} } = refusal
     return reply.code(status).headers(headers).send({ code, message })
