@@ -12,4 +12,5 @@ export const noQueries: StoreQueries = {
   stores: () => [],
   ownerOf: never,
   owners: never,
+  nodes: () => [],
 }
