@@ -7,7 +7,9 @@
  * A list that continues ours was written by a newer version of the application. One that is the beginning of ours, or
  * ours, can be read; what is read is rewritten when it changes. Anything else is incompatible.
  */
+import { z } from 'zod'
 import { TickerError } from './errors.ts'
+import { jsonIn } from './headers.ts'
 import type { Headers } from './log/log.ts'
 import type { TaskStateStore } from './operators/context.ts'
 
@@ -23,10 +25,17 @@ export function layoutHeaders(store: TaskStateStore): Headers {
   return [[HEADER, Buffer.from(JSON.stringify(layoutsOf(store)), 'utf8')]]
 }
 
-/** @throws TickerError STATE_TOO_NEW, STATE_INCOMPATIBLE */
+const layouts = z.array(z.string())
+
+/** @throws TickerError STATE_TOO_NEW, STATE_INCOMPATIBLE, LOG_CORRUPT */
 export function checkHeader(store: TaskStateStore, headers: Headers, task: string): void {
-  const text = headers.find(([name]) => name === HEADER)?.[1].toString('utf8')
-  if (text !== undefined) checkLayouts(store, JSON.parse(text), task)
+  const found = headers.find(([name]) => name === HEADER)
+  if (found === undefined) return
+  checkLayouts(
+    store,
+    jsonIn(found[1], layouts, `the header ${HEADER} of the changelog of ${store.name}`),
+    task,
+  )
 }
 
 /** @throws TickerError STATE_TOO_NEW, STATE_INCOMPATIBLE */

@@ -5,7 +5,9 @@
  * the value recorded; a replay follows the record.
  */
 
+import { z } from 'zod'
 import type { StoreChange } from '../state/store.ts'
+import { jsonIn } from './headers.ts'
 import type { CommittedOffset } from './log/log.ts'
 import type { Serde } from './serde.ts'
 
@@ -130,11 +132,18 @@ export class DecisionStore<T> {
   }
 }
 
-/** A decision's value in the changelog. */
+const decision = z.object({
+  from: z
+    .array(z.object({ topic: z.string(), partition: z.int(), position: z.int().nonnegative() }))
+    .default([]),
+  value: z.base64(),
+})
+
+/** A decision's value in the changelog. @throws TickerError LOG_CORRUPT */
 export function decodeDecision(value: Buffer): {
   readonly bytes: Buffer
   readonly from: readonly CommittedOffset[]
 } {
-  const stored: { from?: readonly CommittedOffset[]; value?: string } = JSON.parse(value.toString('utf8'))
-  return { bytes: Buffer.from(String(stored.value ?? ''), 'base64'), from: stored.from ?? [] }
+  const stored = jsonIn(value, decision, 'a recorded decision')
+  return { bytes: Buffer.from(stored.value, 'base64'), from: stored.from }
 }

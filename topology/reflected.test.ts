@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { memoryBackend } from '../state/index.ts'
-import { type Log, StreamsNode, systemTimers } from './index.ts'
+import { KeyValueStore, memoryBackend } from '../state/index.ts'
+import { decodeHeaders, encodeHeaders } from './headers.ts'
+import { type Log, long, StreamsNode, string, systemTimers } from './index.ts'
+import { checkHeader } from './layouts.ts'
+import { decodeDecision } from './recorded.ts'
 import { further, reflectedHeader, reflectedIn } from './reflected.ts'
+import { loadFrom } from './restore.ts'
 import { counting, countingLog, expectedCounts, inputs, run } from './testing/counting-node.ts'
 
 /** The log, but for the answers about the group's positions. */
@@ -15,6 +19,42 @@ function answering(log: Log, stablePositions: Log['admin']['stablePositions']): 
     close: () => log.close(),
   }
 }
+
+describe('what a changelog says of itself', () => {
+  const header = (text: string) => [['inputs', Buffer.from(text)] as const]
+
+  it('is refused where it is not what was written', () => {
+    expect(reflectedIn([reflectedHeader([{ topic: 't', partition: 0, position: 3 }])])).toEqual({ t: 3 })
+    expect(reflectedIn([])).toBeUndefined()
+    for (const text of ['', '{"t":3', '[]', '{"t":-1}', '{"t":"3"}'])
+      expect(() => reflectedIn(header(text))).toThrow(expect.objectContaining({ code: 'LOG_CORRUPT' }))
+    const store = new KeyValueStore({ name: 's', key: string, value: string })
+    for (const text of ['', '["a', '{}', '[1]'])
+      expect(() => checkHeader(store, [['layouts', Buffer.from(text)]], '0_0')).toThrow(
+        expect.objectContaining({ code: 'LOG_CORRUPT', message: expect.stringContaining('of s is not') }),
+      )
+    for (const text of ['', '{"from":3,"value":""}', '{"from":[],"value":"?"}'])
+      expect(() => decodeDecision(Buffer.from(text))).toThrow(
+        expect.objectContaining({ code: 'LOG_CORRUPT' }),
+      )
+  })
+
+  it('names the entry of a store that cannot be decoded', async () => {
+    const store = new KeyValueStore({ name: 's', key: string, value: long })
+    const entry = { key: Buffer.from('k'), value: Buffer.alloc(5) }
+    await expect(
+      loadFrom(store, [entry], 0, { onNotice: () => {}, timers: systemTimers }),
+    ).rejects.toMatchObject({
+      code: 'STATE_INCOMPATIBLE',
+      message: expect.stringContaining('the entry 6b of store s cannot be decoded'),
+    })
+  })
+
+  it('has all of each header that a store keeps', () => {
+    const bytes = encodeHeaders([['name', Buffer.from('value')]])
+    expect(() => decodeHeaders(bytes.subarray(0, -1))).toThrow(RangeError)
+  })
+})
 
 describe('positions beside the state', () => {
   it('are asked for again where they are behind it', async () => {

@@ -7,7 +7,9 @@
  * part of it, with positions that may be minutes old (testing/faults/README.md); and a group that was idle for longer than
  * `offsets.retention.minutes` has none at all. Who began there would do once more what the state has in it already.
  */
+import { z } from 'zod'
 import { TickerError } from './errors.ts'
+import { jsonIn } from './headers.ts'
 import type { CommittedOffset, Headers } from './log/log.ts'
 
 const HEADER = 'inputs'
@@ -24,10 +26,12 @@ export function reflectedHeader(positions: readonly CommittedOffset[]): Headers[
   return [HEADER, Buffer.from(JSON.stringify(reflectedBy(positions)), 'utf8')]
 }
 
-/** Undefined on other records, and on those of versions that did not write it. */
+const reflected = z.record(z.string(), z.int().nonnegative())
+
+/** Undefined on other records, and on those of versions that did not write it. @throws TickerError LOG_CORRUPT */
 export function reflectedIn(headers: Headers): Reflected | undefined {
-  const text = headers.find(([name]) => name === HEADER)?.[1].toString('utf8')
-  return text === undefined ? undefined : JSON.parse(text)
+  const found = headers.find(([name]) => name === HEADER)
+  return found && jsonIn(found[1], reflected, `the header ${HEADER} of a changelog`)
 }
 
 /** Topic by topic, the further one. */

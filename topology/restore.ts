@@ -7,7 +7,7 @@
 import { filledBeside } from '../state/fill.ts'
 import type { Checkpoint, SetAside, StateBackend, TaskStore } from '../state/store.ts'
 import { ChangelogReader, type RestoreEvent } from './changelog-reader.ts'
-import { codeOf } from './errors.ts'
+import { codeOf, TickerError } from './errors.ts'
 import { messageOf } from './failure-policy.ts'
 import { checkLayouts, layoutsOf } from './layouts.ts'
 import type { CommittedOffset, Log } from './log/log.ts'
@@ -142,13 +142,20 @@ export async function loadFrom(
     for (; at < entries.length; at++) store.load(entries[at]!.key, entries[at]!.value)
   } catch (error) {
     const wanted = readyOf(error)
-    if (wanted === undefined) throw error
+    if (wanted === undefined) throw told(store, entries[at]!.key, error)
     await wanted.catch(async reason => {
       onNotice(`store ${store.name} cannot decode its contents yet: ${messageOf(reason)}`)
       await new Promise<void>(resolve => timers.after(DECODE_RETRY, resolve))
     })
   }
   return at
+}
+
+/** Of bytes that no layout of the store explains: most often its serde was changed, and its name was not. */
+function told(store: TaskStateStore, key: Buffer, cause: unknown): unknown {
+  if (codeOf(cause) !== undefined) return cause
+  const entry = `the entry ${key.subarray(0, 40).toString('hex')} of store ${store.name}`
+  return new TickerError('STATE_INCOMPATIBLE', `${entry} cannot be decoded: ${messageOf(cause)}`, { cause })
 }
 
 /**

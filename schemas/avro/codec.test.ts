@@ -209,6 +209,12 @@ describe('decode', () => {
       [0xfe, 0xff, 0xff, 0xff, 0x0f, 0],
       'AVRO_MALFORMED',
     ],
+    [
+      'many blocks of items without bytes',
+      { type: 'array', items: 'null' },
+      Array.from({ length: 100 }, () => [0xc0, 0xf9, 0x03]).flat(), // 32,352 each
+      'AVRO_MALFORMED',
+    ],
     ['a boolean that is neither', 'boolean', [2], 'AVRO_MALFORMED'],
   ])('refuses %s', (_what, type, bytes, code) => {
     expect(() => one(type)(Buffer.from(bytes))).toThrow(raised(code))

@@ -1,7 +1,7 @@
 import { SchemaError } from '../errors.ts'
 import { RecalledTexts } from '../recalled-texts.ts'
 
-/** How many items that take no bytes (nulls) one block may claim; all other counts are held by the bytes left. */
+/** How many items that take no bytes (nulls) a value may claim in all its blocks; other counts are held by the bytes left. */
 const WEIGHTLESS_ITEMS = 65_536
 
 /**
@@ -19,6 +19,8 @@ export class Input {
   /** The next byte to be read, in `bytes`. */
   at = 0
   end = 0
+  /** Items without bytes that were claimed so far. */
+  #weightless = 0
   readonly #texts = new RecalledTexts()
 
   begin(bytes: Buffer, at: number, end: number): void {
@@ -30,6 +32,7 @@ export class Input {
     }
     this.at = at
     this.end = end
+    this.#weightless = 0
     if (at < 0 || at > end) this.#truncated()
   }
 
@@ -169,7 +172,9 @@ export class Input {
 
   #limit(count: number, size: number): void {
     if (count * size > this.end - this.at) this.#truncated()
-    if (size === 0 && count > WEIGHTLESS_ITEMS) this.malformed(`a block holds ${count} items without bytes`)
+    if (size > 0) return
+    this.#weightless += count
+    if (this.#weightless > WEIGHTLESS_ITEMS) this.malformed(`${this.#weightless} items have no bytes`)
   }
 
   #byte(): number {

@@ -186,13 +186,3 @@ declare module 'kafkajs/src/protocol/recordBatch/crc32C/index.js' {
   /** CRC-32C, unsigned. */
   export default function crc32C(bytes: Buffer): number
 }
-
-declare module 'kafkajs-snappy' {
-  export default function codec(): { decompress(bytes: Buffer): Promise<Buffer> }
-}
-
-declare module 'kafkajs-lz4' {
-  export default class LZ4Codec {
-    codec(): { decompress(bytes: Buffer): Promise<Buffer> }
-  }
-}

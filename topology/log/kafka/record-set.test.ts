@@ -1,6 +1,8 @@
 /** What a fetch may hold, by hand: the cases in which clients have lost or leaked records. */
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { createHash } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
+import lz4 from 'lz4'
+import snappy from 'snappyjs'
 import { describe, expect, test } from 'vitest'
 import { encodeRecords, type RecordBatch, RecordCursor } from '../record-batch.ts'
 import { encodeBatch } from './batch-writer.ts'
@@ -189,13 +191,95 @@ describe('the position reached', () => {
 })
 
 describe('compressed and corrupt batches', () => {
-  test('gzip is read', async () => {
-    const plain = batch({ base: 0, values: ['a', 'b'] })
-    const packed = await promisify(gzip)(plain.subarray(batchLayout.records))
-    const set = Buffer.concat([plain.subarray(0, batchLayout.records), packed])
+  /** A batch with its records as a codec packs them. */
+  function packed(codec: number, pack: (body: Buffer) => Buffer, values = ['a', 'b']): Buffer {
+    const plain = batch({ base: 0, values })
+    const set = Buffer.concat([
+      plain.subarray(0, batchLayout.records),
+      pack(plain.subarray(batchLayout.records)),
+    ])
     set.writeInt32BE(set.length - batchLayout.leaderEpoch, batchLayout.length)
-    set.writeInt16BE(1, batchLayout.attributes)
-    expect(walk(await readRecordSet(tp, set, []))).toEqual(['0:a', '1:b'])
+    set.writeInt16BE(codec, batchLayout.attributes)
+    return set
+  }
+
+  /** As xerial's library frames what it compresses, in blocks. */
+  function xerial(body: Buffer): Buffer {
+    const blocks = [body.subarray(0, 7), body.subarray(7)].flatMap(block => {
+      const compressed = snappy.compress(block)
+      const length = Buffer.alloc(4)
+      length.writeUInt32BE(compressed.length)
+      return [length, compressed]
+    })
+    return Buffer.concat([Buffer.from([130, 83, 78, 65, 80, 80, 89, 0, 0, 0, 0, 1, 0, 0, 0, 1]), ...blocks])
+  }
+
+  /** The package cannot write sums on every Node. */
+  function lz4Frame(body: Buffer): Buffer {
+    return lz4.encode(body, { streamChecksum: false })
+  }
+
+  /** A frame of one block, with all that it may have beside it. */
+  function summed(body: Buffer): Buffer {
+    const frame = lz4Frame(body)
+    frame[4]! |= 0x10 | 8 | 4
+    const [begin, block, end] = [frame.subarray(0, 6), frame.subarray(6, -4), frame.subarray(-4)]
+    return Buffer.concat([begin, Buffer.alloc(8), block, Buffer.alloc(4), end, Buffer.alloc(4)])
+  }
+
+  const long = [
+    'abc'.repeat(20_000),
+    'x',
+    'abcd'.repeat(50),
+    createHash('shake256', { outputLength: 3000 }).update('').digest('hex'),
+  ]
+
+  test.each<[string, number, (body: Buffer) => Buffer]>([
+    ['gzip', 1, body => gzipSync(body)],
+    ['snappy', 2, body => snappy.compress(body)],
+    ['snappy, framed', 2, xerial],
+    ['lz4', 3, lz4Frame],
+    ['lz4, with its size and sums', 3, summed],
+  ])('%s is read', async (_, codec, pack) => {
+    for (const values of [['a', 'b'], long]) {
+      const set = packed(codec, pack, values)
+      expect(walk(await readRecordSet(tp, set, []))).toEqual(values.map((value, i) => `${i}:${value}`))
+    }
+  })
+
+  const copies = Buffer.from([0xfe, 1, 0]) // snappy: 64 bytes from 1 before
+  test.each<[string, number, Buffer]>([
+    // These ended the process, went round for ever, or took all memory, in the packages that were used before.
+    ['lz4 that ends too early', 3, lz4Frame(Buffer.alloc(500, 'ab')).subarray(0, -1)],
+    ['lz4 of blocks that go on for ever', 3, lz4Frame(Buffer.alloc(500, 'ab')).subarray(0, 12)],
+    ['snappy that claims two gigabytes', 2, Buffer.from([0xff, 0xff, 0xff, 0xff, 7, 0, 65])],
+    ['snappy with a negative length', 2, Buffer.from([9, 0, 65, 0xfc, 0xf5, 0xff, 0xff, 0xff, 0, 0, 0])],
+    ['snappy with a copy of what is not there', 2, Buffer.from([8, 0, 65, 0xfe, 9, 0])],
+    ['snappy of another length than it says', 2, Buffer.concat([Buffer.from([99, 0, 65]), copies])],
+    ['gzip that becomes more than it may', 1, gzipSync(Buffer.alloc(129 << 20), { level: 1 })],
+    ['lz4 that becomes more than it may', 3, lz4Bomb()],
+  ])('%s is refused', async (_, codec, body) => {
+    const set = packed(codec, () => body)
+    await expect(readRecordSet(tp, set, [])).rejects.toMatchObject({ code: 'LOG_CORRUPT' })
+  })
+
+  /** One block that repeats a byte 130 million times. */
+  function lz4Bomb(): Buffer {
+    const lengths = Buffer.alloc((130 << 20) / 255, 255)
+    const block = Buffer.concat([Buffer.from([0x1f, 65, 1, 0]), lengths, Buffer.of(0, 0)])
+    const size = Buffer.alloc(4)
+    size.writeUInt32LE(block.length)
+    return Buffer.concat([Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73]), size, block])
+  }
+
+  test.each<[string, number, (set: Buffer) => void]>([
+    ['that ends before it begins', 7, set => set.writeInt32BE(-3, batchLayout.lastOffsetDelta)],
+    ['of less than no records', 7, set => set.writeInt32BE(-1, batchLayout.count)],
+    ['at a negative offset', -2, () => {}],
+  ])('a batch %s is refused: a reader would fetch it for ever', async (_, base, spoil) => {
+    const set = batch({ base, values: ['a'] })
+    spoil(set)
+    await expect(readRecordSet(tp, set, [])).rejects.toMatchObject({ code: 'LOG_CORRUPT' })
   })
 
   test.each([

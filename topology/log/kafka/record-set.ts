@@ -6,13 +6,10 @@
  *              lastOffsetDelta:int32 baseTimestamp:int64 maxTimestamp:int64 producerId:int64 producerEpoch:int16
  *              baseSequence:int32 count:int32 records
  */
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
-import LZ4Codec from 'kafkajs-lz4'
-import snappyCodec from 'kafkajs-snappy'
 import { TickerError } from '../../errors.ts'
 import type { TopicPartition } from '../log.ts'
 import { type RecordBatch, RecordCursor } from '../record-batch.ts'
+import { codecs } from './compression.ts'
 import type { AbortedTransaction } from './protocol/fetch.ts'
 
 /** Where things stand in a batch, from its first byte. */
@@ -129,6 +126,7 @@ function* storedBatches({ topic, partition }: TopicPartition, records: Buffer): 
   const at = batchLayout
   const corrupt = (offset: number, reason: string) =>
     new TickerError('LOG_CORRUPT', `the batch at ${offset} of ${topic}/${partition} ${reason}`)
+  let reached = -1
   for (let start = 0; start + at.crc <= records.length; ) {
     const baseOffset = readInt64(records, start)
     const length = records.readInt32BE(start + at.length)
@@ -139,12 +137,18 @@ function* storedBatches({ topic, partition }: TopicPartition, records: Buffer): 
     if (length < at.records - at.leaderEpoch) throw corrupt(baseOffset, `says it is ${length} bytes long`)
     if (end > records.length) return // cut off by the size limit of the fetch
     const attributes = records.readInt16BE(start + at.attributes)
+    const lastOffset = baseOffset + records.readInt32BE(start + at.lastOffsetDelta)
+    const count = records.readInt32BE(start + at.count)
+    // A reader that believed it would go backwards, and fetch the same for ever.
+    if (baseOffset < 0 || lastOffset < Math.max(baseOffset, reached) || count < 0)
+      throw corrupt(baseOffset, `says that it ends at ${lastOffset} and has ${count} records`)
+    reached = lastOffset
     yield {
       topic,
       partition,
       baseOffset,
-      lastOffset: baseOffset + records.readInt32BE(start + at.lastOffsetDelta),
-      count: records.readInt32BE(start + at.count),
+      lastOffset,
+      count,
       baseTimestamp: readInt64(records, start + at.baseTimestamp),
       maxTimestamp: readInt64(records, start + at.maxTimestamp),
       logAppendTime: (attributes & batchAttributes.logAppendTime) !== 0,
@@ -161,14 +165,6 @@ function* storedBatches({ topic, partition }: TopicPartition, records: Buffer): 
 /** Exact below 2^53. */
 function readInt64(bytes: Buffer, at: number): number {
   return bytes.readInt32BE(at) * 4294967296 + bytes.readUInt32BE(at + 4)
-}
-
-const inflateGzip = promisify(gunzip)
-const lz4 = new LZ4Codec().codec()
-const codecs: Readonly<Record<number, (bytes: Buffer) => Promise<Buffer>>> = {
-  1: inflateGzip,
-  2: bytes => snappyCodec().decompress(bytes),
-  3: bytes => lz4.decompress(bytes),
 }
 
 async function decompress({ codec, bytes, topic, partition, baseOffset }: StoredBatch): Promise<Buffer> {
