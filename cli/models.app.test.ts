@@ -130,7 +130,17 @@ describe('models list and show', () => {
   ]
   beforeEach(() => {
     const inForce = { name: 'watch', version: '2.0.0' }
-    answer = { status: 200, body: JSON.stringify({ inForce, known, refused: [], warnings: [], swaps: [] }) }
+    answer = {
+      status: 200,
+      body: JSON.stringify({
+        inForce,
+        known,
+        refused: [],
+        signaturesRequired: true,
+        warnings: [],
+        swaps: [],
+      }),
+    }
   })
 
   test('print for people and for programs', async () => {
@@ -144,6 +154,7 @@ describe('models list and show', () => {
       inForce: { name: 'watch', version: '2.0.0' },
       known,
       refused: [],
+      signaturesRequired: true,
       warnings: [],
     })
     expect((await tickerwatch('models', 'show', 'watch@1.0.0', '--state', state)).stdout).toEqual([

@@ -81,6 +81,11 @@ describe.skipIf(reason)(`retrain${reason ? ` (${reason})` : ''}`, () => {
         const common = ['--python', python, '--key', key, '--state', state, '--json']
         return JSON.parse((await succeed('retrain', ...people, ...common)).at(-1) ?? '')
       }
+      const unsigned = await tickerwatch('retrain', '--recordings', own.path('base'), '--state', state)
+      expect([unsigned.code, unsigned.stderr[0]]).toEqual([
+        1,
+        expect.stringContaining('only signed releases are taken, and no --key is given'),
+      ])
       const first = await retrain()
       expect(first).toMatchObject({
         candidate: 'pocket@1.6.0',

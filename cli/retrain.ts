@@ -71,7 +71,7 @@ async function retrainAndPublish(options: RetrainCommandOptions, self: Command):
   // What cannot be signed need not be trained.
   const key = options.key === undefined ? undefined : await readPrivateKey(options.key)
   const given = options.candidate === undefined ? undefined : await namedRelease(options.candidate)
-  const { serving, version } = await beginning(options, given)
+  const { serving, version } = await beginning(options, given, key !== undefined || given?.signature != null)
   const store = await openStore(options.featureStore ?? join(options.state, 'feature-store'))
   const began = Date.now()
   const stop = whileItTakesLong(
@@ -103,16 +103,21 @@ async function retrainAndPublish(options: RetrainCommandOptions, self: Command):
 async function beginning(
   options: RetrainCommandOptions,
   candidate: UnpublishedRelease | undefined,
+  signed: boolean,
 ): Promise<{ serving: UnpublishedRelease; version: string }> {
   const { nextVersion } = await import('../processors/retraining/scheduled.ts')
   const { withDesk } = await import('./models/desk.ts')
+  const { ApplicationError } = await import('../processors/errors.ts')
   const named = options.serving === undefined ? undefined : await namedRelease(options.serving)
   const wanted = candidate?.version ?? options.release
-  if (named !== undefined && wanted !== undefined) return { serving: named, version: wanted }
+  if (named !== undefined && wanted !== undefined && !options.publish)
+    return { serving: named, version: wanted }
   return await withDesk(options, named?.name ?? options.model, async desk => {
-    const { inForce, known } = await desk.list()
+    const { inForce, known, signaturesRequired } = await desk.list()
+    // What would be refused in the end need not be trained.
+    if (options.publish && signaturesRequired && !signed)
+      throw new ApplicationError('MODEL_UNSIGNED', 'only signed releases are taken, and no --key is given')
     if (named === undefined && inForce === undefined) {
-      const { ApplicationError } = await import('../processors/errors.ts')
       throw new ApplicationError('MODEL_NONE_IN_FORCE', 'there is no release to be better than')
     }
     const serving = named ?? (await desk.release(inForce!))

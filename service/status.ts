@@ -91,6 +91,8 @@ export interface ModelsStatus {
   readonly refused: readonly RefusedRelease[]
   /** All that were ever refused. */
   readonly refusals: number
+  /** Only what a trusted key has signed is taken, and what the package itself ships. */
+  readonly signaturesRequired: boolean
   /** What an operator should know, in one line each. */
   readonly warnings: readonly string[]
   /** When another version took over, in order. */

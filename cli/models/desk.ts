@@ -14,7 +14,10 @@ import { whileItTakesLong } from '../progress.ts'
 export type DeskOptions = DeskSettings & Pick<Settings, 'trustedKeys'>
 
 /** What is told of releases, whoever is asked. */
-export type ListedReleases = Pick<ModelsStatus, 'inForce' | 'shadow' | 'known' | 'refused' | 'warnings'>
+export type ListedReleases = Pick<
+  ModelsStatus,
+  'inForce' | 'shadow' | 'known' | 'refused' | 'signaturesRequired' | 'warnings'
+>
 
 export interface ListingDesk extends ReleaseDesk {
   list(): Promise<ListedReleases>
@@ -36,6 +39,7 @@ const listed = z.object({
   shadow: id.optional(),
   known: z.array(known),
   refused: z.array(id.extend({ code: z.string(), reason: z.string(), at: z.number() })),
+  signaturesRequired: z.boolean(),
   warnings: z.array(z.string()),
 }) satisfies z.ZodType<ListedReleases>
 const switches = z.array(
@@ -126,6 +130,7 @@ async function withKafka<A>(
             ...(shadow !== undefined && { shadow: { name: model, version: shadow } }),
             known,
             refused,
+            signaturesRequired: trusted.keys.length > 0,
             warnings: ['As the topic has it; whether nodes could load the newest one promoted, they tell.'],
           }
         },

@@ -39,6 +39,8 @@ export interface ReleasesStatus {
   readonly refused: readonly Refusal[]
   /** All that were ever refused. */
   readonly refusals: number
+  /** Only what a trusted key has signed is taken, and what the package itself ships. */
+  readonly signaturesRequired: boolean
   /** What an operator should know, in one line each. */
   readonly warnings: readonly string[]
 }
@@ -136,8 +138,9 @@ export class ModelServing {
   releases(): ReleasesStatus {
     const { known, shadow, events, refused, refusals } = this.history
     const { name, trusted } = this.#options
+    const signaturesRequired = trusted.keys.length > 0
     const warnings = [
-      ...(trusted.keys.length === 0
+      ...(!signaturesRequired
         ? ['No key is configured: releases are taken from anyone who may write to the topic.']
         : []),
       ...(this.#waiting === undefined ? [] : [this.#waiting]),
@@ -147,6 +150,7 @@ export class ModelServing {
       ...(shadow === undefined ? {} : { shadow: { name, version: shadow } }),
       known,
       events,
+      signaturesRequired,
       refused,
       refusals,
       warnings,

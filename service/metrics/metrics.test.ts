@@ -140,7 +140,15 @@ test('as many series as tasks, threads and partitions ask for, whatever else the
       byLabel: Object.fromEntries(classes.map(label => [label, 1])),
     }
     const swaps = versions.map(version => ({ version, at: 0 }))
-    const models = { events: [], refused: [], refusals: 0, warnings: [], swaps, known }
+    const models = {
+      events: [],
+      refused: [],
+      refusals: 0,
+      signaturesRequired: false,
+      warnings: [],
+      swaps,
+      known,
+    }
     return await scraped(
       { annotation, models },
       { node: node(64, 2), predictions: { ...noMeasures.predictions, byVersion, confidence } },

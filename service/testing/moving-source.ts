@@ -57,6 +57,7 @@ export function movingSource(now: () => number): MovingSource {
       events: [],
       refused: [],
       refusals: 0,
+      signaturesRequired: false,
       warnings: [],
       swaps: [],
     },
@@ -125,6 +126,7 @@ export function movingSource(now: () => number): MovingSource {
           inForce: { name: 'watch', version: '1.1.0' },
           known: [release('1.1.0', 0.78, now()), { ...release('1.0.0', 0.71, now()), status: 'retired' }],
           events: [{ version: '1.1.0', status: 'promoted', reason: 'better on people not seen', at: now() }],
+          signaturesRequired: false,
           warnings: [],
           refusals: 1,
           refused: [
