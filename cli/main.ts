@@ -31,7 +31,7 @@ export async function main(words: readonly string[]): Promise<void> {
 }
 
 /** The program with all commands by name and summary, and in full the one that `words` names. */
-async function program(words: readonly string[]): Promise<Command> {
+export async function program(words: readonly string[]): Promise<Command> {
   const root = new Command('tickerwatch')
     .description(
       'Stream processing with the semantics of Kafka Streams, and an activity classifier built on it.',

@@ -16,7 +16,10 @@ const sources = [
     .map(file => `topology/${file}`),
   'topology/testing/test-driver.ts',
 ]
-const examples = ['README.md', ...sources].flatMap(file => examplesIn(file, read(file)))
+const pages = readdirSync(join(root, 'docs'))
+  .filter(file => file.endsWith('.md'))
+  .map(file => `docs/${file}`)
+const examples = ['README.md', ...pages, ...sources].flatMap(file => examplesIn(file, read(file)))
 /** What must not pass. */
 const wrong = examplesIn(
   'wrong.md',
