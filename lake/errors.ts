@@ -30,7 +30,7 @@ const table = {
     'Write the columns as they were (new ones may be added), or delete the table in Glue and register it again; its files stay.',
   S3_BUCKET_MISSING: 'Create the bucket, or correct its name; names are global, and buckets are not moved.',
   AWS_ACCESS_DENIED:
-    'Give these credentials the rights that lake/README.md lists, on the bucket and its objects or on the database of Glue.',
+    'Give these credentials the rights that lake/README.md lists, on the bucket and its objects or on the database of Glue; those for EMR are in spark-jobs/submit/README.md.',
   AWS_REGION_WRONG: 'Set AWS_REGION to the region in which the bucket is.',
   AWS_REGION_MISSING: 'Set AWS_REGION, such as eu-central-1.',
   AWS_CREDENTIALS_MISSING:

@@ -51,6 +51,18 @@ const configFile = z.strictObject({
     .min(1)
     .max(7 * 24 * 60)
     .default(30),
+  /** By which the console estimates what a cluster costs; list prices of us-east-1 without it (cluster-cost.ts). */
+  prices: z
+    .strictObject({
+      currency: z.string().regex(/^[A-Z]{3}$/, 'three letters, such as USD'),
+      region: z.string().min(1).max(50),
+      asOf: z.iso.date(),
+      perHour: z.record(
+        instanceType,
+        z.strictObject({ ec2: z.number().nonnegative(), emr: z.number().nonnegative() }),
+      ),
+    })
+    .optional(),
   /** For the bill. */
   tags: z.record(z.string().min(1).max(128), z.string().max(256)).default({}),
 })

@@ -23,6 +23,10 @@ export interface FakeStep {
   readonly words: readonly string[]
   state: StepState
   readonly stopped: AbortController
+  /** Milliseconds since the epoch, as all times. */
+  readonly createdAt: number
+  startedAt?: number
+  endedAt?: number
 }
 
 export interface FakeCluster {
@@ -37,6 +41,9 @@ export interface FakeCluster {
   readonly steps: FakeStep[]
   /** So often it is asked for before it goes on to the next state. */
   patience: number
+  readonly createdAt: number
+  readyAt?: number
+  endedAt?: number
 }
 
 export interface StepResult {
@@ -59,6 +66,8 @@ export interface FakeEmr {
   readonly clusters: FakeCluster[]
   /** Names of the operations called. */
   readonly calls: string[]
+  /** Takes calls and does not answer them. */
+  silent: boolean
   /** The next clusters do not start, for this reason. */
   startFails: { readonly Code: string; readonly Message: string } | undefined
   /** Answers every call with this error. */
@@ -93,8 +102,23 @@ const addSteps = z.object({
 const ofCluster = z.object({ ClusterId: z.string() })
 const ofStep = z.object({ ClusterId: z.string(), StepId: z.string() })
 const ofSteps = z.object({ ClusterId: z.string(), StepIds: z.array(z.string()) })
-const ofStepStates = z.object({ ClusterId: z.string(), StepStates: z.array(z.string()) })
-const ofStates = z.object({ ClusterStates: z.array(z.string()) })
+const ofStepStates = z.object({ ClusterId: z.string(), StepStates: z.array(z.string()).optional() })
+const ofStates = z.object({
+  ClusterStates: z.array(z.string()).optional(),
+  CreatedAfter: z.number().optional(),
+})
+const ofGroups = z.object({
+  Instances: z.object({
+    InstanceGroups: z.array(
+      z.object({
+        InstanceRole: z.string(),
+        InstanceType: z.string(),
+        InstanceCount: z.int(),
+        Market: z.string().optional(),
+      }),
+    ),
+  }),
+})
 const ofJobFlows = z.object({ JobFlowIds: z.array(z.string()) })
 
 class Refused extends Error {}
@@ -126,8 +150,13 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
         cluster.state = 'TERMINATED_WITH_ERRORS'
         cluster.reason = emr.startFails
       }
-    } else if (state === 'BOOTSTRAPPING') cluster.state = 'WAITING'
-    else if (state === 'TERMINATING') cluster.state = 'TERMINATED'
+    } else if (state === 'BOOTSTRAPPING') {
+      cluster.state = 'WAITING'
+      cluster.readyAt = Date.now()
+    } else if (state === 'TERMINATING') {
+      cluster.state = 'TERMINATED'
+      cluster.endedAt = Date.now()
+    }
     startNext(cluster)
   }
 
@@ -137,6 +166,7 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
     const step = cluster.steps.find(({ state }) => state === 'PENDING')
     if (step === undefined) return
     step.state = 'RUNNING'
+    step.startedAt = Date.now()
     cluster.state = 'RUNNING'
     const work = runStep(cluster, step).finally(() => {
       running.delete(work)
@@ -160,6 +190,7 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
     for (const [name, text] of Object.entries(result.driver ?? {})) await write(`${container}/${name}`, text)
     const { code } = result
     if (step.state === 'RUNNING') step.state = code === 0 ? 'COMPLETED' : 'FAILED'
+    step.endedAt = Date.now()
   }
 
   function end(steps: readonly FakeStep[]): void {
@@ -173,11 +204,27 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
   const describedStep = (step: FakeStep) => ({
     Id: step.id,
     Name: step.name,
+    Config: { Jar: 'command-runner.jar', Args: step.words },
     Status: {
       State: step.state,
+      Timeline: {
+        CreationDateTime: seconds(step.createdAt),
+        StartDateTime: seconds(step.startedAt),
+        EndDateTime: seconds(step.endedAt),
+      },
       ...(step.state === 'FAILED' && {
         FailureDetails: { Reason: 'Unknown Error.', Message: 'Exception in thread "main"' },
       }),
+    },
+  })
+
+  const statusOf = ({ state, reason, createdAt, readyAt, endedAt }: FakeCluster) => ({
+    State: state,
+    StateChangeReason: reason,
+    Timeline: {
+      CreationDateTime: seconds(createdAt),
+      ReadyDateTime: seconds(readyAt),
+      EndDateTime: seconds(endedAt),
     },
   })
 
@@ -194,23 +241,48 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
         reason: {},
         steps: [],
         patience: 1,
+        createdAt: Date.now(),
       }
       emr.clusters.push(cluster)
       return { JobFlowId: cluster.id }
     },
+    /** The newest first. */
     ListClusters(input) {
-      const { ClusterStates } = ofStates.parse(input)
-      const found = emr.clusters.filter(({ state }) => ClusterStates.includes(state))
+      const { ClusterStates, CreatedAfter = 0 } = ofStates.parse(input)
+      const found = emr.clusters.filter(
+        ({ state, createdAt }) =>
+          (ClusterStates?.includes(state) ?? true) && createdAt >= CreatedAfter * 1000,
+      )
       return {
-        Clusters: found.map(({ id, name, state }) => ({ Id: id, Name: name, Status: { State: state } })),
+        Clusters: found
+          .toSorted((a, b) => b.createdAt - a.createdAt)
+          .map(cluster => ({ Id: cluster.id, Name: cluster.name, Status: statusOf(cluster) })),
       }
     },
     DescribeCluster(input) {
       const cluster = clusterOf(ofCluster.parse(input).ClusterId)
       advance(cluster)
-      const { id, name, state, reason, release, tags } = cluster
-      const Status = { State: state, StateChangeReason: reason }
+      const { id, name, release, tags } = cluster
+      const Status = statusOf(cluster)
       return { Cluster: { Id: id, Name: name, Status, ReleaseLabel: release, Tags: tags } }
+    },
+    /** Nodes are there as soon as the cluster takes steps, and gone with it. */
+    ListInstanceGroups(input) {
+      const { state, request } = clusterOf(ofCluster.parse(input).ClusterId)
+      const isThere = state === 'WAITING' || state === 'RUNNING'
+      return {
+        InstanceGroups: ofGroups.parse(request).Instances.InstanceGroups.map((group, i) => ({
+          Id: `ig-${i}`,
+          InstanceGroupType: group.InstanceRole,
+          InstanceType: group.InstanceType,
+          Market: group.Market ?? 'ON_DEMAND',
+          RequestedInstanceCount: group.InstanceCount,
+          RunningInstanceCount: isThere ? group.InstanceCount : 0,
+          Status: {
+            State: isThere ? 'RUNNING' : state.startsWith('TERMINATED') ? 'TERMINATED' : 'PROVISIONING',
+          },
+        })),
+      }
     },
     AddJobFlowSteps(input) {
       const { JobFlowId, Steps } = addSteps.parse(input)
@@ -224,6 +296,7 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
           words: HadoopJarStep.Args,
           state: 'PENDING',
           stopped: new AbortController(),
+          createdAt: Date.now(),
         }),
       )
       cluster.steps.push(...steps)
@@ -240,8 +313,8 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
     },
     ListSteps(input) {
       const { ClusterId, StepStates } = ofStepStates.parse(input)
-      const found = clusterOf(ClusterId).steps.filter(({ state }) => StepStates.includes(state))
-      return { Steps: found.map(describedStep) }
+      const found = clusterOf(ClusterId).steps.filter(({ state }) => StepStates?.includes(state) ?? true)
+      return { Steps: found.toReversed().map(describedStep) }
     },
     CancelSteps(input) {
       const { ClusterId, StepIds } = ofSteps.parse(input)
@@ -268,6 +341,7 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
       text => {
         const operation = /^ElasticMapReduce\.(\w+)$/.exec(String(request.headers['x-amz-target']))?.[1] ?? ''
         emr.calls.push(operation)
+        if (emr.silent) return
         if (emr.refuse) return answer(400, { __type: emr.refuse.type, message: emr.refuse.message })
         try {
           const work = operations[operation]
@@ -289,6 +363,7 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
     url: `http://127.0.0.1:${address.port}`,
     clusters: [],
     calls: [],
+    silent: false,
     startFails: undefined,
     refuse: undefined,
     async stop() {
@@ -299,6 +374,11 @@ export async function startFakeEmr({ run, log }: FakeEmrOptions): Promise<FakeEm
     },
   }
   return emr
+}
+
+/** As AWS JSON has times. */
+function seconds(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined ? undefined : milliseconds / 1000
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
