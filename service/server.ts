@@ -13,17 +13,20 @@ import type { BaseLogger } from 'pino'
 import type { DeadLetterDesk } from '../processors/dead-letter-desk.ts'
 import { ApplicationError } from '../processors/errors.ts'
 import type { ReleaseDesk } from '../processors/models/release-desk.ts'
+import type { Observer } from '../spark-jobs/submit/observer.ts'
 import { type StoreQueries, systemTimers, TickerError, type Timers } from '../topology/index.ts'
 import { accuracyRoutes } from './accuracy-routes.ts'
 import { type Annotations, annotationRoutes } from './annotation-routes.ts'
 import { type Api, documented } from './api.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { guard, namesOf } from './door.ts'
+import { emrRoutes } from './emr-routes.ts'
 import { eventStream } from './event-stream.ts'
 import { releaseRoutes } from './release-routes.ts'
 import { type Replay, replayRoutes } from './replay-routes.ts'
 import type { Credential } from './roles.ts'
 import { Sampler } from './sampler.ts'
+import { sparkRoutes } from './spark-routes.ts'
 import type { StatusSource } from './status.ts'
 import { statusRoutes } from './status-routes.ts'
 import { storeRoutes } from './store-routes.ts'
@@ -40,6 +43,8 @@ export interface ServiceOptions {
   readonly replay?: Replay | undefined
   readonly deadLetters: DeadLetterDesk
   readonly annotations: Annotations
+  /** Of clusters on EMR; undefined where none are configured. */
+  readonly emr?: Observer | undefined
   /** Of the node; without them no stores are shown. */
   readonly queries?: StoreQueries | undefined
   /** The node's own, of the role operator. */
@@ -82,6 +87,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port'>): Promi
     replay,
     deadLetters,
     annotations,
+    emr,
     queries,
     token,
     credentials = [],
@@ -134,6 +140,8 @@ export async function buildService(options: Omit<ServiceOptions, 'port'>): Promi
   deadLetterRoutes(server, { desk: deadLetters })
   annotationRoutes(server, { annotations })
   accuracyRoutes(server, { annotations })
+  emrRoutes(server, { observer: emr })
+  sparkRoutes(server, { observer: emr })
   if (queries !== undefined) storeRoutes(server, { queries, timers, token: viewer?.token })
   await server.register(files)
   return server

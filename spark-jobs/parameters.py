@@ -1,4 +1,4 @@
-"""What the scripts can be given, as data: parameters.json, which the console shows. Written anew by
+"""What the scripts can be given, as data: generated/parameters.json, which the console shows. Written anew by
 
     PYTHONPATH=spark-jobs python spark-jobs/parameters.py
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 SCRIPTS = ["clean", "descriptive_statistics", "extract_features", "train", "evaluate"]
-FILE = Path(__file__).with_name("parameters.json")
+FILE = Path(__file__).parent / "generated" / "parameters.json"
 
 
 class _Parsed(Exception):

@@ -286,6 +286,12 @@ export const settings = {
     secret: true,
     flag: false,
   }),
+  emrConfig: optional(text, {
+    section: 'Console',
+    value: '<file>',
+    about: 'show clusters of EMR and what ran there, by the configuration that tickerwatch emr takes',
+    otherwise: 'they are not shown',
+  }),
   for: optional(duration, {
     section: 'A run',
     value: '<duration>',

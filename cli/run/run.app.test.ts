@@ -143,6 +143,9 @@ describe('what is wrong with a call is said in one line, with an exit code that 
     await writeFile(join(directory, 'notes.csv'), 'a,b\n1,2\n')
     expect(await refused('--recordings', directory)).toMatch(/^RECORDING_FOREIGN: .*notes\.csv/)
     expect(await refused('--recordings', own.path('none'))).toMatch(/^RECORDINGS_NONE/)
+    expect(await refused('--emr-config', own.path('none.json'))).toMatch(
+      /^EMR_CONFIG_UNREADABLE: .*none\.json/,
+    )
   })
 
   test('a port in use, an unreachable broker, database or registry, an unknown model', async () => {

@@ -20,6 +20,7 @@ import { systemTimers } from '../../topology/index.ts'
 import { removeNodeFile, writeNodeFile } from '../node-file.ts'
 import { stopSignal } from '../stop-signal.ts'
 import { openArchive } from './archive.ts'
+import { openObserver } from './observer.ts'
 import { endpointOf, type RunOptions } from './options.ts'
 import { openParts } from './parts.ts'
 import { reportOf, summary } from './report.ts'
@@ -47,6 +48,8 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
   const timers = systemTimers
   const logger = pino({ level: 'warn' }, pino.destination(2))
   const source = await openSource(options)
+  const emr = options.emrConfig === undefined ? undefined : await openObserver(options.emrConfig, timers.now)
+  if (emr !== undefined) closeLater(() => emr.close())
   const clientId = `${applicationId}-${instanceOf(options)}`
   const parts = await openParts(options, clientId)
   closeLater(() => parts.close())
@@ -130,6 +133,7 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
       now: timers.now,
     }),
     annotations: job.annotation,
+    emr,
     queries: job.queries,
     token,
     credentials: [

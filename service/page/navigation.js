@@ -7,6 +7,8 @@ const pages = [
   ['accuracy.html', 'Accuracy'],
   ['annotate.html', 'Annotate'],
   ['dead-letters.html', 'Dead letters'],
+  ['spark.html', 'Spark scripts'],
+  ['emr.html', 'EMR clusters'],
 ]
 
 const here = location.pathname.endsWith('/') ? './' : location.pathname.split('/').at(-1)

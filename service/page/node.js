@@ -13,7 +13,7 @@ export function whenSignedIn(listener) {
  * @param {string} path such as `api/topics`
  * @param {object} [body] makes it a POST
  * @param {AbortSignal} [signal]
- * @throws an Error with the message of the node and its `status`, or that it cannot be reached
+ * @throws an Error with the message of the node, its `status`, and what to do (`remedy`) where it says so, or that it cannot be reached
  */
 export async function ask(path, body, signal) {
   return await (await request(path, body, signal)).json()
@@ -34,12 +34,12 @@ export async function request(path, body, signal) {
     throw signal?.aborted ? error : new Error('The node cannot be reached.', { cause: error })
   })
   if (response.ok) return response
-  const { message, code } = await response.json()
+  const { message, code, remedy } = await response.json()
   if (response.status === 401) {
     sessionStorage.removeItem('token')
     showForm(token === null ? '' : 'This token is not the node’s.')
   }
-  throw Object.assign(new Error(message), { status: response.status, code })
+  throw Object.assign(new Error(message), { status: response.status, code, remedy })
 }
 
 function showForm(trouble) {

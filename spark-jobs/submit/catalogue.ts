@@ -44,7 +44,7 @@ export interface CataloguedJob {
 const folder = new URL('../', import.meta.url)
 
 export async function catalogue(): Promise<readonly CataloguedJob[]> {
-  const text = await readFile(new URL('parameters.json', folder), 'utf8')
+  const text = await readFile(new URL('generated/parameters.json', folder), 'utf8')
   const scripts = parametersFile.parse(JSON.parse(text))
   return jobs.map(({ name, summary, script, words, tables }) => {
     const { description = '', parameters = [] } = scripts[script] ?? {}

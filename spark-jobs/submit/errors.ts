@@ -2,7 +2,7 @@
 const table = {
   EMR_CONFIG_INVALID: 'Correct the file; spark-jobs/submit/README.md describes it.',
   EMR_CONFIG_UNREADABLE:
-    'Name the file with --config, or write one: spark-jobs/submit/README.md describes it.',
+    'Name the file with --config (of a node: --emr-config), or write one: spark-jobs/submit/README.md describes it.',
   EMR_CLUSTER_FAILED:
     'See the reason; where it is capacity or a quota, choose other instances in the configuration.',
   EMR_CLUSTER_SLOW:

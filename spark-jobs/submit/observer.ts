@@ -1,6 +1,6 @@
 /**
  * Clusters and what ran on them, as a page looks at them: asked of EMR and CloudWatch, never changed. However many pages look,
- * each question goes to AWS once in some seconds; none is waited for longer than PATIENCE.
+ * each question goes to AWS once in some seconds, and is waited for no longer than that.
  */
 import type { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import {
@@ -22,8 +22,7 @@ import { remembered } from './remembered.ts'
 import { type StepLog, stepLogs } from './step-logs.ts'
 import { type Utilisation, utilisation } from './utilisation.ts'
 
-/** Milliseconds for one question, and for which answers hold. */
-const PATIENCE = 10_000
+/** Milliseconds for which answers hold. */
 const HOLDS = 15_000
 const UTILISATION_HOLDS = 60_000
 /** Of what has ended, which does not change. */
@@ -94,6 +93,8 @@ export interface ObserverOptions {
   /** The store at `config.lake`. */
   readonly lake: ObjectStore
   readonly now: () => number
+  /** Milliseconds that an answer is waited for. */
+  readonly patience?: number
 }
 
 /** Rejects with LakeError AWS_… and S3_…: what AWS refuses, or that it does not answer. */
@@ -111,7 +112,8 @@ export interface Observer {
   report(job: string): Promise<{ readonly at: number; readonly report: unknown } | undefined>
 }
 
-export function observer({ config, emr, cloudWatch, logs, lake, now }: ObserverOptions): Observer {
+export function observer(options: ObserverOptions): Observer {
+  const { config, emr, cloudWatch, logs, lake, now, patience = 10_000 } = options
   const clusters = remembered(() => listClusters(), HOLDS, now)
   const details = remembered(id => describe(id), HOLDS, now)
   const used = remembered(id => measure(id), UTILISATION_HOLDS, now)
@@ -119,6 +121,17 @@ export function observer({ config, emr, cloudWatch, logs, lake, now }: ObserverO
   const endedSteps = remembered(id => listSteps(id), ENDED_HOLDS, now)
   const texts = remembered(key => ask('reading the log', () => stepLogs(logs, ...splitKey(key))), HOLDS, now)
   const reports = remembered(job => readReport(job), HOLDS, now)
+
+  /** @throws LakeError */
+  async function ask<T>(what: string, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const signal = AbortSignal.timeout(patience)
+    const late = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () =>
+        reject(new LakeError('AWS_UNREACHABLE', `${what} failed: no answer within ${patience / 1000} s`)),
+      )
+    })
+    return await Promise.race([told(what, () => request(signal)), late])
+  }
 
   async function listClusters(): Promise<SeenCluster[]> {
     const found: SeenCluster[] = []
@@ -206,9 +219,14 @@ export function observer({ config, emr, cloudWatch, logs, lake, now }: ObserverO
   async function readReport(job: string): Promise<{ at: number; report: unknown } | undefined> {
     const key = `reports/${job}.json`
     const found = await ask(`reading ${lake.url}${key}`, async () => {
-      const summary = await lake.stat(key)
-      if (summary === undefined) return undefined
-      return { at: summary.modified, text: String(await lake.get(key, { limit: REPORT_LIMIT })) }
+      try {
+        // Read first: to ask what is known of an object does not tell a bucket that is gone from a report that never was.
+        const text = String(await lake.get(key, { limit: REPORT_LIMIT }))
+        return { at: (await lake.stat(key))?.modified ?? now(), text }
+      } catch (error) {
+        if (error instanceof LakeError && error.code === 'OBJECT_MISSING') return undefined
+        throw error
+      }
     })
     return found && { at: found.at, report: parsed(found.text) }
   }
@@ -231,17 +249,6 @@ export function observer({ config, emr, cloudWatch, logs, lake, now }: ObserverO
     },
     report: async job => (jobs.some(({ name }) => name === job) ? await reports(job) : undefined),
   }
-}
-
-/** @throws LakeError */
-async function ask<T>(what: string, request: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const signal = AbortSignal.timeout(PATIENCE)
-  const late = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () =>
-      reject(new LakeError('AWS_UNREACHABLE', `${what} failed: no answer within ${PATIENCE / 1000} s`)),
-    )
-  })
-  return await Promise.race([told(what, () => request(signal)), late])
 }
 
 function seenCluster({ Id, Name, Status }: ClusterSummary): SeenCluster[] {
