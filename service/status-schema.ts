@@ -44,6 +44,7 @@ export const modelsStatus = z.object({
       failure: z.string().optional(),
     })
     .optional(),
+  signaturesRequired: z.boolean().describe('Only releases that a trusted key signed are taken.'),
   known: z
     .array(
       release.extend({

@@ -1,7 +1,7 @@
 /** The page of accuracy: how right releases were on what people labelled; the windows drawn at random, or those asked about. */
 import { byId, element, setText, shape, showList } from './elements.js'
 import * as format from './format.js'
-import { ask } from './node.js'
+import { ask, whenSignedIn } from './node.js'
 import { showOverTime } from './over-time.js'
 
 /** Milliseconds between two looks. */
@@ -182,12 +182,14 @@ function diagram({ bins, windows }) {
 
 /** A node that does not answer is asked again. */
 async function follow() {
-  await look().catch(error => setText(byId('trouble'), error.message))
+  await lookNow()
   setTimeout(follow, lookAgain)
 }
 
+const lookNow = () => look().catch(error => setText(byId('trouble'), error.message))
+
 byId('question').addEventListener('submit', event => event.preventDefault())
 byId('arm').addEventListener('change', show)
-for (const id of ['release', 'by'])
-  byId(id).addEventListener('change', () => look().catch(error => setText(byId('trouble'), error.message)))
+for (const id of ['release', 'by']) byId(id).addEventListener('change', lookNow)
+whenSignedIn(lookNow)
 follow()

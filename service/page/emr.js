@@ -1,7 +1,7 @@
 /** The page of EMR clusters: which there are, and of one of them nodes, cost, how busy it is, and steps. */
 import { byId, element, setText, showList } from './elements.js'
 import * as format from './format.js'
-import { ask } from './node.js'
+import { ask, whenSignedIn } from './node.js'
 import { showSeries } from './series.js'
 import { chip, follow, lasted, troubleOf, when } from './steps.js'
 
@@ -159,4 +159,5 @@ function stepRow({ id, job, name, state, createdAt, startedAt, endedAt, reason }
   )
 }
 
+whenSignedIn(() => act(look))
 follow(() => act(look), lookAgain)

@@ -181,7 +181,7 @@ async function showLog(run) {
 }
 
 byId('show-report').addEventListener('click', () => act(showReport))
-whenSignedIn(() => refused !== undefined && act(refused))
+whenSignedIn(() => act(refused ?? look))
 await act(async () => {
   jobs = await ask('api/spark/jobs')
   const asked = new URLSearchParams(location.search).get('job')
