@@ -67,7 +67,7 @@ export async function tryOut(
       join(directory, 'tsconfig.json'),
       JSON.stringify({
         extends: '../../tsconfig.json',
-        include: ['*.ts', '../../state/*.d.ts'],
+        include: ['*.ts', '../../state/*.d.ts', '../../topology/log/kafka/*.d.ts'],
         exclude: [],
       }),
     )
