@@ -5,6 +5,9 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { measureAccuracy } from '../processors/annotation/accuracy.ts'
+import { logDesk } from '../processors/log-desk/log-desk.ts'
+import { anyRecords, localRegistry } from '../schemas/index.ts'
+import { memoryLog, systemTimers } from '../topology/index.ts'
 import type { Api } from './api.ts'
 import { buildService } from './server.ts'
 import { movingSource } from './testing/moving-source.ts'
@@ -24,9 +27,20 @@ const documentShape = z.looseObject({
   paths: z.record(z.string(), z.record(z.string(), operation)),
 })
 
+const log = memoryLog()
 let server: Api
 let document: z.infer<typeof documentShape>
 beforeAll(async () => {
+  const registry = localRegistry()
+  await registry.register('words-value', { type: 'record', name: 'Word', fields: [] })
+  await log.admin.createTopics([{ topic: 'words', partitions: 1, config: { 'retention.ms': '-1' } }])
+  const producer = await log.producer({ clientId: 'writer' })
+  await producer.init()
+  const bytes = Buffer.from('word')
+  await producer.send([
+    { topic: 'words', partition: 0, timestamp: 1, key: null, value: bytes, headers: [['name', bytes]] },
+  ])
+  await log.admin.setPositions('readers', [{ topic: 'words', partition: 0, position: 0 }])
   const source = movingSource(Date.now)
   source.advance(100)
   source.swap()
@@ -41,13 +55,18 @@ beforeAll(async () => {
     replay: () => Promise.reject(new Error('not in this test')),
     deadLetters: { ...noLetters, list: async () => ({ counts: [], letters: [] }) },
     annotations: { ...noAnnotations, accuracy: question => measureAccuracy([], question) },
+    log: logDesk({ log, decode: anyRecords(registry, Date.now), clientId: 'desk', timers: systemTimers }),
+    subjects: registry,
     queries: noQueries,
     token: 'secret',
     logger: { error: () => {} },
   })
   document = documentShape.parse((await server.inject('/api/openapi.json')).json())
 })
-afterAll(() => server.close())
+afterAll(async () => {
+  await server.close()
+  await log.close()
+})
 
 /** GET /api/dead-letters/ID */
 const written = (method: string, path: string): string =>
@@ -112,10 +131,10 @@ test('the README of the project lists the pages, and where the API begins', () =
 test('what is answered is what the document says, and nothing else', async () => {
   const ajv = new Ajv2020({ strict: false })
   ajv.addSchema(document, 'document')
-  const held = async (url: string, status = 200): Promise<void> => {
+  const held = async (url: string, status = 200, documented = url): Promise<void> => {
     const answer = await server.inject({ url, headers: { authorization: 'Bearer secret' } })
     expect([url, answer.statusCode]).toEqual([url, status])
-    const path = url.replaceAll('/', '~1').split('?')[0]
+    const path = documented.replaceAll('/', '~1').replaceAll(/[{}]/g, encodeURIComponent).split('?')[0]
     const validate = ajv.compile({
       $ref: `document#/paths/${path}/get/responses/${status}/content/application~1json/schema`,
     })
@@ -134,10 +153,18 @@ test('what is answered is what the document says, and nothing else', async () =>
     '/api/spark/jobs',
     '/api/spark/runs',
     '/api/stores',
+    '/api/nodes',
+    '/api/topics',
+    '/api/groups',
+    '/api/schemas',
     '/health/live',
     '/health/ready',
   ])
     await held(path)
+  await held('/api/topics/words', 200, '/api/topics/{topic}')
+  await held('/api/topics/words/records', 200, '/api/topics/{topic}/records')
+  await held('/api/groups/readers', 200, '/api/groups/{group}')
+  await held('/api/schemas/words-value', 200, '/api/schemas/{subject}')
 })
 
 function htmlPages(): string[] {

@@ -12,7 +12,9 @@ import {
 import type { BaseLogger } from 'pino'
 import type { DeadLetterDesk } from '../processors/dead-letter-desk.ts'
 import { ApplicationError } from '../processors/errors.ts'
+import type { LogDesk } from '../processors/log-desk/log-desk.ts'
 import type { ReleaseDesk } from '../processors/models/release-desk.ts'
+import type { Subjects } from '../schemas/index.ts'
 import type { Observer } from '../spark-jobs/submit/observer.ts'
 import { type StoreQueries, systemTimers, TickerError, type Timers } from '../topology/index.ts'
 import { accuracyRoutes } from './accuracy-routes.ts'
@@ -22,6 +24,8 @@ import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { guard, namesOf } from './door.ts'
 import { emrRoutes } from './emr-routes.ts'
 import { eventStream } from './event-stream.ts'
+import { logRoutes } from './log-routes.ts'
+import { nodeRoutes } from './node-routes.ts'
 import { releaseRoutes } from './release-routes.ts'
 import { type Replay, replayRoutes } from './replay-routes.ts'
 import type { Credential } from './roles.ts'
@@ -45,6 +49,9 @@ export interface ServiceOptions {
   readonly annotations: Annotations
   /** Of clusters on EMR; undefined where none are configured. */
   readonly emr?: Observer | undefined
+  /** Without them no topics, groups and schemas are shown. */
+  readonly log?: LogDesk | undefined
+  readonly subjects?: Subjects | undefined
   /** Of the node; without them no stores are shown. */
   readonly queries?: StoreQueries | undefined
   /** The node's own, of the role operator. */
@@ -88,6 +95,8 @@ export async function buildService(options: Omit<ServiceOptions, 'port'>): Promi
     deadLetters,
     annotations,
     emr,
+    log,
+    subjects,
     queries,
     token,
     credentials = [],
@@ -142,6 +151,8 @@ export async function buildService(options: Omit<ServiceOptions, 'port'>): Promi
   accuracyRoutes(server, { annotations })
   emrRoutes(server, { observer: emr })
   sparkRoutes(server, { observer: emr })
+  if (log !== undefined && subjects !== undefined) logRoutes(server, { desk: log, subjects })
+  nodeRoutes(server, { sampler, queries, timers, token: viewer?.token })
   if (queries !== undefined) storeRoutes(server, { queries, timers, token: viewer?.token })
   await server.register(files)
   return server

@@ -3,14 +3,9 @@
  * HTTP. Where a node is told by a header that the question was forwarded, it answers for itself and asks nobody.
  */
 import { z } from 'zod'
-import { ApplicationError } from '../processors/errors.ts'
+import { ApplicationError, messageOf } from '../processors/errors.ts'
 import type { KeyOwner, NodeTasks, Timers } from '../topology/index.ts'
-
-/** Marks a question that another node forwards. */
-export const FORWARDED = 'x-tickerwatch-forwarded'
-/** Milliseconds that another node has for its answer, and bytes of it. */
-const FORWARD_WITHIN = 2000
-const FORWARD_BYTES = 16 << 20
+import { askNode } from './other-node.ts'
 
 const position = z.object({ topic: z.string(), partition: z.number(), position: z.number() })
 const taskAnswer = z.object({
@@ -46,7 +41,7 @@ export interface StoreQuestion {
  * @throws ApplicationError STORE_OWNER_UNKNOWN, STORE_RESTORING, STORE_OWNER_UNREACHABLE: a part of an answer is none
  */
 export async function askOwners(question: StoreQuestion, timers: Timers): Promise<readonly TaskAnswer[]> {
-  const { owners, node, standby } = question
+  const { owners, node, standby, url, token } = question
   const found = new Map<string, TaskAnswer>()
   const take = (given: readonly TaskAnswer[]): void => {
     for (const answer of given) if (!found.has(answer.task)) found.set(answer.task, answer)
@@ -66,10 +61,9 @@ export async function askOwners(question: StoreQuestion, timers: Timers): Promis
       [...endpoints].map(async endpoint => {
         asked.add(endpoint)
         try {
-          take(await askNode(endpoint, question, timers))
-        } catch (error) {
-          if (!(error instanceof ApplicationError)) throw error
-          failures.set(endpoint, error)
+          take((await askNode(endpoint, url, answers, { timers, token })).answers)
+        } catch (cause) {
+          failures.set(endpoint, new ApplicationError('STORE_OWNER_UNREACHABLE', messageOf(cause), { cause }))
         }
       }),
     )
@@ -96,49 +90,4 @@ function whyNot(
   }
   const text = `task ${task} is about to run on ${active.endpoint}`
   return failures.get(active.endpoint) ?? new ApplicationError('STORE_RESTORING', text)
-}
-
-/** @throws ApplicationError STORE_OWNER_UNREACHABLE */
-async function askNode(
-  endpoint: string,
-  { url, token }: StoreQuestion,
-  timers: Timers,
-): Promise<readonly TaskAnswer[]> {
-  const abort = new AbortController()
-  const cancel = timers.after(FORWARD_WITHIN, () =>
-    abort.abort(new Error(`no answer in ${FORWARD_WITHIN} ms`)),
-  )
-  try {
-    const response = await fetch(`http://${endpoint}${url}`, {
-      headers: { [FORWARDED]: '1', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
-      redirect: 'error',
-      signal: abort.signal,
-    })
-    const text = await bodyOf(response)
-    if (!response.ok) throw new Error(`it answered ${response.status} ${text.slice(0, 500)}`)
-    return answers.parse(JSON.parse(text)).answers
-  } catch (cause) {
-    const text = `${endpoint} cannot be asked: ${reasonOf(cause)}`
-    throw new ApplicationError('STORE_OWNER_UNREACHABLE', text, { cause })
-  } finally {
-    cancel()
-  }
-}
-
-async function bodyOf(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > FORWARD_BYTES)
-      throw new Error(`its answer is larger than ${FORWARD_BYTES} bytes: ask for less`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
-}
-
-/** Of what fetch throws, the cause says more. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message : error.message
 }

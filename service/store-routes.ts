@@ -17,7 +17,8 @@ import {
   type Timers,
 } from '../topology/index.ts'
 import { type Api, failure, wholeText } from './api.ts'
-import { askOwners, FORWARDED, type TaskAnswer } from './store-owners.ts'
+import { FORWARDED } from './other-node.ts'
+import { askOwners, type TaskAnswer } from './store-owners.ts'
 import * as schemas from './store-schema.ts'
 import { jsonOf, keyOf, rowOf } from './stored-values.ts'
 

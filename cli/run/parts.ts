@@ -4,7 +4,7 @@ import { openStore } from '../../lake/open-store.ts'
 import { openSql } from '../../processors/sinks/open-sql.ts'
 import type { Sql } from '../../processors/sinks/sql.ts'
 import { applicationId } from '../../processors/topics.ts'
-import { confluentRegistry, localRegistry, type SchemaRegistry } from '../../schemas/index.ts'
+import { confluentRegistry, localRegistry, type SchemaRegistry, type Subjects } from '../../schemas/index.ts'
 import { memoryBackend, rocksdbBackend, type StateBackend } from '../../state/index.ts'
 import { type Log, memoryLog } from '../../topology/index.ts'
 import { openKafka } from '../kafka.ts'
@@ -13,7 +13,7 @@ import type { RunOptions } from './options.ts'
 export interface Parts {
   readonly log: Log
   readonly sql: Sql
-  readonly registry: SchemaRegistry
+  readonly registry: SchemaRegistry & Subjects
   readonly state: StateBackend
   /** Closes log, SQL and what is staged for it. */
   close(): Promise<void>
@@ -42,7 +42,7 @@ export async function openParts(options: RunOptions, clientId: string): Promise<
   }
 }
 
-export function openRegistry({ registry }: RunOptions): SchemaRegistry {
+export function openRegistry({ registry }: RunOptions): SchemaRegistry & Subjects {
   return registry === undefined ? localRegistry() : confluentRegistry(registry)
 }
 

@@ -8,11 +8,12 @@ import { openStore } from '../../lake/open-store.ts'
 import { type ActivityJob, startActivityJob } from '../../processors/activity-job.ts'
 import { deadLetterDesk, valueDecoder } from '../../processors/dead-letter-desk.ts'
 import { FeatureStoreWriter } from '../../processors/feature-store/feature-store.ts'
+import { logDesk } from '../../processors/log-desk/log-desk.ts'
 import { shippedReleases } from '../../processors/models/shipped.ts'
 import { trustedSources } from '../../processors/models/trusted-sources.ts'
 import { defaultPolicy } from '../../processors/routing/routing.ts'
 import { applicationId, topics } from '../../processors/topics.ts'
-import { avroSerdes, SensorReading } from '../../schemas/index.ts'
+import { anyRecords, avroSerdes, SensorReading } from '../../schemas/index.ts'
 import { isLoopback } from '../../service/door.ts'
 import { type Credential, roles } from '../../service/roles.ts'
 import { startService } from '../../service/server.ts'
@@ -134,6 +135,13 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
     }),
     annotations: job.annotation,
     emr,
+    log: logDesk({
+      log,
+      decode: anyRecords(parts.registry, timers.now),
+      clientId: `${clientId}-console`,
+      timers,
+    }),
+    subjects: parts.registry,
     queries: job.queries,
     token,
     credentials: [

@@ -34,6 +34,19 @@ export const decimal = finite(value => fraction.format(value))
 
 export const bytes = finite(value => `${whole.format(value / (1 << 20))} MB`)
 
+/** 812 B, 12.3 kB, 4.5 MB */
+export const size = finite(value => {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
+  const power = value < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(value) / 3))
+  return `${tenth.format(value / 1000 ** power)} ${units[power]}`
+})
+
+/** 2020-03-01 12:00:05.012, in UTC */
+export const stamp = finite(at => {
+  const date = new Date(at)
+  return Number.isNaN(date.getTime()) ? String(at) : date.toISOString().slice(0, 23).replace('T', ' ')
+})
+
 /** 59 s, 12 min, 3 h 20 min */
 export const duration = finite(milliseconds => {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000))

@@ -3,6 +3,10 @@ import { byId, element } from './elements.js'
 
 const pages = [
   ['./', 'Overview'],
+  ['topology.html', 'Topology'],
+  ['topics.html', 'Topics'],
+  ['groups.html', 'Groups'],
+  ['schemas.html', 'Schemas'],
   ['releases.html', 'Releases'],
   ['accuracy.html', 'Accuracy'],
   ['annotate.html', 'Annotate'],

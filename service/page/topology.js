@@ -6,17 +6,32 @@ import { byId, element, setText, shape } from './elements.js'
 import * as format from './format.js'
 
 const box = { width: 162, height: 48 }
+/** With figures in the boxes and on the lines. */
+const detailed = { height: 66, gap: 84 }
 const gap = { x: 58, y: 34 }
 const margin = { top: 28, side: 14, bottom: 14 }
 
 let drawn = ''
 /** What changes of each edge: by position in the list. */
 let figures = []
+/** And of each node, by name. */
+let boxes = new Map()
 
-export function showTopology({ nodes, edges }) {
+/**
+ * @param {object} topology
+ * @param {ReadonlyMap<string, number>} [lag] by topic: figures stand in the boxes and on the lines then
+ */
+export function showTopology({ nodes, edges }, lag) {
   const structure = JSON.stringify([nodes, edges.map(({ from, to, output }) => [from, to, output])])
-  if (structure !== drawn) draw(nodes, edges)
+  if (structure !== drawn) {
+    if (lag !== undefined) {
+      box.height = detailed.height
+      gap.x = detailed.gap
+    }
+    draw(nodes, edges)
+  }
   drawn = structure
+  if (lag !== undefined) showFigures(nodes, edges, lag)
   edges.forEach(({ total, perSecond }, index) => {
     const { line, rate, title } = figures[index]
     const active = perSecond > 0
@@ -26,6 +41,30 @@ export function showTopology({ nodes, edges }) {
     setText(title, `${format.count(total)} records in total`)
   })
 }
+
+function showFigures(nodes, edges, lag) {
+  const sum = (side, name, isMeant = () => true) =>
+    edges.filter(edge => edge[side] === name && isMeant(edge)).reduce((total, edge) => total + edge.total, 0)
+  for (const { name, kind, topic } of nodes) {
+    const late = sum('from', name, isLate)
+    const waiting = (topic ?? '').split(', ').reduce((total, each) => total + (lag.get(each) ?? 0), 0)
+    const parts = kind === 'source' ? [`lag ${format.rate(waiting)}`] : [`${format.rate(sum('to', name))} in`]
+    if (late > 0) parts.push(`${format.rate(late)} late`)
+    const { figure } = boxes.get(name)
+    setText(figure, parts.join(', '))
+    figure.classList.toggle('late', late > 0 || (kind === 'source' && waiting > 0))
+  }
+  edges.forEach((edge, index) => {
+    const { name, line } = figures[index]
+    const total = format.rate(edge.total)
+    setText(name, edge.output === 'out' ? total : `${edge.output} ${total}`)
+    const isMarked = isLate(edge) && edge.total > 0
+    name.classList.toggle('late', isMarked)
+    line.classList.toggle('late', isMarked)
+  })
+}
+
+const isLate = ({ output }) => output === 'late'
 
 function draw(nodes, edges) {
   const place = layout(nodes, edges)
@@ -37,12 +76,14 @@ function draw(nodes, edges) {
   const height = y(lanes - 1) + box.height + margin.bottom
   const parts = edges.map(edge => drawEdge(edge, place, x, y))
   figures = parts.map(part => part.figures)
+  const drawnNodes = nodes.map(node => drawNode(node, place.get(node.name), x, y))
+  boxes = new Map(nodes.map(({ name }, index) => [name, drawnNodes[index]]))
   const picture = shape(
     'svg',
     { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': words(nodes, edges) },
     ...titles(nodes, place, x, y),
     ...parts.map(part => part.line),
-    ...nodes.map(node => drawNode(node, place.get(node.name), x, y)),
+    ...drawnNodes.map(({ group }) => group),
     ...parts.map(part => part.label),
   )
   // Never smaller than one can read; a narrow window scrolls.
@@ -99,7 +140,9 @@ function layout(nodes, edges) {
 function drawNode({ name, kind, topic, store }, { column, lane }, x, y) {
   const title = topic ?? name
   const below = topic !== undefined ? `${kind} topic` : store !== undefined ? `${kind}, keeps state` : kind
-  return shape(
+  const middle = x(column) + box.width / 2
+  const figure = shape('text', { x: middle, y: y(lane) + 56, class: 'figure-line' })
+  const group = shape(
     'g',
     { class: `node ${topic !== undefined ? 'topic' : store !== undefined ? 'stateful' : ''}` },
     shape('title', {}, `${name} (${kind})`),
@@ -108,11 +151,13 @@ function drawNode({ name, kind, topic, store }, { column, lane }, x, y) {
       y: y(lane),
       width: box.width,
       height: box.height,
-      rx: topic === undefined ? 8 : 23,
+      rx: topic === undefined ? 8 : box.height / 2 - 1,
     }),
-    shape('text', { x: x(column) + box.width / 2, y: y(lane) + 21, class: 'name' }, shortened(title)),
-    shape('text', { x: x(column) + box.width / 2, y: y(lane) + 38, class: 'kind' }, below),
+    shape('text', { x: middle, y: y(lane) + 21, class: 'name' }, shortened(title)),
+    shape('text', { x: middle, y: y(lane) + 38, class: 'kind' }, below),
+    figure,
   )
+  return { group, figure }
 }
 
 function drawEdge({ from, to, output }, place, x, y) {
@@ -134,7 +179,7 @@ function drawEdge({ from, to, output }, place, x, y) {
     : { x: x2 - gap.x / 2, 'text-anchor': 'middle' }
   const rate = shape('text', { ...spot, y: beside ? y2 + 2 : y2 - 9, class: 'rate' })
   const name = shape('text', { ...spot, y: y2 + 16, class: 'output' }, output === 'out' ? '' : output)
-  return { line, label: shape('g', {}, rate, name), figures: { line, rate, title } }
+  return { line, label: shape('g', {}, rate, name), figures: { line, rate, name, title } }
 }
 
 /** A title above each sub-topology. */
