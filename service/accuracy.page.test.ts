@@ -109,6 +109,11 @@ describe.skipIf(reason !== undefined)(
       await shows('#accuracy', '0.0%')
       await shows('#error-note', 'no label was kept with its probability')
       await shows('#classes', /<b>x<\/b>/)
+      // One day alone is drawn about that day.
+      const [low, high] = await page.evaluate<[number, number]>(
+        `import('./over-time.js').then(({ shownSpan }) => shownSpan())`,
+      )
+      expect([low < START / 1000, high - low]).toEqual([true, 6 * 86_400])
       expect(complaints).toEqual([])
     })
 

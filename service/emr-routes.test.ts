@@ -23,6 +23,7 @@ const starting: Observer = {
   cluster: async () => undefined,
   utilisation: async () => undefined,
   runs: async () => [],
+  retrainings: async () => [{ run: 'weekly', at: 7, report: null }],
   log: async (cluster, step) =>
     cluster === 'j-1' && step === 's-1' ? [{ url: 's3://logs/x', lines: ['<b>'], isCut: false }] : undefined,
   report: async job => (job === 'train' ? { at: 5, report: { windows: 3 } } : undefined),
@@ -47,7 +48,12 @@ async function service(observer?: Observer) {
 
 test('where no cluster is configured it is said what to set, and nothing is logged', async () => {
   const { ask, errors } = await service()
-  for (const url of ['/api/emr/clusters', '/api/spark/runs', '/api/spark/jobs/clean/report']) {
+  for (const url of [
+    '/api/emr/clusters',
+    '/api/spark/runs',
+    '/api/spark/retrainings',
+    '/api/spark/jobs/clean/report',
+  ]) {
     const answer = await ask(url, 'secret')
     expect(answer.statusCode, url).toBe(200)
     expect(answer.json(), url).toEqual({ configured: false, toDo: expect.stringMatching(/--emr-config/) })
@@ -85,6 +91,7 @@ test('clusters and runs are told to who looks; logs and reports to who bears the
     clusters: [{ id: 'j-1' }],
   })
   expect((await ask('/api/spark/runs')).json()).toEqual({ configured: true, runs: [] })
+  expect((await ask('/api/spark/retrainings')).json()).toMatchObject({ retrainings: [{ run: 'weekly' }] })
   for (const url of ['/api/spark/runs/j-1/s-1/log', '/api/spark/jobs/train/report'])
     expect((await ask(url)).statusCode, url).toBe(401)
   expect((await ask('/api/spark/runs/j-1/s-1/log', 'secret')).json()).toMatchObject({
@@ -110,8 +117,13 @@ test('what is not there is 404, and what is no id 400', async () => {
 test('what AWS refuses is 502 with what to do; it is no error of the node', async () => {
   const refused = () =>
     Promise.reject(new LakeError('AWS_CREDENTIALS_EXPIRED', 'listing the clusters failed'))
-  const { ask, errors } = await service({ ...starting, clusters: refused, runs: refused })
-  for (const url of ['/api/emr/clusters', '/api/spark/runs']) {
+  const { ask, errors } = await service({
+    ...starting,
+    clusters: refused,
+    runs: refused,
+    retrainings: refused,
+  })
+  for (const url of ['/api/emr/clusters', '/api/spark/runs', '/api/spark/retrainings']) {
     const answer = await ask(url)
     expect(answer.statusCode, url).toBe(502)
     expect(answer.json(), url).toEqual({

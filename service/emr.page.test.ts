@@ -103,6 +103,13 @@ describe.skipIf(reason !== undefined)(
     async function serve(configured = true): Promise<void> {
       const lake = fileStore(join(scratch, 'lake'))
       await lake.put('reports/clean.json', Buffer.from('{"rowsIn": 969029, "rowsQuarantined": 2}'))
+      const report = {
+        ...{ candidate: 'watch@2.1.0', serving: 'watch@2.0.0', newlyLabelled: 164, promoted: false },
+        unseen: { people: 6, windows: 1204, difference: 0.012, lowerBound: -0.004 },
+        objections: ['macro-F1 is not surely greater'],
+      }
+      await lake.put('retraining/weekly-2026-11-22/report.json', Buffer.from(JSON.stringify(report)))
+      await lake.put('retraining/weekly-2026-11-29/begun.json', Buffer.from('{}'))
       service = await startService({
         port: 0,
         source: movingSource(Date.now),
@@ -192,6 +199,8 @@ describe.skipIf(reason !== undefined)(
       await shows('#jobs', /clean[\s\S]*clean\.py[\s\S]*failed/)
       await page.locator('#jobs button').first().press('Enter')
       await shows('#job-title', 'clean: clean.py')
+      await shows('#retrainings', /\+0\.012 \(−0\.004\)\s+not promoted\s+macro-F1 is not surely greater/)
+      await shows('#retrainings', /weekly-2026-11-29[\s\S]*not ended/)
       await shows('#parameters', /--timezone …\s+IANA zone of the stamps\s+UTC/)
       await shows('#command', 'tickerwatch emr clean --config emr.json')
       await shows('#source', /def arguments\(\) -> argparse\.Namespace/)

@@ -41,6 +41,30 @@ const log = z.object({
   lines: z.array(z.string()).describe('The last ones.'),
   isCut: z.boolean().describe('There are more before them.'),
 })
+const retraining = z.object({
+  run: z.string(),
+  at: time.describe('When the last of its parts came.'),
+  report: z
+    .object({
+      candidate: z.string(),
+      serving: z.string(),
+      newlyLabelled: z.number().int(),
+      unseen: z
+        .object({
+          people: z.number(),
+          windows: z.number(),
+          difference: z.number(),
+          lowerBound: z.number(),
+        })
+        .describe(
+          'Macro-F1 of the candidate less that of the serving one, and where it is above with 95 % confidence.',
+        ),
+      promoted: z.boolean(),
+      objections: z.array(z.string()).describe('Why it is not promoted.'),
+    })
+    .nullable()
+    .describe('Null while it has not ended.'),
+})
 const ofJob = z.object({ job: z.string().max(64) })
 
 export function sparkRoutes(server: Api, { observer }: { readonly observer: Observer | undefined }): void {
@@ -102,6 +126,31 @@ function runs(server: Api, observer: Observer | undefined): void {
       try {
         const { at = null, report = null } = (await observer.report(job)) ?? {}
         return { configured: true as const, at, report }
+      } catch (error) {
+        return reply.code(502).send(refusal(error))
+      }
+    },
+  )
+
+  server.get(
+    '/api/spark/retrainings',
+    {
+      config: { access: 'open' },
+      schema: {
+        summary: 'What retrainings that a schedule ordered have come to, the newest first',
+        response: {
+          200: z.union([
+            z.object({ configured: z.literal(true), retrainings: z.array(retraining) }),
+            unconfigured,
+          ]),
+          502: failure,
+        },
+      },
+    },
+    async (_request, reply) => {
+      if (observer === undefined) return notConfigured
+      try {
+        return { configured: true as const, retrainings: await observer.retrainings() }
       } catch (error) {
         return reply.code(502).send(refusal(error))
       }

@@ -23,7 +23,8 @@ async function act(action, trouble = 'trouble') {
 async function look() {
   const { configured, toDo, clusters = [] } = await ask('api/emr/clusters')
   setText(byId('to-do'), configured ? '' : `No cluster is configured. ${toDo}`)
-  byId('no-clusters').hidden = !configured || clusters.length > 0
+  byId('all').hidden = !configured
+  byId('no-clusters').hidden = clusters.length > 0
   chosen ??= clusters[0]?.id
   showClusters(clusters)
   if (configured && chosen !== undefined) await showCluster(chosen)

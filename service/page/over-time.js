@@ -5,15 +5,17 @@ import uPlot from './uplot/uPlot.esm.js'
 const height = 200
 let plot
 let shown = []
+/** Seconds of a period. */
+let length = 3600
 
 /** @param {readonly { start: number, windows: number, right: number }[]} periods @param {'hour' | 'day'} by */
 export function showOverTime(parent, periods, by) {
   shown = periods
   parent.hidden = periods.length === 0
   if (periods.length === 0) return
-  const half = by === 'day' ? 43_200 : 1_800
+  length = by === 'day' ? 86_400 : 3600
   const data = [
-    periods.map(({ start }) => start / 1000 + half),
+    periods.map(({ start }) => start / 1000 + length / 2),
     periods.map(({ right, windows }) => (100 * right) / windows),
   ]
   plot ??= makePlot(parent, data)
@@ -34,10 +36,7 @@ function makePlot(parent, data) {
       tzDate: seconds => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
       scales: {
         y: { range: [0, 105] },
-        // One period alone has some room about it.
-        x: {
-          range: (_chart, low, high) => (high - low < 3600 ? [low - 21_600, high + 21_600] : [low, high]),
-        },
+        x: { range: shownSpan },
       },
       axes: [
         { ...axis, space: 90 },
@@ -60,6 +59,14 @@ function makePlot(parent, data) {
   new ResizeObserver(() => chart.setSize({ width: parent.clientWidth, height })).observe(parent)
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => chart.redraw())
   return chart
+}
+
+/** Seconds from the first period to the last one, with half a period of room; one alone has some more. */
+export function shownSpan() {
+  const first = shown.at(0).start / 1000
+  const last = shown.at(-1).start / 1000
+  const room = first === last ? 3 * length : length / 2
+  return [first + length / 2 - room, last + length / 2 + room]
 }
 
 function when(index) {

@@ -1,5 +1,6 @@
 /** The page of Spark scripts: the jobs, what they can be given, their source; what ran of them, with its logs. */
 import { byId, element, setText, showList } from './elements.js'
+import * as format from './format.js'
 import { ask, whenSignedIn } from './node.js'
 import { chip, follow, lasted, troubleOf, when } from './steps.js'
 
@@ -32,9 +33,11 @@ async function look() {
     answer.configured ? '' : `No cluster is configured, so no runs are shown. ${answer.toDo}`,
   )
   runs = answer.runs ?? []
+  byId('all-runs').hidden = !answer.configured
   byId('no-runs').hidden = runs.length > 0
   showJobs()
   showRuns()
+  if (answer.configured) showRetrainings((await ask('api/spark/retrainings')).retrainings)
 }
 
 function showJobs() {
@@ -87,6 +90,42 @@ function showRuns() {
       )
     }),
   )
+}
+
+/** Where there is no schedule, there is no such table. */
+function showRetrainings(retrainings) {
+  byId('all-retrainings').hidden = retrainings.length === 0
+  byId('retrainings').replaceChildren(
+    ...retrainings.map(({ run, at, report }) => {
+      const { candidate, serving, newlyLabelled, unseen, promoted, objections = [] } = report ?? {}
+      const outcome = report === null ? 'not ended' : promoted ? 'promoted' : 'not promoted'
+      return element(
+        'tr',
+        {},
+        element('th', { scope: 'row' }, run),
+        element('td', { class: 'time' }, when(at)),
+        element('td', {}, candidate ?? '–'),
+        element('td', {}, serving ?? '–'),
+        element('td', { class: 'number' }, format.count(newlyLabelled)),
+        element(
+          'td',
+          {},
+          unseen === undefined ? '–' : `${signed(unseen.difference)} (${signed(unseen.lowerBound)})`,
+        ),
+        element(
+          'td',
+          {},
+          element('span', { class: `chip ${promoted === true ? 'good' : 'waits'}` }, outcome),
+        ),
+        element('td', { class: 'words' }, objections.join('; ')),
+      )
+    }),
+  )
+}
+
+/** +0.012 */
+function signed(number) {
+  return `${number < 0 ? '−' : '+'}${Math.abs(number).toFixed(3)}`
 }
 
 function button(text, label, action) {

@@ -181,6 +181,26 @@ test('what a job reported last is read from the lake', async () => {
   expect(await seen.report('evaluate')).toMatchObject({ report: '{' })
 })
 
+test('what retrainings came to is read from the lake', async () => {
+  expect(await seen.retrainings()).toEqual([])
+  shift += 61_000
+  const report = {
+    ...{ candidate: 'watch@2.1.0', serving: 'watch@2.0.0', newlyLabelled: 120, promoted: false },
+    unseen: { people: 6, windows: 900, candidate: 0.8, serving: 0.79, difference: 0.01, lowerBound: -0.02 },
+    ...{ randomArm: { windows: 0, candidate: null, serving: null }, objections: ['not surely better'] },
+  }
+  await lake.put('retraining/watermark.json', Buffer.from('{}'))
+  await lake.put('retraining/first/begun.json', Buffer.from('{}'))
+  await lake.put('retraining/first/report.json', Buffer.from(JSON.stringify(report)))
+  await lake.put('retraining/broken/report.json', Buffer.from('{'))
+  await lake.put('retraining/second/begun.json', Buffer.from('{}'))
+  const told = await seen.retrainings()
+  expect(told.map(({ run }) => run).sort()).toEqual(['broken', 'first', 'second'])
+  expect(told.filter(({ report }) => report !== null)).toMatchObject([
+    { run: 'first', report: { candidate: 'watch@2.1.0', unseen: { lowerBound: -0.02 }, promoted: false } },
+  ])
+})
+
 test('how busy a cluster is comes from CloudWatch; what it does not know is empty', async () => {
   const cluster = await made()
   const at = Math.floor(Date.now() / 1000) * 1000 - 600_000

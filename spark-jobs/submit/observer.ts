@@ -19,12 +19,14 @@ import { type CostEstimate, estimateCost, listPrices } from './cluster-cost.ts'
 import type { EmrConfig } from './config.ts'
 import { jobs } from './jobs.ts'
 import { remembered } from './remembered.ts'
+import { type Retraining, retrainings } from './retrainings.ts'
 import { type StepLog, stepLogs } from './step-logs.ts'
 import { type Utilisation, utilisation } from './utilisation.ts'
 
 /** Milliseconds for which answers hold. */
 const HOLDS = 15_000
-const UTILISATION_HOLDS = 60_000
+/** Of utilisation and retrainings, which change in minutes. */
+const SLOW_HOLDS = 60_000
 /** Of what has ended, which does not change. */
 const ENDED_HOLDS = 600_000
 /** Clusters are looked back for so many days; so many are shown, and the runs of some of these. */
@@ -108,6 +110,8 @@ export interface Observer {
   runs(): Promise<readonly SeenStep[]>
   /** Undefined if there is no such step. */
   log(cluster: string, step: string): Promise<readonly StepLog[] | undefined>
+  /** Ordered by a schedule, the newest first. */
+  retrainings(): Promise<readonly Retraining[]>
   /** What a job reported last; undefined if it never did. */
   report(job: string): Promise<{ readonly at: number; readonly report: unknown } | undefined>
 }
@@ -116,10 +120,15 @@ export function observer(options: ObserverOptions): Observer {
   const { config, emr, cloudWatch, logs, lake, now, patience = 10_000 } = options
   const clusters = remembered(() => listClusters(), HOLDS, now)
   const details = remembered(id => describe(id), HOLDS, now)
-  const used = remembered(id => measure(id), UTILISATION_HOLDS, now)
+  const used = remembered(id => measure(id), SLOW_HOLDS, now)
   const steps = remembered(id => listSteps(id), HOLDS, now)
   const endedSteps = remembered(id => listSteps(id), ENDED_HOLDS, now)
   const texts = remembered(key => ask('reading the log', () => stepLogs(logs, ...splitKey(key))), HOLDS, now)
+  const retrained = remembered(
+    () => ask(`reading ${lake.url}retraining/`, () => retrainings(lake)),
+    SLOW_HOLDS,
+    now,
+  )
   const reports = remembered(job => readReport(job), HOLDS, now)
 
   /** @throws LakeError */
@@ -247,6 +256,7 @@ export function observer(options: ObserverOptions): Observer {
       if (seen === undefined || !(await stepsOf(seen)).some(({ id }) => id === step)) return undefined
       return await texts(`${cluster} ${step}`)
     },
+    retrainings: () => retrained(''),
     report: async job => (jobs.some(({ name }) => name === job) ? await reports(job) : undefined),
   }
 }
