@@ -171,8 +171,10 @@ describe('the annotation desk', () => {
     const desk = await open()
     const first = await desk.next('anna')
     await desk.answer('anna', first!, { verdict: 'labelled', label: 'sitting' })
+    expect(desk.accuracy({ by: 'day' }).queried.windows).toBe(1)
     expect(await desk.undo('anna', first!)).toEqual(first)
     expect(desk.status()).toMatchObject({ labelled: 0, waiting: { unsure: 1 } })
+    expect(desk.accuracy({ by: 'day' }).queried.windows).toBe(0)
     expect(await desk.next('bert')).toBeUndefined()
     await desk.answer('anna', first!, { verdict: 'labelled', label: 'walking' })
     expect((await open()).status()).toMatchObject({

@@ -12,7 +12,7 @@ import { ApplicationError } from '../errors.ts'
 import { drawn } from '../routing/routing.ts'
 import { TopicFollower, type TopicFollowerOptions } from '../topic-follower.ts'
 import { topics } from '../topics.ts'
-import { type AccuracyQuestion, type AccuracyReport, measureAccuracy } from './accuracy.ts'
+import type { AccuracyQuestion, AccuracyReport } from './accuracy.ts'
 import { AnnotationQueue, type QueuedWindow } from './annotation-queue.ts'
 import {
   type AnnotationCounts,
@@ -161,7 +161,7 @@ export class AnnotationDesk {
 
   /** How right releases were on the windows that people labelled. */
   accuracy(question: AccuracyQuestion): AccuracyReport {
-    return measureAccuracy(this.#latest.labelled(), question)
+    return this.#latest.report(question)
   }
 
   /** A window for this person, theirs for two minutes; undefined if none waits. @throws ApplicationError ANNOTATION_UNAVAILABLE */

@@ -4,7 +4,12 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Annotation } from '../../schemas/index.ts'
-import type { LabelledWindow } from './accuracy.ts'
+import {
+  type AccuracyQuestion,
+  type AccuracyReport,
+  type LabelledWindow,
+  measureAccuracy,
+} from './accuracy.ts'
 
 export interface AnnotationCounts {
   /** Windows with a label. */
@@ -27,7 +32,10 @@ export interface LiveAccuracy {
   readonly perClass: Readonly<Record<string, { readonly windows: number; readonly right: number }>>
 }
 
-/** Some 300 bytes a window that somebody looked at. */
+/** Reports that are kept until something else is said. */
+const REPORTS = 50
+
+/** Some 700 bytes a window that somebody looked at. */
 type Kept = Pick<
   Annotation,
   | 'verdict'
@@ -42,6 +50,10 @@ type Kept = Pick<
   | 'annotatedAt'
 >
 
+function isLabelled(window: Kept): window is Kept & { readonly label: string } {
+  return window.label !== null
+}
+
 export function windowId({ deviceId, windowStart }: Pick<Annotation, 'deviceId' | 'windowStart'>): string {
   return `${windowStart} ${deviceId}`
 }
@@ -50,6 +62,8 @@ export class LatestAnnotations {
   readonly #latest = new Map<string, Kept>()
   #counts: AnnotationCounts | undefined
   #accuracy: readonly LiveAccuracy[] | undefined
+  /** By question: pages ask again and again, and most often nothing was said since. */
+  readonly #reports = new Map<string, AccuracyReport>()
 
   /** False if it changes nothing: it was taken before, or a later one was. */
   take(annotation: Annotation): boolean {
@@ -66,6 +80,7 @@ export class LatestAnnotations {
     this.#latest.set(id, after)
     this.#counts = undefined
     this.#accuracy = undefined
+    this.#reports.clear()
     return true
   }
 
@@ -75,9 +90,13 @@ export class LatestAnnotations {
     return verdict !== undefined && verdict !== 'withdrawn'
   }
 
-  /** Windows with a label that holds. */
-  *labelled(): Iterable<LabelledWindow> {
-    for (const { label, ...rest } of this.#latest.values()) if (label !== null) yield { ...rest, label }
+  /** How right releases were on the windows with a label that holds. */
+  report(question: AccuracyQuestion): AccuracyReport {
+    const key = JSON.stringify(question)
+    const report = this.#reports.get(key) ?? measureAccuracy(this.#labelled(), question)
+    if (this.#reports.size >= REPORTS) this.#reports.clear()
+    this.#reports.set(key, report)
+    return report
   }
 
   counts(): AnnotationCounts {
@@ -89,6 +108,10 @@ export class LatestAnnotations {
   accuracy(): readonly LiveAccuracy[] {
     this.#accuracy ??= this.#measure()
     return this.#accuracy
+  }
+
+  *#labelled(): Iterable<LabelledWindow> {
+    for (const window of this.#latest.values()) if (isLabelled(window)) yield window
   }
 
   #count(): AnnotationCounts {
