@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import RocksDB, { type Callback, type Iterator } from 'rocksdb'
+import { z } from 'zod'
 import { StateError } from './errors.ts'
 import type { Checkpoint, SetAside, StateBackend, StoreChange, StoreRange, TaskStore } from './store.ts'
 import { recordTables, verifyTables } from './table-files.ts'
@@ -282,16 +283,21 @@ function keysOf(prefix: Buffer): { readonly gte: Buffer; readonly lt: Buffer } {
   return { gte: prefix, lt: beyond }
 }
 
-function parseCheckpoint(task: string, bytes: Buffer): Checkpoint {
+const offsets = z.record(z.string(), z.int().nonnegative())
+const checkpointShape = z.object({
+  identities: z.record(z.string(), z.string()),
+  layouts: z.record(z.string(), z.array(z.string())),
+  positions: offsets,
+  inputs: offsets.optional(),
+})
+
+/** @throws StateError STATE_CORRUPT */
+export function parseCheckpoint(task: string, bytes: Buffer): Checkpoint {
   try {
-    const { identities, layouts, positions, inputs } = JSON.parse(bytes.toString('utf8'))
-    const complete = [identities, layouts, positions].every(part => typeof part === 'object' && part !== null)
-    if (complete && Object.values(layouts).every(Array.isArray))
-      return { identities, layouts, positions, ...(inputs === undefined ? {} : { inputs }) }
-  } catch {
-    // Falls through to the same error.
+    return checkpointShape.parse(JSON.parse(bytes.toString('utf8')))
+  } catch (cause) {
+    throw new StateError('STATE_CORRUPT', `the checkpoint of task ${task} cannot be read`, { cause })
   }
-  throw new StateError('STATE_CORRUPT', `the checkpoint of task ${task} cannot be read`)
 }
 
 /** A directory name for the task: what is not a letter, digit, "_" or "-" is percent-encoded, the dot as well. */

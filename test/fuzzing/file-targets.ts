@@ -20,7 +20,7 @@ import { type Decoded, ofCode, sizeOf, type Target } from './target.ts'
 
 const [shipped] = await shippedReleases('watch')
 /** Without the model, which would be most of its bytes. */
-const releaseFile = JSON.stringify({
+export const releaseFile = JSON.stringify({
   ...releaseJson({ ...shipped!, onnx: Buffer.from('model'), location: null }),
 })
 

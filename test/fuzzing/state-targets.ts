@@ -7,6 +7,7 @@ import {
   VersionedStore,
   WindowStore,
 } from '../../state/index.ts'
+import { parseCheckpoint } from '../../state/rocksdb.ts'
 import { decodeHeaders, encodeHeaders } from '../../topology/headers.ts'
 import { long, string } from '../../topology/index.ts'
 import { checkHeader } from '../../topology/layouts.ts'
@@ -69,6 +70,30 @@ const storedHeaders: Target = {
   },
   // A store's own bytes: `loadFrom` tells which entry of which store it was.
   expected: error => error instanceof RangeError,
+}
+
+const checkpoint: Target = {
+  name: 'checkpoints',
+  right: fc.record({ position: fc.nat(), layout: fc.string({ maxLength: 5 }) }).map(({ position, layout }) =>
+    Buffer.from(
+      JSON.stringify({
+        ...{ identities: { s: 'i' }, layouts: { s: [layout] } },
+        ...{ positions: { s: position }, inputs: { t: position } },
+      }),
+    ),
+  ),
+  decode(text) {
+    const value = parseCheckpoint('0_0', text)
+    const isOffset = (each: number): boolean => Number.isSafeInteger(each) && each >= 0
+    if (!Object.values({ ...value.positions, ...value.inputs }).every(isOffset))
+      throw new Error('a position is no offset')
+    return {
+      value,
+      size: sizeOf(value),
+      again: () => checkpoint.decode(Buffer.from(JSON.stringify(value))),
+    }
+  },
+  expected: error => ofCode(error, /^STATE_CORRUPT$/),
 }
 
 type Loadable = Parameters<typeof loadFrom>[0]
@@ -137,6 +162,6 @@ function storeTarget(name: string, { empty, filled }: (typeof stores)[string]): 
 }
 
 export const stateTargets: readonly Target[] = [
-  ...[reflectedPositions, layoutHeader, decisions, storedHeaders],
+  ...[reflectedPositions, layoutHeader, decisions, storedHeaders, checkpoint],
   ...Object.entries(stores).map(([name, store]) => storeTarget(name, store)),
 ]
