@@ -279,11 +279,14 @@ describe.skipIf(reason !== undefined)(
 
     test('groups are listed with their lag, and shown with members and positions', async () => {
       await page.goto(`${service.url}/groups.html`)
-      await shows('#groups', /activity\s+Stable\s+1\s+–\s+ticker-watch-data/)
+      await shows('#groups', /activity\s+Stable\s+1\s+22 \(1 unknown\)\s+ticker-watch-data/)
       await shows('#groups', /feature-store\s+Empty\s+0\s+21\s+annotations, ticker-watch-data/)
       await picture('groups-light')
       await page.locator('#groups a:text-is("activity")').press('Enter')
-      await shows('#member-rows', /activity-4ab9-1\s+this process\s+3\s+–\s+ticker-watch-data 0–2/)
+      await shows(
+        '#member-rows',
+        /activity-4ab9-1\s+this process\s+3\s+22 \(1 unknown\)\s+ticker-watch-data 0–2/,
+      )
       await shows('#position-rows', /ticker-watch-data\s+0\s+20\s+31\s+11\s+activity-4ab9-1/)
       await shows('#position-rows', /ticker-watch-data\s+2\s+never\s+31\s+–/)
       await page.goto(`${service.url}/groups.html?group=missing`)

@@ -192,9 +192,9 @@ test('groups are listed with their lag, and shown with members and positions', a
   await log.admin.setPositions('gone', [{ topic: 'words', partition: 1, position: 1 }])
   const { body } = await get('/api/groups', {})
   expect(body.groups).toEqual([
-    { group: 'gone', state: 'Empty', members: 0, topics: ['words'], lag: 0 },
+    { group: 'gone', state: 'Empty', members: 0, topics: ['words'], lag: 0, unknown: 0 },
     // It has not committed in partition 1.
-    { group: 'readers', state: 'Stable', members: 1, topics: ['words'] },
+    { group: 'readers', state: 'Stable', members: 1, topics: ['words'], lag: 1, unknown: 1 },
   ])
   const shown = (await get('/api/groups/readers', {})).body
   expect(shown.membership).toMatchObject([

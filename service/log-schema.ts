@@ -105,7 +105,8 @@ const listedGroup = z.object({
   state: z.string().describe('As Kafka calls it, such as Stable or Empty.'),
   members: whole,
   topics: z.array(z.string()),
-  lag: whole.optional().describe('In offsets; absent where it is not known of every partition.'),
+  lag: whole.optional().describe('In offsets, of the partitions of which it is known; absent if of none.'),
+  unknown: whole.describe('Partitions of which it is not known: nothing is committed there yet.'),
 })
 const tp = z.object({ topic: z.string(), partition: whole })
 export const groups = z.object({ groups: z.array(listedGroup) })

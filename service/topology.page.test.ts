@@ -131,6 +131,25 @@ describe.skipIf(reason !== undefined)(
       expect(complaints).toEqual([])
     })
 
+    test('a store stands just before what uses it, and nothing passes from it', async () => {
+      const { nodes, edges } = first.status().topology
+      first.change({
+        topology: {
+          nodes: [{ name: 'budget', kind: 'store', store: 'budget', subTopology: 0 }, ...nodes],
+          edges: [...edges, { from: 'budget', to: 'confidence', output: 'out', total: 0 }],
+        },
+      })
+      await page.goto(`${service.url}/topology.html`)
+      const box = (name: string) => page.locator(`#topology .node:has(title:text-is("${name}")) rect`)
+      await box('budget (store)').waitFor()
+      expect(await box('budget (store)').getAttribute('x')).toBe(
+        await box('score (mapBatch)').getAttribute('x'),
+      )
+      const figure = page.locator('#topology .node:has(title:text-is("budget (store)")) .figure-line')
+      expect(await figure.textContent()).toBe('')
+      expect(await page.locator('#topology .rate').last().textContent()).toBe('')
+    })
+
     test('tasks are told by node, with what standbys lack and what is restored', async () => {
       await open()
       await shows('#tasks', /0_0\s+activity-aa\s+\d+\s+activity-bb: –/)

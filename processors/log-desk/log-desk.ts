@@ -44,8 +44,10 @@ export interface ListedGroup {
   readonly state: string
   readonly members: number
   readonly topics: readonly string[]
-  /** Offsets between what it has committed and the end; undefined where it has not committed everywhere, or the end is unknown. */
+  /** Offsets between what it has committed and the end, of the partitions of which both are known; undefined where none is. */
   readonly lag: number | undefined
+  /** The other partitions: nothing is committed there yet, or nobody says where they end. */
+  readonly unknown: number
 }
 
 export interface ShownGroup extends ListedGroup {
@@ -224,7 +226,8 @@ function shownGroup(
     state,
     members: members.length,
     topics: [...new Set(positions.map(({ topic }) => topic))],
-    lag: known.length < positions.length ? undefined : known.reduce((sum, lag) => sum + lag, 0),
+    lag: known.length === 0 && positions.length > 0 ? undefined : known.reduce((sum, lag) => sum + lag, 0),
+    unknown: positions.length - known.length,
     membership: members,
     positions,
   }

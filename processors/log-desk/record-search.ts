@@ -165,7 +165,8 @@ class Search {
   readonly #topic: string
   readonly #timers: Timers
   readonly #bounds: SearchBounds
-  readonly #began: number
+  /** When reading began: a connection may take long, and is not the search's fault. */
+  #began: number | undefined
   readonly #found: FoundRecord[] = []
   #foundBytes = 0
   /** Why some of what was found is left out. */
@@ -178,7 +179,6 @@ class Search {
     this.#topic = topic
     this.#timers = timers
     this.#bounds = bounds
-    this.#began = timers.now()
   }
 
   async forward(
@@ -220,6 +220,7 @@ class Search {
     stretches: readonly Stretch[],
     reader: Reader | undefined,
   ): Promise<SearchResult['ended'] | undefined> {
+    this.#began ??= this.#timers.now()
     const left = new Map(stretches.filter(each => each.to < each.until).map(each => [each.partition, each]))
     for (const { partition, to } of left.values()) reader?.seek({ topic: this.#topic, partition }, to)
     const cursor = new RecordCursor()
@@ -306,7 +307,7 @@ class Search {
       scanned: {
         records: this.#records,
         bytes: this.#bytes,
-        milliseconds: this.#timers.now() - this.#began,
+        milliseconds: this.#began === undefined ? 0 : this.#timers.now() - this.#began,
       },
       ended,
     }

@@ -32,21 +32,21 @@ async function lookAtAll() {
     byId('groups'),
     groups,
     each => each.group,
-    ({ group, state, members, lag, topics }) => [
+    ({ group, state, members, lag, unknown, topics }) => [
       link(group, `groups.html?group=${encodeURIComponent(group)}`),
       stateChip(state),
       number(format.count(members)),
-      number(format.count(lag)),
+      number(lagInWords(lag, unknown)),
       { text: topics.join(', '), class: 'wrap' },
     ],
   )
 }
 
 async function lookAtOne() {
-  const { state, lag, membership, positions } = await ask(`api/groups/${encodeURIComponent(group)}`)
+  const { state, lag, unknown, membership, positions } = await ask(`api/groups/${encodeURIComponent(group)}`)
   setText(byId('state'), state)
   setText(byId('members'), format.count(membership.length))
-  setText(byId('lag'), format.count(lag))
+  setText(byId('lag'), lagInWords(lag, unknown))
   byId('no-members').hidden = membership.length > 0
   const clients = new Map(membership.map(({ memberId, clientId }) => [memberId, clientId]))
   showRows(
@@ -77,10 +77,12 @@ async function lookAtOne() {
 }
 
 function lagOf(positions) {
-  return positions.some(({ lag }) => lag === undefined)
-    ? '–'
-    : format.count(sum(positions.map(({ lag }) => lag)))
+  const known = positions.flatMap(({ lag }) => lag ?? [])
+  const lag = known.length === 0 && positions.length > 0 ? undefined : sum(known)
+  return lagInWords(lag, positions.length - known.length)
 }
+
+const lagInWords = (lag, unknown) => `${format.count(lag)}${unknown > 0 ? ` (${unknown} unknown)` : ''}`
 
 /** `readings 0–3, 5; late 0` */
 function assigned(partitions) {

@@ -32,7 +32,9 @@ export function showTopology({ nodes, edges }, lag) {
   }
   drawn = structure
   if (lag !== undefined) showFigures(nodes, edges, lag)
-  edges.forEach(({ total, perSecond }, index) => {
+  const stores = storesOf(nodes)
+  edges.forEach(({ from, total, perSecond }, index) => {
+    if (stores.has(from)) return
     const { line, rate, title } = figures[index]
     const active = perSecond > 0
     line.classList.toggle('active', active)
@@ -46,6 +48,7 @@ function showFigures(nodes, edges, lag) {
   const sum = (side, name, isMeant = () => true) =>
     edges.filter(edge => edge[side] === name && isMeant(edge)).reduce((total, edge) => total + edge.total, 0)
   for (const { name, kind, topic } of nodes) {
+    if (kind === 'store') continue
     const late = sum('from', name, isLate)
     const waiting = (topic ?? '').split(', ').reduce((total, each) => total + (lag.get(each) ?? 0), 0)
     const parts = kind === 'source' ? [`lag ${format.rate(waiting)}`] : [`${format.rate(sum('to', name))} in`]
@@ -54,7 +57,9 @@ function showFigures(nodes, edges, lag) {
     setText(figure, parts.join(', '))
     figure.classList.toggle('late', late > 0 || (kind === 'source' && waiting > 0))
   }
+  const stores = storesOf(nodes)
   edges.forEach((edge, index) => {
+    if (stores.has(edge.from)) return
     const { name, line } = figures[index]
     const total = format.rate(edge.total)
     setText(name, edge.output === 'out' ? total : `${edge.output} ${total}`)
@@ -63,6 +68,9 @@ function showFigures(nodes, edges, lag) {
     line.classList.toggle('late', isMarked)
   })
 }
+
+/** A store is connected with what uses it; no records pass. */
+const storesOf = nodes => new Set(nodes.filter(({ kind }) => kind === 'store').map(({ name }) => name))
 
 const isLate = ({ output }) => output === 'late'
 
@@ -105,6 +113,12 @@ function layout(nodes, edges) {
   // Parents come before their children in the list.
   for (const { name } of nodes) {
     columns.set(name, Math.max(-1, ...parentsOf(name).map(parent => columns.get(parent) ?? -1)) + 1)
+  }
+
+  // What nothing comes into, as a store, stands just before what it goes into: its line would run through boxes.
+  for (const { name } of nodes) {
+    const children = childrenOf(name).map(child => columns.get(child))
+    if (parentsOf(name).length === 0 && children.length > 0) columns.set(name, Math.min(...children) - 1)
   }
 
   const place = new Map()
@@ -153,7 +167,11 @@ function drawNode({ name, kind, topic, store }, { column, lane }, x, y) {
       height: box.height,
       rx: topic === undefined ? 8 : box.height / 2 - 1,
     }),
-    shape('text', { x: middle, y: y(lane) + 21, class: 'name' }, shortened(title)),
+    shape(
+      'text',
+      { x: middle, y: y(lane) + 21, class: 'name' },
+      shortened(title, topic === undefined ? 19 : 21),
+    ),
     shape('text', { x: middle, y: y(lane) + 38, class: 'kind' }, below),
     figure,
   )
@@ -195,8 +213,9 @@ function titles(nodes, place, x, y) {
   })
 }
 
-function shortened(text) {
-  return text.length <= 21 ? text : `${text.slice(0, 20)}…`
+/** Names of topics are written smaller. */
+function shortened(text, most) {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`
 }
 
 /** The drawing for those who do not see it. */
