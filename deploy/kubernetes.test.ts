@@ -133,9 +133,9 @@ describe('a node', () => {
     dockerfile.filter(each => each.word === word).map(({ rest }) => rest)
 
   test('is asked for its health where the service tells it, at the port that the image opens', () => {
-    const server = readFileSync(join(root, 'service/server.ts'), 'utf8')
+    const server = readFileSync(join(root, 'service/status-routes.ts'), 'utf8')
     for (const { httpGet } of [node.startupProbe, node.livenessProbe, node.readinessProbe]) {
-      expect(server).toContain(`server.get('${httpGet.path}'`)
+      expect(server).toContain(`'${httpGet.path}'`)
       expect(httpGet.port).toBe('http')
     }
     expect(node.ports).toEqual([{ name: 'http', containerPort: settings.port.default }])
@@ -146,7 +146,7 @@ describe('a node', () => {
       })
       .parse(contentOf('ServiceMonitor'))
     expect(spec.endpoints[0]).toMatchObject({ path: '/metrics', port: 'http' })
-    expect(server).toContain(`server.get('/metrics'`)
+    expect(server).toContain(`'/metrics'`)
   })
 
   test('keeps its state on a volume of its own, and writes nowhere else but in /tmp', () => {
