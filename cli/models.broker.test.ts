@@ -1,12 +1,16 @@
 /** Releases and replays on a real Kafka, by the command line: beside a node, and without one. */
 import { writeFile } from 'node:fs/promises'
+import { hostname, userInfo } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { auditTrail } from '../processors/audit.ts'
 import { readRelease, releaseJson } from '../processors/models/release.ts'
 import { shippedReleases } from '../processors/models/shipped.ts'
+import { avroSerdes, localRegistry } from '../schemas/index.ts'
 import { type Scratch, scratch } from '../test/node-process.ts'
 import { tickerwatch } from '../test/tickerwatch.ts'
 import { brokerUnavailable } from '../topology/log/kafka/broker/distribution.ts'
 import { startTemporaryBroker, type TemporaryBroker } from '../topology/log/kafka/broker/temporary-broker.ts'
+import { kafkaLog } from '../topology/log/kafka/kafka-log.ts'
 
 const reason = brokerUnavailable()
 
@@ -77,5 +81,34 @@ describe.skipIf(reason !== undefined)(`releases on Kafka ${reason ?? ''}`, () =>
       ['2.0.0', 'retired', 'for the test'],
       ['1.0.0', 'promoted', 'for the test'],
     ])
+    expect((await ask('reset', '--execute', '--state', own.path('none'))).code).toBe(0)
+    await ask('models', 'promote', 'watch@9.9.9', '--reason', 'unheard of')
+
+    const log = await kafkaLog({ brokers: [broker.brokers], clientId: 'audit-test' })
+    const trail = auditTrail({
+      log,
+      avro: avroSerdes(localRegistry()),
+      clientId: 'audit-test',
+      now: Date.now,
+    })
+    const events = await trail.newest(100).finally(() => log.close())
+    expect(
+      events.map(({ action, subject, outcome, reason, code }) => [action, subject, outcome, reason, code]),
+    ).toEqual(
+      [
+        ['roles', 'the node’s own only', 'done', null, null],
+        ['publish', 'watch@2.0.0', 'done', null, null],
+        ['promote', 'watch@2.0.0', 'done', 'better on unseen people', null],
+        ['roles', 'the node’s own only', 'done', null, null],
+        ['rollback', 'the one before', 'done', 'for the test', null],
+        ['reset', 'activity', 'done', null, null],
+        ['promote', 'watch@9.9.9', 'failed', 'unheard of', 'MODEL_UNKNOWN'],
+      ].toReversed(),
+    )
+    expect(events[0]).toMatchObject({
+      who: `${userInfo().username}@${hostname()}`,
+      role: 'operator',
+      address: null,
+    })
   })
 })

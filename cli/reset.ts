@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { PlannedReset, ResetTo } from '../topology/index.ts'
 import { configure } from './configuration/configure.ts'
-import { type KafkaSettings, kafkaSettings } from './configuration/settings.ts'
+import { type KafkaSettings, kafkaSettings, type Settings } from './configuration/settings.ts'
 import { CliError } from './errors.ts'
 import { openKafka } from './kafka.ts'
 import { readNodeFile } from './node-file.ts'
@@ -13,7 +13,7 @@ import { whileItTakesLong } from './progress.ts'
 import { columns, printJson } from './table.ts'
 import { moment } from './values.ts'
 
-interface ResetCommandOptions extends KafkaSettings {
+interface ResetCommandOptions extends KafkaSettings, Pick<Settings, 'registry'> {
   readonly applicationId?: string
   readonly inputTopics?: readonly string[]
   readonly internalTopics?: readonly string[]
@@ -32,9 +32,12 @@ interface WholeReset extends PlannedReset {
 
 export function define(command: Command): void {
   configure(command, {
-    names: [...kafkaSettings, 'state'],
+    names: [...kafkaSettings, 'registry', 'state'],
     required: ['brokers'],
-    about: { state: 'state directory of its node' },
+    about: {
+      state: 'state directory of its node',
+      registry: 'the schema registry, for the record of this in the audit trail',
+    },
   })
     .addHelpText(
       'after',
@@ -61,15 +64,22 @@ async function run(options: ResetCommandOptions): Promise<void> {
   const { planReset, reset } = await import('../topology/index.ts')
   const { applicationId: activity } = await import('../processors/topics.ts')
   const { applicationId = activity } = options
-  const log = await openKafka(options, `tickerwatch-reset-${randomUUID()}`)
+  const clientId = `tickerwatch-reset-${randomUUID()}`
+  const log = await openKafka(options, clientId)
   const stop = whileItTakesLong(() => (execute ? 'resetting' : 'looking at what there is to reset'))
   try {
     await checkNodeStopped(state)
     const planned = await planReset({ log, applicationId, to: resetTo(options), inputTopics, internalTopics })
     const whole = { ...planned, stateDirectory: await existing(join(state, applicationId)) }
     if (execute) {
-      await reset(log, applicationId, planned)
-      if (whole.stateDirectory !== undefined) await rm(whole.stateDirectory, { recursive: true })
+      const { recorded } = await import('./audit.ts')
+      const { avroSerdes, confluentRegistry, localRegistry } = await import('../schemas/index.ts')
+      const { registry } = options
+      const avro = avroSerdes(registry === undefined ? localRegistry() : confluentRegistry(registry))
+      await recorded({ log, avro, clientId }, { action: 'reset', subject: applicationId }, async () => {
+        await reset(log, applicationId, planned)
+        if (whole.stateDirectory !== undefined) await rm(whole.stateDirectory, { recursive: true })
+      })
     }
     if (options.json) return printJson({ applicationId, executed: execute, ...whole })
     for (const line of inWords(applicationId, whole, execute)) console.log(line)

@@ -11,15 +11,20 @@ export interface TopicValuesOptions<T> {
   readonly value: Serde<T>
   /** Unique among those who read. */
   readonly clientId: string
+  /** So many offsets before the end; all if not given. */
+  readonly last?: number | undefined
 }
 
 /** Up to the end as it is at the call. Records without a value are left out. @throws what the log and the serde throw */
 export async function* topicValues<T>(options: TopicValuesOptions<T>): AsyncGenerator<T> {
-  const { log, topic, partition, value, clientId } = options
-  const { start, end } = (await log.admin.offsets(topic)).find(each => each.partition === partition) ?? {
+  const { log, topic, partition, value, clientId, last = Number.POSITIVE_INFINITY } = options
+  const { start: oldest, end } = (await log.admin.offsets(topic)).find(
+    each => each.partition === partition,
+  ) ?? {
     start: 0,
     end: 0,
   }
+  const start = Math.max(oldest, end - last)
   const reader = await log.reader({ clientId })
   try {
     reader.seek({ topic, partition }, start)

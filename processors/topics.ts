@@ -19,10 +19,19 @@ export const topics = {
   annotationClaims: 'annotation-claims',
   /** Releases of the classifier; key: name@version. */
   models: 'activity-models',
+  /** Who did what; key: who. */
+  audit: 'audit',
 } as const
 
 /** Kept for ever by time: event time may lie years back, and a broker counts a record's age by its timestamp. */
 const historical = { 'retention.ms': '-1' } as const
+
+/** One order for all that was done; small, and kept. */
+export const auditTopic: TopicSpec = {
+  topic: topics.audit,
+  partitions: 1,
+  config: { ...historical, 'retention.bytes': '-1' },
+}
 
 /**
  * @param partitions of the topics that are divided by device
@@ -48,6 +57,7 @@ export function topicSpecs(partitions: number, replicationFactor?: number): read
       partitions: 1,
       config: { ...historical, 'retention.bytes': '-1', 'max.message.bytes': '4194304' },
     },
+    auditTopic,
   ]
   return specs.map(spec => ({ ...spec, replicationFactor }))
 }

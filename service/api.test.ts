@@ -58,6 +58,7 @@ beforeAll(async () => {
     log: logDesk({ log, decode: anyRecords(registry, Date.now), clientId: 'desk', timers: systemTimers }),
     subjects: registry,
     queries: noQueries,
+    audit: { record: async () => {}, newest: async () => [] },
     token: 'secret',
     logger: { error: () => {} },
   })
@@ -148,6 +149,7 @@ test('what is answered is what the document says, and nothing else', async () =>
     '/api/models/switches',
     '/api/annotation',
     '/api/accuracy?by=day',
+    '/api/audit',
     '/api/dead-letters',
     '/api/emr/clusters',
     '/api/spark/jobs',

@@ -76,7 +76,7 @@ export function deadLetterRoutes(server: Api, { desk }: { readonly desk: DeadLet
   server.post(
     '/api/dead-letters/replay',
     {
-      config: { access: 'operator' },
+      config: { access: 'operator', audit: 'dead-letter-replay' },
       schema: {
         summary: 'Put records back into their topics, each at most once',
         body: z.object({

@@ -1,6 +1,7 @@
 /** `/api/models`: what is known of releases, and what is done with them. */
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
+import type { AuditAction } from '../processors/audit.ts'
 import { ApplicationError } from '../processors/errors.ts'
 import { FILE_LIMIT, parseRelease, releaseJson } from '../processors/models/release.ts'
 import type { ReleaseChange, ReleaseDesk } from '../processors/models/release-desk.ts'
@@ -112,7 +113,7 @@ function changing(server: Api, desk: ReleaseDesk): void {
   server.post(
     '/api/models',
     {
-      config: { access: 'operator' },
+      config: { access: 'operator', audit: 'publish' },
       bodyLimit: FILE_LIMIT,
       schema: {
         summary: 'Publish a release file, of at most 5 MiB',
@@ -138,25 +139,28 @@ function changing(server: Api, desk: ReleaseDesk): void {
 
   /** What cannot be done answers 422, with nothing changed. */
   const route = <Asked extends z.ZodType>(
-    path: string,
+    audit: AuditAction,
     summary: string,
     body: Asked,
     act: (asked: z.output<Asked>) => Promise<ReleaseChange>,
   ): void => {
     server.post(
-      path,
-      { config: { access: 'operator' }, schema: { summary, body, response: { 201: change, 422: failure } } },
+      `/api/models/${audit}`,
+      {
+        config: { access: 'operator', audit },
+        schema: { summary, body, response: { 201: change, 422: failure } },
+      },
       async (request, reply) => await answered(reply, 201, () => act(body.parse(request.body))),
     )
   }
-  route('/api/models/promote', 'Put a known release into force', promotion, ({ reason, ...release }) =>
+  route('promote', 'Put a known release into force', promotion, ({ reason, ...release }) =>
     desk.promote(release, reason),
   )
-  route('/api/models/shadow', 'Let a release score beside the one in force, or none', shadowing, asked =>
+  route('shadow', 'Let a release score beside the one in force, or none', shadowing, asked =>
     'end' in asked ? desk.endShadow(asked.reason) : desk.shadow(asked, asked.reason),
   )
   route(
-    '/api/models/rollback',
+    'rollback',
     'Go back to the release promoted before, or to a version; the newest is retired',
     goingBack,
     asked => desk.rollback(asked),

@@ -43,7 +43,7 @@ export function replayRoutes(server: Api, { replay }: { readonly replay: Replay 
   server.post(
     '/api/replay',
     {
-      config: { access: 'operator' },
+      config: { access: 'operator', audit: 'replay' },
       schema: {
         summary: 'Predict again what is on the log, beside what runs: as recorded, or by another release',
         description: 'Answers when it is done; 422 while another one is under way.',

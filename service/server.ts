@@ -10,6 +10,7 @@ import {
   type ZodFastifySchemaValidationError,
 } from 'fastify-type-provider-zod'
 import type { BaseLogger } from 'pino'
+import type { AuditTrail } from '../processors/audit.ts'
 import type { DeadLetterDesk } from '../processors/dead-letter-desk.ts'
 import { ApplicationError } from '../processors/errors.ts'
 import type { LogDesk } from '../processors/log-desk/log-desk.ts'
@@ -20,6 +21,7 @@ import { type StoreQueries, systemTimers, TickerError, type Timers } from '../to
 import { accuracyRoutes } from './accuracy-routes.ts'
 import { type Annotations, annotationRoutes } from './annotation-routes.ts'
 import { type Api, documented } from './api.ts'
+import { auditRoutes } from './audit-routes.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { guard, namesOf } from './door.ts'
 import { emrRoutes } from './emr-routes.ts'
@@ -46,6 +48,8 @@ export interface ServiceOptions {
   /** Without it there is no such route. */
   readonly replay?: Replay | undefined
   readonly deadLetters: DeadLetterDesk
+  /** Without it nothing is recorded of what operators do. */
+  readonly audit?: AuditTrail | undefined
   readonly annotations: Annotations
   /** Of clusters on EMR; undefined where none are configured. */
   readonly emr?: Observer | undefined
@@ -93,6 +97,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port'>): Promi
     releases,
     replay,
     deadLetters,
+    audit,
     annotations,
     emr,
     log,
@@ -142,6 +147,7 @@ export async function buildService(options: Omit<ServiceOptions, 'port'>): Promi
   await guard(server, { credentials: [own, ...credentials], hosts: namesOf(host, ...names) })
   await documented(server)
 
+  if (audit !== undefined) auditRoutes(server, { trail: audit, logger })
   statusRoutes(server, { source, sampler })
   eventStream(server, sampler)
   if (replay !== undefined) replayRoutes(server, { replay })

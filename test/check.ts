@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { unplacedFolders, type Violation, violations } from './architecture.ts'
 import { projectFiles, root } from './files.ts'
+import { foreignLicences } from './licences.ts'
 import type { Outcome } from './programs.ts'
 import { undescribed, untidiness } from './tidiness.ts'
 
@@ -15,6 +16,7 @@ const checks: readonly { name: string; run: () => boolean }[] = [
   { name: 'types', run: () => tool('typescript/bin/tsc', '--noEmit', '-p', '.') },
   { name: 'arrows', run: () => report(arrows()) },
   { name: 'tidiness', run: () => report(tidiness()) },
+  { name: 'licences', run: () => report(licences()) },
 ]
 
 /** Runs the JavaScript of an installed package. */
@@ -39,6 +41,10 @@ function arrows(): Violation[] {
 function tidiness(): Violation[] {
   const files = projectFiles()
   return [...undescribed(files), ...files.flatMap(file => untidiness(file, readFileSync(join(root, file))))]
+}
+
+function licences(): Violation[] {
+  return foreignLicences(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')))
 }
 
 function report(found: readonly Violation[]): boolean {

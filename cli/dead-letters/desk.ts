@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { DeadLetterDesk } from '../../processors/dead-letter-desk.ts'
 import type { LetterFilter } from '../../topology/index.ts'
+import { recorded } from '../audit.ts'
 import type { DeskSettings } from '../desk-settings.ts'
 import { openKafka } from '../kafka.ts'
 import { askNode } from '../node-client.ts'
@@ -91,9 +92,17 @@ async function withKafka<A>(
     const decode = valueDecoder(avro)
     // A registry of this process knows nothing yet; a real one is only asked, not written to.
     if (registry === undefined) await avro.register()
-    return await use(
-      deadLetterDesk({ log, applicationId: applicationId ?? activity, clientId, decode, now: Date.now }),
-    )
+    const whose = applicationId ?? activity
+    const desk = deadLetterDesk({ log, applicationId: whose, clientId, decode, now: Date.now })
+    return await use({
+      ...desk,
+      async replay(filter, options) {
+        if (options.dryRun) return await desk.replay(filter, options)
+        const subject = `${whose} ${JSON.stringify(filter)}`
+        const deed = { action: 'dead-letter-replay', subject } as const
+        return await recorded({ log, avro, clientId }, deed, () => desk.replay(filter, options))
+      },
+    })
   } finally {
     await log.close()
   }

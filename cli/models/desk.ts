@@ -1,9 +1,10 @@
 /** Where releases are handled: in the running node, through its routes, or on Kafka, by this process itself. */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { parseRelease, releaseJson } from '../../processors/models/release.ts'
-import type { ReleaseDesk } from '../../processors/models/release-desk.ts'
+import { parseRelease, releaseJson, releaseKey } from '../../processors/models/release.ts'
+import type { ReleaseChange, ReleaseDesk } from '../../processors/models/release-desk.ts'
 import type { ModelsStatus } from '../../service/status.ts'
+import { type Deed, recorded } from '../audit.ts'
 import type { Settings } from '../configuration/settings.ts'
 import type { DeskSettings } from '../desk-settings.ts'
 import { openKafka } from '../kafka.ts'
@@ -121,6 +122,7 @@ async function withKafka<A>(
     try {
       return await use({
         ...desk,
+        ...recordedChanges(desk, (deed, act) => recorded({ log, avro, clientId }, deed, act)),
         async list() {
           await history.caughtUp()
           const { known, promoted, shadow, refused } = history
@@ -140,5 +142,27 @@ async function withKafka<A>(
     }
   } finally {
     await log.close()
+  }
+}
+
+/** A node does it by itself. */
+function recordedChanges(
+  desk: ReleaseDesk,
+  record: (deed: Deed, act: () => Promise<ReleaseChange>) => Promise<ReleaseChange>,
+): Pick<ReleaseDesk, 'publish' | 'promote' | 'shadow' | 'endShadow' | 'rollback'> {
+  return {
+    publish: (release, options) =>
+      record({ action: 'publish', subject: releaseKey(release), reason: options.reason }, () =>
+        desk.publish(release, options),
+      ),
+    promote: (id, reason) =>
+      record({ action: 'promote', subject: releaseKey(id), reason }, () => desk.promote(id, reason)),
+    shadow: (id, reason) =>
+      record({ action: 'shadow', subject: releaseKey(id), reason }, () => desk.shadow(id, reason)),
+    endShadow: reason => record({ action: 'shadow', subject: 'none', reason }, () => desk.endShadow(reason)),
+    rollback: asked =>
+      record({ action: 'rollback', subject: asked.version ?? 'the one before', reason: asked.reason }, () =>
+        desk.rollback(asked),
+      ),
   }
 }

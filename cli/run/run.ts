@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import pino from 'pino'
 import { openStore } from '../../lake/open-store.ts'
 import { type ActivityJob, startActivityJob } from '../../processors/activity-job.ts'
+import { auditTrail } from '../../processors/audit.ts'
 import { deadLetterDesk, valueDecoder } from '../../processors/dead-letter-desk.ts'
 import { FeatureStoreWriter } from '../../processors/feature-store/feature-store.ts'
 import { logDesk } from '../../processors/log-desk/log-desk.ts'
@@ -107,6 +108,14 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
         })
   if (archive !== undefined) closeLater(() => archive.close())
 
+  const audit = auditTrail({ log, avro, clientId: `${clientId}-audit`, now: timers.now })
+  const given = credentialsOf(options)
+  await audit.record({
+    action: 'roles',
+    subject: given.map(({ role, name }) => `${role} ${name}`).join(', ') || 'the node’s own only',
+    ...{ role: 'operator', who: clientId, address: null },
+    ...{ outcome: 'done', reason: null, code: null },
+  })
   const [token, annotatorToken] = [newToken(), newToken()]
   if (!isLoopback(options.host) && options.viewerTokens.length === 0)
     logger.warn(
@@ -142,12 +151,10 @@ async function runNode(options: RunOptions, closeLater: (close: () => Promise<vo
       timers,
     }),
     subjects: parts.registry,
+    audit,
     queries: job.queries,
     token,
-    credentials: [
-      ...credentialsOf(options),
-      { role: 'annotator', name: 'tickerwatch annotate', token: annotatorToken },
-    ],
+    credentials: [...given, { role: 'annotator', name: 'tickerwatch annotate', token: annotatorToken }],
     // By that other nodes ask this one's stores.
     names: [options.advertise ?? []].flat().map(endpoint => endpoint.replace(/:\d+$/, '')),
     logger,
