@@ -56,6 +56,8 @@ export function auditTrail({ log, avro, clientId, now }: AuditTrailOptions): Aud
       }
     },
     async newest(limit) {
+      // A registry of this process knows only what was registered in it.
+      await avro.register()
       const found: AuditEvent[] = []
       const place = { log, topic: topics.audit, partition: 0, value, clientId, last: limit }
       for await (const event of topicValues(place)) found.push(event)

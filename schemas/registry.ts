@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { SchemaRegistry as ConfluentClient, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { SchemaError } from './errors.ts'
+import { registryAddress } from './registry-address.ts'
 import { confluentSubjects, type Subjects } from './subjects.ts'
 
 export interface SchemaRegistry {
@@ -56,11 +57,17 @@ export function localRegistry(): SchemaRegistry & Subjects {
 const ANSWER_WITHIN = 10_000
 
 /**
- * A registry with Confluent's API at `url`, such as `http://127.0.0.1:8081`. A subject's compatibility is set to
+ * A registry with Confluent's API, such as `http://127.0.0.1:8081`; the address may hold a login. A subject's compatibility is set to
  * BACKWARD when it is first registered: what was written before stays readable.
  */
-export function confluentRegistry(url: string): SchemaRegistry & Subjects {
-  const client = new ConfluentClient({ host: url, clientId: 'tickerwatch', retry: { retries: 2 } })
+export function confluentRegistry(address: string): SchemaRegistry & Subjects {
+  const { url, login } = registryAddress(address)
+  const client = new ConfluentClient({
+    host: url,
+    clientId: 'tickerwatch',
+    retry: { retries: 2 },
+    ...(login !== undefined && { auth: login }),
+  })
 
   async function ask<A>(what: string, question: Promise<A>): Promise<A> {
     let timer: NodeJS.Timeout | undefined
@@ -78,7 +85,7 @@ export function confluentRegistry(url: string): SchemaRegistry & Subjects {
   }
 
   return {
-    ...confluentSubjects(url),
+    ...confluentSubjects(address),
     async register(subject, schema) {
       const document = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const
       const once = async () =>

@@ -1,6 +1,7 @@
 /** What a registry knows, for looking at: subjects, their versions, and what a new one must be compatible with. */
 import { z } from 'zod'
 import { SchemaError } from './errors.ts'
+import { registryAddress } from './registry-address.ts'
 
 /** Versions of a subject whose text is fetched, the newest. */
 const FETCHED = 20
@@ -50,13 +51,8 @@ const config = z.object({ compatibilityLevel: z.string() })
 
 /** Of a registry with Confluent's API, which its client has no calls for. */
 export function confluentSubjects(url: string): Subjects {
-  const { origin, pathname, username, password } = new URL(url)
-  const base = `${origin}${pathname.replace(/\/$/, '')}`
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
-  const headers: Record<string, string> = {
-    accept: 'application/vnd.schemaregistry.v1+json, application/json',
-    ...(username !== '' && { authorization: `Basic ${Buffer.from(login).toString('base64')}` }),
-  }
+  const { url: base, headers: login } = registryAddress(url)
+  const headers = { accept: 'application/vnd.schemaregistry.v1+json, application/json', ...login }
 
   /** Undefined for what there is not. */
   async function ask<T>(path: string, answer: z.ZodType<T>): Promise<T | undefined> {

@@ -150,8 +150,9 @@ export const settings = {
   registry: optional(webUrl, {
     section: 'Kafka',
     value: '<url>',
-    about: 'a schema registry with Confluent’s API',
+    about: 'a schema registry with Confluent’s API; its address may hold a login',
     otherwise: 'schema ids of this process',
+    secret: true,
   }),
   threads: defaulted(between(1, 64), {
     section: 'Kafka',
@@ -303,6 +304,12 @@ export const settings = {
     value: '<duration>',
     about: 'publish the second shipped release after so long',
     otherwise: 'never',
+  }),
+  logLevel: defaulted(oneOf('debug', 'info', 'warn', 'error'), {
+    section: 'A run',
+    value: '<level>',
+    about: 'what the node writes to standard error, as JSON: debug, info, warn or error, and what is worse',
+    default: 'warn',
   }),
   report: optional(text, {
     section: 'A run',

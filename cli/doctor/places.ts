@@ -80,14 +80,16 @@ async function nodeSaid(state: string): Promise<Said> {
 }
 
 async function registrySaid(registry: string): Promise<Said> {
-  const url = new URL('subjects', registry.endsWith('/') ? registry : `${registry}/`)
+  const { registryAddress } = await import('../../schemas/index.ts')
+  const { url: base, headers } = registryAddress(registry)
+  const url = `${base}/subjects`
   const remedy = 'Check the address, and that the registry runs; it ends with /apis/ccompat/v7 for Apicurio.'
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_WITHIN) })
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_WITHIN) })
     if (!response.ok) return { said: `${url} answers ${response.status}`, remedy }
     const subjects: unknown = await response.json()
     if (!Array.isArray(subjects)) return { said: `${url} is no list of subjects`, remedy }
-    return { said: `${subjects.length} subjects at ${registry}` }
+    return { said: `${subjects.length} subjects at ${base}` }
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
     return { said: `${url} cannot be reached: ${cause instanceof Error ? cause.message : cause}`, remedy }

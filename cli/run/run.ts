@@ -48,7 +48,7 @@ export async function run(options: RunOptions): Promise<void> {
 async function runNode(options: RunOptions, closeLater: (close: () => Promise<void>) => void): Promise<void> {
   const stop = stopSignal()
   const timers = systemTimers
-  const logger = pino({ level: 'warn' }, pino.destination(2))
+  const logger = pino({ level: options.logLevel }, pino.destination(2))
   const source = await openSource(options)
   const emr = options.emrConfig === undefined ? undefined : await openObserver(options.emrConfig, timers.now)
   if (emr !== undefined) closeLater(() => emr.close())
