@@ -88,7 +88,7 @@ test('all mistakes are told at once, each with the name by which the setting was
     // Of another command, but of this file.
     `${path}:4: devices 'some' is invalid. Give a whole number from 0 to 100000.`,
     `--brokers 'a:1,b' is invalid. Give host:port, such as node-1:8080.`,
-    `${path}:1: registry 'nowhere' is invalid. Give an address such as http://localhost:8081.`,
+    `${path}:1: registry is invalid. Give an address such as http://localhost:8081.`,
     `TICKERWATCH_SQL is invalid. Give an address such as postgres://me@localhost/watch, or redshift://….`,
     `--port 'http' is invalid. Give a whole number from 0 to 65535.`,
   ])
