@@ -23,6 +23,7 @@ const table = {
   GROUP_UNKNOWN: 'GET /api/groups lists the groups.',
   SUBJECT_UNKNOWN: 'GET /api/schemas lists the subjects.',
   RECORDS_PARTITION_UNKNOWN: 'Name a partition that the topic has, or none for all of them.',
+  RECORDS_PARTITION_MISSING: 'See which broker is down: a partition without a leader cannot be read.',
   RECORDS_OFFSET_BEYOND: 'Begin at an offset before the end of a partition, or at the newest records.',
   RECORDS_QUERY_INVALID: 'Begin at one place, and write bytes in hexadecimal.',
   RECORDS_BUSY: 'Ask again when another search has ended.',

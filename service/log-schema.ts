@@ -94,6 +94,7 @@ export const records = z.object({
   looked: z
     .array(z.object({ partition: whole, from: whole, to: whole, start: whole, end: whole }))
     .describe('What was looked at: from `from` to before `to`, of what lies from `start` to `end`.'),
+  missing: z.array(whole).describe('Partitions that nobody answers for at present: they were not looked at.'),
   scanned: z.object({ records: whole, bytes: whole, milliseconds: z.number() }),
   ended: z
     .enum(['end', 'limit', 'records', 'bytes', 'milliseconds', 'found'])

@@ -21,6 +21,8 @@ import { plain, type ShownBytes, showing } from './shown-bytes.ts'
 
 /** Milliseconds that the log may take to say what it has: a client tries longer, and a person would not wait. */
 const PATIENCE = 10_000
+/** The same of a search, which has a bound of its own for reading. */
+const SEARCH_PATIENCE = 20_000
 /** Searches at a time: each reads as fast as it can, and the node has other work. */
 const SEARCHES = 2
 
@@ -104,11 +106,11 @@ export function logDesk({ log, decode, clientId, timers, bounds = searchBounds }
   let searches = 0
   let number = 0
 
-  async function inTime<T>(answer: Promise<T>): Promise<T> {
+  async function inTime<T>(answer: Promise<T>, patience = PATIENCE): Promise<T> {
     let cancel = (): void => {}
     const silence = new Promise<never>((_resolve, reject) => {
-      const text = `${log.description} did not answer within ${PATIENCE / 1000} s`
-      cancel = timers.after(PATIENCE, () => reject(new TickerError('LOG_UNREACHABLE', text)))
+      const text = `${log.description} did not answer within ${patience / 1000} s`
+      cancel = timers.after(patience, () => reject(new TickerError('LOG_UNREACHABLE', text)))
     })
     return await Promise.race([answer, silence]).finally(() => cancel())
   }
@@ -156,17 +158,20 @@ export function logDesk({ log, decode, clientId, timers, bounds = searchBounds }
         throw new ApplicationError('RECORDS_BUSY', `${SEARCHES} searches for records are under way already`)
       }
       searches++
-      try {
-        await stateOf(topic)
-        const reading = { log, topic, clientId: `${clientId}-${number++}`, timers, bounds }
-        const { records, ...rest } = await searchRecords(query, reading)
-        const show = showing(decode)
-        const shownRecords: ShownRecord[] = []
-        for (const record of records) shownRecords.push(await shown(record, show))
-        return { ...rest, records: shownRecords }
-      } finally {
-        searches--
-      }
+      const searching = stateOf(topic)
+        .then(({ partitions }) =>
+          searchRecords(query, {
+            ...{ log, topic, partitions, timers, bounds },
+            clientId: `${clientId}-${number++}`,
+          }),
+        )
+        // One that nobody waits for any more still reads.
+        .finally(() => searches--)
+      const { records, ...rest } = await inTime(searching, SEARCH_PATIENCE)
+      const show = showing(decode)
+      const shownRecords: ShownRecord[] = []
+      for (const record of records) shownRecords.push(await shown(record, show))
+      return { ...rest, records: shownRecords }
     },
     async groups() {
       const groups = await inTime(admin.groupStates().then(shownGroups))

@@ -6,7 +6,13 @@ import {
   type ProducerRecord,
   systemTimers,
 } from '../../topology/index.ts'
-import { type RecordQuery, type SearchResult, searchBounds, searchRecords } from './record-search.ts'
+import {
+  type RecordQuery,
+  type SearchOptions,
+  type SearchResult,
+  searchBounds,
+  searchRecords,
+} from './record-search.ts'
 
 const topic = 'things'
 let log: Log
@@ -36,14 +42,20 @@ async function write(commit: boolean, ...records: readonly ProducerRecord[]): Pr
   else await producer.abort()
 }
 
-const search = (
+async function search(
   query: Partial<RecordQuery> & Pick<RecordQuery, 'from'>,
   bounds: Partial<typeof searchBounds> = {},
-): Promise<SearchResult> =>
-  searchRecords(
+  partitions?: SearchOptions['partitions'],
+): Promise<SearchResult> {
+  const [state] = await log.admin.topicStates([topic])
+  return await searchRecords(
     { limit: 50, ...query },
-    { log, topic, clientId: 'search', timers: systemTimers, bounds: { ...searchBounds, ...bounds } },
+    {
+      ...{ log, topic, clientId: 'search', timers: systemTimers, bounds: { ...searchBounds, ...bounds } },
+      partitions: partitions ?? state!.partitions,
+    },
   )
+}
 
 const values = ({ records }: SearchResult): (string | undefined)[] =>
   records.map(({ value }) => value?.bytes.toString())
@@ -180,4 +192,18 @@ test('what is not there is refused by name', async () => {
   const found = await search({ partition: 0, from: { offset: 0 } })
   // From where it still is.
   expect(found.looked[0]!.from).toBeGreaterThan(0)
+})
+
+test('a partition that nobody answers for does not hide the others', async () => {
+  await writeNumbers(10)
+  const partitions = [
+    { partition: 0, start: undefined, end: undefined },
+    { partition: 1, start: 0, end: 6 },
+  ]
+  const found = await search({ from: { at: 'oldest' } }, {}, partitions)
+  expect(values(found)).toEqual(['1', '3', '5', '7', '9'])
+  expect(found).toMatchObject({ missing: [0], looked: [{ partition: 1 }], ended: 'end' })
+  await expect(search({ partition: 0, from: { at: 'newest' } }, {}, partitions)).rejects.toMatchObject({
+    code: 'RECORDS_PARTITION_MISSING',
+  })
 })

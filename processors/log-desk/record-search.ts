@@ -2,7 +2,13 @@
  * Looks for records of a topic, read_committed, and says how far it looked: a topic may be larger than anybody has time for.
  * Forward from a position or a time, or backward from the end in ever larger steps.
  */
-import { type Log, type Reader, RecordCursor, type Timers } from '../../topology/index.ts'
+import {
+  type Log,
+  type PartitionState,
+  type Reader,
+  RecordCursor,
+  type Timers,
+} from '../../topology/index.ts'
 import { ApplicationError } from '../errors.ts'
 
 /** Milliseconds a poll waits for more. */
@@ -72,6 +78,8 @@ export interface SearchResult {
   readonly records: readonly FoundRecord[]
   /** What was looked at: of each partition from `from` to before `to`, of what lies there from `start` to `end`. */
   readonly looked: readonly Looked[]
+  /** Partitions that nobody answers for at present: they were not looked at. */
+  readonly missing: readonly number[]
   readonly scanned: { readonly records: number; readonly bytes: number; readonly milliseconds: number }
   /** Why it ended: it had looked at all there is, or had found enough, or had looked at enough. */
   readonly ended: 'end' | 'limit' | keyof SearchBounds
@@ -88,6 +96,8 @@ export interface Looked {
 export interface SearchOptions {
   readonly log: Log
   readonly topic: string
+  /** How far each partition reaches. */
+  readonly partitions: readonly Pick<PartitionState, 'partition' | 'start' | 'end'>[]
   /** Unique among those who read. */
   readonly clientId: string
   readonly timers: Timers
@@ -108,10 +118,10 @@ interface Place {
   readonly end: number
 }
 
-/** @throws TickerError LOG_…; ApplicationError RECORDS_PARTITION_UNKNOWN, RECORDS_OFFSET_BEYOND */
+/** @throws TickerError LOG_…; ApplicationError RECORDS_PARTITION_UNKNOWN, RECORDS_PARTITION_MISSING, RECORDS_OFFSET_BEYOND */
 export async function searchRecords(query: RecordQuery, options: SearchOptions): Promise<SearchResult> {
-  const { log, topic, clientId } = options
-  const places = placesOf(await log.admin.offsets(topic), topic, query)
+  const { log, clientId } = options
+  const places = placesOf(query, options)
   const search = new Search(query, options)
   const forward = await beginning(query, places, options)
   const isEmpty = (place: Place, index: number): boolean =>
@@ -126,11 +136,18 @@ export async function searchRecords(query: RecordQuery, options: SearchOptions):
   }
 }
 
-function placesOf(offsets: readonly Place[], topic: string, { partition, from }: RecordQuery): Place[] {
-  const places = offsets.filter(each => partition === undefined || each.partition === partition)
-  if (partition !== undefined && places.length === 0) {
-    const text = `${topic} has the partitions 0 to ${offsets.length - 1}, and no ${partition}`
+function placesOf({ partition, from }: RecordQuery, { topic, partitions }: SearchOptions): Place[] {
+  const wanted = partitions.filter(each => partition === undefined || each.partition === partition)
+  if (wanted.length === 0) {
+    const text = `${topic} has the partitions 0 to ${partitions.length - 1}, and no ${partition}`
     throw new ApplicationError('RECORDS_PARTITION_UNKNOWN', text)
+  }
+  const places = wanted.flatMap(({ partition, start, end }): Place[] =>
+    start === undefined || end === undefined ? [] : [{ partition, start, end }],
+  )
+  if (places.length === 0) {
+    const text = `nobody answers for partition ${wanted.map(each => each.partition).join(', ')} of ${topic}`
+    throw new ApplicationError('RECORDS_PARTITION_MISSING', text)
   }
   if ('offset' in from && places.every(({ end }) => from.offset > end)) {
     const ends = places.map(each => `${each.partition} at ${each.end}`).join(', ')
@@ -165,6 +182,7 @@ class Search {
   readonly #topic: string
   readonly #timers: Timers
   readonly #bounds: SearchBounds
+  readonly #missing: readonly number[]
   /** When reading began: a connection may take long, and is not the search's fault. */
   #began: number | undefined
   readonly #found: FoundRecord[] = []
@@ -174,11 +192,14 @@ class Search {
   #records = 0
   #bytes = 0
 
-  constructor(query: RecordQuery, { topic, timers, bounds = searchBounds }: SearchOptions) {
+  constructor(query: RecordQuery, { topic, partitions, timers, bounds = searchBounds }: SearchOptions) {
     this.#query = query
     this.#topic = topic
     this.#timers = timers
     this.#bounds = bounds
+    this.#missing = partitions
+      .filter(({ partition, end }) => end === undefined && (query.partition ?? partition) === partition)
+      .map(({ partition }) => partition)
   }
 
   async forward(
@@ -304,6 +325,7 @@ class Search {
         const { from, to } = looked[index]!
         return { ...place, from, to }
       }),
+      missing: this.#missing,
       scanned: {
         records: this.#records,
         bytes: this.#bytes,

@@ -152,10 +152,10 @@ function unfollow() {
 const positionsOf = (looked, which) =>
   looked.map(({ partition, [which]: position }) => `${partition}:${position}`).join(',')
 
-function show({ looked, scanned, ended }, records) {
+function show({ looked, missing, scanned, ended }, records) {
   shown = records.slice(0, shownAtMost)
   byId('found').hidden = shown.length === 0
-  setText(byId('looked'), inWords(records.length, looked, scanned, ended))
+  setText(byId('looked'), inWords(records.length, looked, scanned, ended) + missingInWords(missing))
   showList(
     byId('found-records'),
     shown,
@@ -189,6 +189,9 @@ function inWords(count, looked, { records, bytes, milliseconds }, ended) {
   const places = where.slice(0, 8).join('; ') + (where.length > 8 ? ` and ${where.length - 8} more` : '')
   return `${format.count(count)} found: ${reasons[ended]}. Looked at ${format.count(records)} records, ${format.size(bytes)}, in ${format.decimal(milliseconds / 1000)} s${places === '' ? '' : `; by partition and offset ${places}`}.`
 }
+
+const missingInWords = missing =>
+  missing.length === 0 ? '' : ` Nobody answers for partition ${missing.join(', ')}: not looked at.`
 
 /** A value on one line, which opens. */
 function shownValue(value, headers) {
