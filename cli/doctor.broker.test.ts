@@ -71,7 +71,7 @@ describe.skipIf(reason !== undefined)(`tickerwatch doctor ${reason ?? ''}`, () =
     expect(code, JSON.stringify(by)).toBe(0)
     expect(by.authorisation).toMatchObject({ outcome: 'ok' })
     expect(by.clock).toMatchObject({ outcome: 'ok' })
-    expect(by.topics?.said).toMatch(/^8 of the application, 4 partitions of readings$/)
+    expect(by.topics?.said).toMatch(/^9 of the application, 4 partitions of readings$/)
     expect(by.model?.said).toMatch(/^watch@\d+\.\d+\.\d+ is in force, and passes its probe$/)
   })
 

@@ -16,7 +16,9 @@ const example = Object.fromEntries(
       return [name, value]
     }),
 )
-const filled = Object.fromEntries(Object.entries(example).map(([name, value]) => [name, value || 'filled']))
+const filled = Object.fromEntries(
+  Object.entries(example).map(([name, value]) => [name, value || 'filled-in-by-hand']),
+)
 const compose = readCompose(filled)
 const services = Object.entries(compose.services)
 

@@ -89,7 +89,10 @@ describe('the settings of the nodes', () => {
     const named = node.env.map(({ name }) => name).filter(name => name.startsWith('TICKERWATCH_'))
     expect(
       named.filter(
-        name => !known.includes(name) && !['TICKERWATCH_SETTINGS', 'TICKERWATCH_SQL_FILE'].includes(name),
+        name =>
+          !known.includes(name) &&
+          name !== 'TICKERWATCH_SETTINGS' &&
+          !known.includes(name.replace(/_FILE$/, '')),
       ),
     ).toEqual([])
     // The service is named as the variables begin: Kubernetes would set TICKERWATCH_PORT.
