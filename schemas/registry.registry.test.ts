@@ -55,6 +55,20 @@ describe.skipIf(unavailable !== undefined)(
       expect(await answer.json()).toEqual({ compatibilityLevel: 'BACKWARD' })
     })
 
+    test('a compatibility that somebody chose is no obstacle, and stays', async () => {
+      const registry = confluentRegistry(server.url)
+      const older = { ...SensorReading.schema, fields: fields.slice(0, 4) }
+      await registry.register('chosen-value', older)
+      const level = `${server.url}/config/chosen-value`
+      const headers = { 'content-type': 'application/vnd.schemaregistry.v1+json' }
+      for (const compatibility of ['FULL', 'NONE']) {
+        const body = JSON.stringify({ compatibility })
+        expect((await fetch(level, { method: 'PUT', headers, body })).status).toBe(200)
+        await confluentRegistry(server.url).register('chosen-value', SensorReading.schema)
+        expect(await (await fetch(level)).json()).toEqual({ compatibilityLevel: compatibility })
+      }
+    })
+
     test('an evolved schema is taken, one that cannot read the old is refused', async () => {
       const registry = confluentRegistry(server.url)
       const older = { ...SensorReading.schema, fields: fields.slice(0, 4) }

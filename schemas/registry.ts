@@ -1,6 +1,10 @@
 /** Where schemas have their ids: in process, or in a registry with Confluent's API. */
 import { createHash } from 'node:crypto'
-import { SchemaRegistry as ConfluentClient, SchemaType } from '@kafkajs/confluent-schema-registry'
+import {
+  COMPATIBILITY,
+  SchemaRegistry as ConfluentClient,
+  SchemaType,
+} from '@kafkajs/confluent-schema-registry'
 import { SchemaError } from './errors.ts'
 import { registryAddress } from './registry-address.ts'
 import { confluentSubjects, type Subjects } from './subjects.ts'
@@ -55,10 +59,12 @@ export function localRegistry(): SchemaRegistry & Subjects {
 
 /** Milliseconds that one question may take, its retries included. */
 const ANSWER_WITHIN = 10_000
+/** Of nodes that start at the same time each may find two things changed since it looked. */
+const ATTEMPTS = 3
 
 /**
  * A registry with Confluent's API, such as `http://127.0.0.1:8081`; the address may hold a login. A subject's compatibility is set to
- * BACKWARD when it is first registered: what was written before stays readable.
+ * BACKWARD when it is first registered: what was written before stays readable. One that has another stays as it is.
  */
 export function confluentRegistry(address: string): SchemaRegistry & Subjects {
   const { url, login } = registryAddress(address)
@@ -88,15 +94,21 @@ export function confluentRegistry(address: string): SchemaRegistry & Subjects {
     ...confluentSubjects(address),
     async register(subject, schema) {
       const document = { type: SchemaType.AVRO, schema: JSON.stringify(schema) } as const
-      const once = async () =>
-        (await ask(`registering ${subject}`, client.register(document, { subject }))).id
-      try {
-        return await once()
-      } catch (error) {
-        // Of nodes that register a subject at the same time, all but the first are told that it exists, with the
-        // status of an incompatible schema; asked again, the registry finds the schema there.
-        if (error instanceof SchemaError && error.code === 'REGISTRY_INCOMPATIBLE') return await once()
-        throw error
+      let compatibility = COMPATIBILITY.BACKWARD
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const registering = client.register(document, { subject, compatibility })
+          return (await ask(`registering ${subject}`, registering)).id
+        } catch (error) {
+          if (attempt === ATTEMPTS || !(error instanceof SchemaError)) throw error
+          // The client goes on only where the level is the one that it is given. Another one was chosen by somebody; or the
+          // node that was first to register the subject has not come to setting it.
+          const level = levelThere(error.cause)
+          // Of nodes that register a subject at the same time, all but the first are told that it exists, with the
+          // status of an incompatible schema; asked again, the registry finds the schema there.
+          if (level === undefined && error.code !== 'REGISTRY_INCOMPATIBLE') throw error
+          compatibility = level ?? compatibility
+        }
       }
     },
     async schemaById(id) {
@@ -125,6 +137,14 @@ function failure(url: string, what: string, error: unknown): SchemaError {
     return new SchemaError('SCHEMA_INVALID', `${url}, ${what}: ${text}`, { cause: error })
   const code = status === 409 ? 'REGISTRY_INCOMPATIBLE' : 'REGISTRY_FAILED'
   return new SchemaError(code, `${url} refused ${what}: ${text}`, { cause: error })
+}
+
+/** What a subject is held to, where the client refused to go on since that is not what it was given. */
+function levelThere(error: unknown): COMPATIBILITY | undefined {
+  if (!(error instanceof Error) || error.name !== 'ConfluentSchemaRegistryCompatibilityError')
+    return undefined
+  const [, name] = / != (\w+)\)$/.exec(error.message) ?? []
+  return Object.values(COMPATIBILITY).find(level => level === name)
 }
 
 function statusOf(error: unknown): number | undefined {
