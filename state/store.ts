@@ -16,7 +16,7 @@ export interface StoreChange {
 
 /**
  * A change where it lies among others, key and value from their first byte to before their end; at -1 if it is null. Millions are
- * read at a restore, and views of each one's key and value would take as long as all else.
+ * read at a restore, and views of each one's key and value would take a good part of its time.
  */
 export interface LocatedChange {
   readonly bytes: Buffer
