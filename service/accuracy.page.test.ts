@@ -127,7 +127,7 @@ describe.skipIf(reason !== undefined)(
           await page.screenshot({ path: `${pictures}/accuracy-${colorScheme}.png`, fullPage: true })
       }
       await page.setViewportSize({ width: 400, height: 900 })
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400)
+      await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBe(400)
       if (pictures !== undefined)
         await page.screenshot({ path: `${pictures}/accuracy-narrow.png`, fullPage: true })
     })

@@ -252,7 +252,7 @@ describe.skipIf(reason !== undefined)(
         { width: 768, height: 1024 },
       ]) {
         await page.setViewportSize(viewport)
-        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width)
+        await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width)
         const small =
           await page.evaluate(`[...document.querySelectorAll('.answers button')].filter(button => {
           const { width, height } = button.getBoundingClientRect()

@@ -174,7 +174,7 @@ describe.skipIf(reason !== undefined)(
       source.swap()
       await page.goto(service.url)
       await shows('#last-predictions', /walking/)
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390)
+      await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBe(390)
       const focused: string[] = []
       for (let i = 0; i < 20; i++) {
         await page.keyboard.press('Tab')

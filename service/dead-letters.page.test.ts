@@ -146,6 +146,8 @@ describe.skipIf(reason !== undefined)(
       await expect.poll(() => page.locator('#replay').isVisible()).toBe(false)
       await page.locator('#code').fill('WIRE_SCHEMA_UNKNOWN')
       await page.locator('#try').press('Enter')
+      // Its words are still there from the first try; that it is shown is what says that this one was answered.
+      await expect.poll(() => page.locator('#replay').isVisible()).toBe(true)
       await shows('#replay', 'Replay 6 letters')
       await page.keyboard.press('Enter')
       await shows('#outcome', /^6 letters replayed/)
@@ -194,7 +196,7 @@ describe.skipIf(reason !== undefined)(
           await page.screenshot({ path: `${pictures}/dead-letters-${colorScheme}.png`, fullPage: true })
       }
       await page.setViewportSize({ width: 400, height: 900 })
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400)
+      await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBe(400)
       if (pictures !== undefined)
         await page.screenshot({ path: `${pictures}/dead-letters-narrow.png`, fullPage: true })
     })

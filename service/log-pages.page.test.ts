@@ -321,7 +321,7 @@ describe.skipIf(reason !== undefined)(
         await picture(`${name}-${colorScheme}`)
       }
       await page.setViewportSize({ width: 400, height: 800 })
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400)
+      await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBe(400)
       await picture(`${name}-narrow`)
       expect(complaints).toEqual([])
     })

@@ -64,7 +64,7 @@ describe.skipIf(reason !== undefined)(
       const box = (await current.boundingBox())!
       expect(box.x).toBeGreaterThanOrEqual(0)
       expect(box.x + box.width).toBeLessThanOrEqual(400)
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400)
+      await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBe(400)
       for (const colorScheme of ['light', 'dark'] as const) {
         await page.emulateMedia({ colorScheme })
         expect(await page.evaluate(`${contrast}; weakTexts(4.5)`)).toEqual([])

@@ -144,7 +144,7 @@ describe.skipIf(reason !== undefined)(
         if (pictures !== undefined) await page.screenshot({ path: `${pictures}/releases-${colorScheme}.png` })
       }
       await page.setViewportSize({ width: 420, height: 900 })
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(420)
+      await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBe(420)
     })
   },
 )

@@ -187,7 +187,7 @@ describe.skipIf(reason !== undefined)(
           await page.screenshot({ path: `${pictures}/topology-${colorScheme}.png`, fullPage: true })
       }
       await page.setViewportSize({ width: 400, height: 800 })
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(400)
+      await expect.poll(() => page.evaluate('document.documentElement.scrollWidth')).toBe(400)
       if (pictures !== undefined)
         await page.screenshot({ path: `${pictures}/topology-narrow.png`, fullPage: true })
       expect(complaints).toEqual([])

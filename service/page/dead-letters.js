@@ -154,8 +154,12 @@ async function show(id) {
 
 const count = (n, what) => `${format.count(n)} ${what}${n === 1 ? '' : 's'}`
 
+/** Counts what ends a try, so that an answer that comes after another filter was chosen is not shown as its own. */
+let left = 0
+
 /** What was tried before is no longer what would be replayed. */
 function leave() {
+  left++
   tried = undefined
   byId('replay').hidden = true
   byId('cancel').hidden = true
@@ -166,7 +170,9 @@ function leave() {
 const tryReplay = meant =>
   act(async () => {
     leave()
+    const asked = left
     const outcome = await ask('api/dead-letters/replay', { ...meant, dryRun: true })
+    if (asked !== left) return
     const { replayed, replayedBefore } = outcome
     const which = meant.ids === undefined ? 'Of those meant' : `Of letter ${meant.ids[0]}`
     tell(
