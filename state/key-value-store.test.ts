@@ -75,6 +75,22 @@ test('iterates over what was there at the call', () => {
   expect(store.size).toBe(2000)
 })
 
+test('tells what is persisted of it as of the call, whether or not its order was ever asked for', () => {
+  for (const asked of [false, true]) {
+    const [store, log] = [create(), new Changelog()]
+    for (const key of shuffled(1000)) store.put(`k${key}`, 'old', 7)
+    if (asked) expect([...store.entries({ to: 'k0' })]).toHaveLength(1)
+    log.take(store)
+    const contents = store.contents()
+    store.put('k1', 'new', 8)
+    store.delete('k2')
+    store.put('l', 'new', 8)
+    const copy = create()
+    for (const { key, value } of contents) copy.load(key, value!)
+    expect([...copy.entries()]).toEqual([...log.restore(create()).entries()])
+  }
+})
+
 test('finds the keys that begin with some bytes', () => {
   const store = create()
   for (const key of ['b', 'ab', 'a', 'aé', 'a\uffff', 'A']) store.put(key, '', 0)

@@ -7,7 +7,7 @@ import { Changes } from './changes.ts'
 import { byteString, bytesOf, type Coder, type Read, readerOf } from './coder.ts'
 import { keyNames } from './key-names.ts'
 import { previousLayouts } from './numbered-values.ts'
-import { ascendingOrder, type SortedTree, sortedTree, sortedTreeOf } from './sorted-tree.ts'
+import { ascendingOrder, type SortedTree, sortedTreeOf } from './sorted-tree.ts'
 import type { LocatedChange, StoreChange, StoreRange } from './store.ts'
 import { decodeTimestamped, encodeTimestamped, type Timestamped } from './timestamped.ts'
 
@@ -32,10 +32,11 @@ export class KeyValueStore<K, V> {
   readonly #value: Coder<V>
   readonly #readKey: Read<K>
   readonly #id: (key: K) => string
-  /** Entries are replaced, never changed: snapshots share them. */
-  #entries = sortedTree<string, KeyValueEntry<K, V>>(ascendingOrder)
-  /** By the names of their keys: what was applied, until it is loaded. */
-  #applied: Map<string, KeyValueEntry<K, V>> | undefined
+  /**
+   * By the names of their keys; a map until somebody asks for an order. Most stores, as of joins and aggregates, are only asked
+   * by key, and to sort them would take a third of their restore. Entries are replaced, never changed: snapshots share them.
+   */
+  #entries: Map<string, KeyValueEntry<K, V>> | SortedTree<string, KeyValueEntry<K, V>> = new Map()
   readonly #changes = new Changes<KeyValueEntry<K, V>>()
 
   constructor(options: { name: string; key: Coder<K>; value: Coder<V> }) {
@@ -61,8 +62,9 @@ export class KeyValueStore<K, V> {
   put(key: K, value: V, timestamp: number): void {
     const id = this.#id(key)
     const entry = { key, value, timestamp }
-    const added = this.#entries.set(id, entry)
-    this.#changes.put(id, entry, !added)
+    const before = this.#entries.size
+    this.#entries.set(id, entry)
+    this.#changes.put(id, entry, this.#entries.size === before)
   }
 
   /** Whether there was one. */
@@ -77,13 +79,13 @@ export class KeyValueStore<K, V> {
   entries(range: KeyRange<K> = {}): Iterable<KeyValueEntry<K, V>> {
     const from = range.from === undefined ? undefined : this.#id(range.from)
     const to = range.to === undefined ? undefined : this.#id(range.to)
-    const snapshot = this.#entries.clone()
+    const snapshot = this.#sorted().clone()
     return range.reverse ? descending(snapshot, from, to) : ascending(snapshot, from, to)
   }
 
   /** The entries whose key's bytes begin with `prefix`, in their order, as of the call (KIP-614). */
   scanPrefix(prefix: Buffer): Iterable<KeyValueEntry<K, V>> {
-    return startingWith(this.#entries.clone(), byteString(prefix))
+    return startingWith(this.#sorted().clone(), byteString(prefix))
   }
 
   /** The name of the keys' coder. */
@@ -110,52 +112,54 @@ export class KeyValueStore<K, V> {
     return this.#changes.take(entry => encodeTimestamped(this.#value, entry))
   }
 
-  /** Takes in a persisted entry; most quickly in the order of their keys. */
+  /** Takes in a persisted entry. */
   load(key: Buffer, value: Buffer): void {
     const { value: latest, timestamp } = decodeTimestamped(this.#value, value)
     this.#entries.set(byteString(key), { key: this.#key.deserialize(key), value: latest, timestamp })
   }
 
   /**
-   * Takes in a change of the changelog, null for a deletion. All of them, in their order, leave what is persisted, from `loaded`
-   * on. @throws what a coder throws; then the store has nothing
+   * Takes in a change of the changelog, null for a deletion. All of them, in their order, leave what is persisted.
+   * @throws what a coder throws; then the store has nothing
    */
   apply({ bytes, keyAt, keyEnd, valueAt, valueEnd }: LocatedChange): void {
-    this.#applied ??= new Map()
     try {
       const from = keyAt < 0 ? keyEnd : keyAt
       const id = byteString(bytes, from, keyEnd)
-      if (valueAt < 0) this.#applied.delete(id)
+      if (valueAt < 0) this.#entries.delete(id)
       else {
         const { value, timestamp } = decodeTimestamped(this.#value, bytes, valueAt, valueEnd)
         // Of most texts the name is the text: one string for both.
         const key = this.#key.deserialize.ofByteString?.(id) ?? this.#readKey(bytes, from, keyEnd)
-        this.#applied.set(id, { key, value, timestamp })
+        this.#entries.set(id, { key, value, timestamp })
       }
     } catch (error) {
-      this.#applied = undefined
+      this.#entries = new Map()
       throw error
     }
   }
 
-  /** A tree built of sorted entries takes a third of the time of inserting them as they come. */
-  loaded(): void {
-    const applied = this.#applied
-    if (applied === undefined) return
-    const ids = [...applied.keys()].sort() // by characters, which are bytes here: four times as fast as with a function
-    const entries = ids.map(id => applied.get(id)!)
-    this.#entries = sortedTreeOf(ids, entries, ascendingOrder)
-    this.#applied = undefined
+  /** What is persisted of it, in any order, as of the call. */
+  contents(): Iterable<StoreChange> {
+    const encode = (entry: KeyValueEntry<K, V>): Buffer => encodeTimestamped(this.#value, entry)
+    return persisted([...this.#entries.keys()], [...this.#entries.values()], encode)
   }
 
-  /** What is persisted of it, in the order of the keys, as of the call. */
-  contents(): Iterable<StoreChange> {
-    return persisted(this.#entries.clone(), entry => encodeTimestamped(this.#value, entry))
+  #sorted(): SortedTree<string, KeyValueEntry<K, V>> {
+    if (!(this.#entries instanceof Map)) return this.#entries
+    const ids = [...this.#entries.keys()].sort() // by characters, which are bytes here: four times as fast as with a function
+    const entries = ids.map(id => this.#entries.get(id)!)
+    this.#entries = sortedTreeOf(ids, entries, ascendingOrder)
+    return this.#entries
   }
 }
 
-function* persisted<E>(tree: Tree<E>, encode: (entry: E) => Buffer): Iterable<StoreChange> {
-  for (const [id, entry] of tree.entries()) yield { key: bytesOf(id), value: encode(entry) }
+function* persisted<E>(
+  ids: readonly string[],
+  entries: readonly E[],
+  encode: (entry: E) => Buffer,
+): Iterable<StoreChange> {
+  for (const [i, id] of ids.entries()) yield { key: bytesOf(id), value: encode(entries[i]!) }
 }
 
 type Tree<E> = SortedTree<string, E>

@@ -103,8 +103,9 @@ export class WorkerThreads {
       { length: threads },
       (_, i) => new Thread(this.#options, i + 1, error => this.#end(error)),
     )
-    // One after the other, so that one makes the internal topics and the others find them.
-    for (const thread of this.#threads) await thread.call('start')
+    // All at once: each first loads its code, and who has the tasks of all meanwhile would only have to give them away again.
+    const started = await Promise.allSettled(this.#threads.map(thread => thread.call('start')))
+    for (const each of started) if (each.status === 'rejected') throw each.reason
   }
 
   /** Until `close`. Rejects with what a thread cannot go on from. */
