@@ -51,3 +51,11 @@ export function bytesOf(text: string): Buffer {
 export function readInt64(bytes: Buffer, at: number): number {
   return bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4)
 }
+
+/** The same back. @throws RangeError for what is no whole number within ±2^53 */
+export function writeInt64(bytes: Buffer, value: number, at: number): void {
+  if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is no whole number within ±2^53`)
+  const high = Math.floor(value / 0x1_0000_0000)
+  bytes.writeInt32BE(high, at)
+  bytes.writeUInt32BE(value - high * 0x1_0000_0000, at + 4)
+}

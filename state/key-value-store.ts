@@ -114,8 +114,9 @@ export class KeyValueStore<K, V> {
 
   /** Takes in a persisted entry. */
   load(key: Buffer, value: Buffer): void {
+    const id = byteString(key)
     const { value: latest, timestamp } = decodeTimestamped(this.#value, value)
-    this.#entries.set(byteString(key), { key: this.#key.deserialize(key), value: latest, timestamp })
+    this.#entries.set(id, { key: this.#keyOf(id, key), value: latest, timestamp })
   }
 
   /**
@@ -129,14 +130,17 @@ export class KeyValueStore<K, V> {
       if (valueAt < 0) this.#entries.delete(id)
       else {
         const { value, timestamp } = decodeTimestamped(this.#value, bytes, valueAt, valueEnd)
-        // Of most texts the name is the text: one string for both.
-        const key = this.#key.deserialize.ofByteString?.(id) ?? this.#readKey(bytes, from, keyEnd)
-        this.#entries.set(id, { key, value, timestamp })
+        this.#entries.set(id, { key: this.#keyOf(id, bytes, from, keyEnd), value, timestamp })
       }
     } catch (error) {
       this.#entries = new Map()
       throw error
     }
+  }
+
+  /** Of most texts the name is the text: one string for both. */
+  #keyOf(id: string, bytes: Buffer, at = 0, end = bytes.length): K {
+    return this.#key.deserialize.ofByteString?.(id) ?? this.#readKey(bytes, at, end)
   }
 
   /** What is persisted of it, in any order, as of the call. */

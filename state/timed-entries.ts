@@ -9,7 +9,7 @@
  *     02 name                                    → float64 time of a clock that the operator keeps here
  */
 import { Changes } from './changes.ts'
-import { byteString, readInt64 } from './coder.ts'
+import { byteString, readInt64, writeInt64 } from './coder.ts'
 import { ascendingOrder as order, type SortedTree, sortedTree, sortedTreeOf } from './sorted-tree.ts'
 import type { StoreChange, StoreRange } from './store.ts'
 
@@ -25,8 +25,8 @@ export interface Place {
 
 export interface TimedEntry<T> extends Place {
   content: T
-  /** Whether the next commit knows of it already. */
-  noted: boolean
+  /** Its persisted key, while the next commit knows of it. */
+  noted: string | undefined
 }
 
 /** Of the operator's own. */
@@ -123,7 +123,7 @@ export class TimedEntries<T> {
       this.changed(found)
       return
     }
-    const entry = { key, time, rank, content, noted: false }
+    const entry = { key, time, rank, content, noted: undefined }
     this.#byKey.set(entry, entry)
     this.#byTime.set(entry, entry)
     this.#keepNear(entry)
@@ -140,7 +140,7 @@ export class TimedEntries<T> {
     if (entry === undefined) return false
     this.#byKey.delete(entry)
     this.#byTime.delete(entry)
-    this.#changes.delete(idOf(entry))
+    this.#changes.delete(entry.noted ?? idOf(entry))
     const near = this.#near.get(key)!
     if (near.length === 1) {
       this.#near.delete(key)
@@ -187,8 +187,12 @@ export class TimedEntries<T> {
   takeChanges(encode: (content: T) => Buffer): StoreChange[] {
     return this.#changes.take(changed => {
       if (changed === 'clock') return this.#clockBytes()
+      if ('content' in changed) {
+        changed.noted = undefined
+        return encode(changed.content)
+      }
       changed.noted = false
-      return 'content' in changed ? encode(changed.content) : timeBytes(changed.time)
+      return timeBytes(changed.time)
     })
   }
 
@@ -212,7 +216,7 @@ export class TimedEntries<T> {
     if (time <= expired) this.#changes.delete(byteString(id))
     else {
       const content = decode(place, id.subarray(KEY_AT, id.length - 16))
-      this.#loading.push({ key, time, rank, content, noted: false })
+      this.#loading.push({ key, time, rank, content, noted: undefined })
     }
   }
 
@@ -245,9 +249,9 @@ export class TimedEntries<T> {
   }
 
   #note(entry: TimedEntry<T>, existed: boolean): void {
-    if (entry.noted) return
-    entry.noted = true
-    this.#changes.put(idOf(entry), entry, existed)
+    if (entry.noted !== undefined) return
+    entry.noted = idOf(entry)
+    this.#changes.put(entry.noted, entry, existed)
   }
 
   #clockChanged(): void {
@@ -302,8 +306,8 @@ function idOf({ key, time, rank }: Place): string {
   out[0] = ENTRY
   out.writeUInt32BE(key.length, 1)
   out.write(key, 5, 'latin1')
-  out.writeBigInt64BE(BigInt(time), 5 + key.length)
-  out.writeBigInt64BE(BigInt(rank), 13 + key.length)
+  writeInt64(out, time, 5 + key.length)
+  writeInt64(out, rank, 13 + key.length)
   return byteString(out)
 }
 

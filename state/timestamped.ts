@@ -2,7 +2,7 @@
  * A value and its timestamp, as Kafka Streams' timestamped stores write them: int64 big-endian, then the value (KIP-258).
  * No timestamp in milliseconds needs the first byte, which is the number of the value's layout: 0 for the first one.
  */
-import type { Coder } from './coder.ts'
+import { type Coder, writeInt64 } from './coder.ts'
 import { decodeNumbered, layoutNumber } from './numbered-values.ts'
 
 export interface Timestamped<V> {
@@ -17,7 +17,7 @@ const NEGATIVE = 0xff
 export function encodeTimestamped<V>(coder: Coder<V>, { value, timestamp }: Timestamped<V>): Buffer {
   const bytes = coder.serialize(value)
   const out = Buffer.allocUnsafe(8 + bytes.length)
-  out.writeBigInt64BE(BigInt(timestamp))
+  writeInt64(out, timestamp, 0)
   const number = layoutNumber(coder)
   if (number > 0) out[0] = number
   bytes.copy(out, 8)
