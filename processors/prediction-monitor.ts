@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { BaseLogger } from 'pino'
-import type { Prediction } from '../schemas/index.ts'
+import type { Prediction, Route } from '../schemas/index.ts'
 import {
   type Distribution,
   distribution,
@@ -30,7 +30,8 @@ const CONFIDENCES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
 export interface PredictionCounts {
   readonly predictions: number
   readonly byVersion: Readonly<Record<string, number>>
-  readonly byRoute: Readonly<Record<string, number>>
+  /** All of them, also those that none took yet: a rate of what is not there is none. */
+  readonly byRoute: Readonly<Record<Route, number>>
   /** Seconds from the end of a window, in event time, until its prediction was read here. */
   readonly age: Distribution
   /** By model version, the calibrated probability of the class predicted. */
@@ -46,7 +47,7 @@ export class PredictionMonitor {
   readonly #logger: Pick<BaseLogger, 'warn'>
   readonly #positions = new Map<number, number>()
   readonly #byVersion = new Map<string, number>()
-  readonly #byRoute = new Map<string, number>()
+  readonly #byRoute: Record<Route, number> = { randomArm: 0, sure: 0, unsure: 0, unsureOverBudget: 0 }
   readonly #age = distribution(AGES)
   readonly #confidence = new Map<string, Distribution>()
   #last: Prediction[] = []
@@ -84,7 +85,7 @@ export class PredictionMonitor {
     return {
       predictions: this.#predictions,
       byVersion: Object.fromEntries([...this.#byVersion].sort()),
-      byRoute: Object.fromEntries([...this.#byRoute].sort()),
+      byRoute: { ...this.#byRoute },
       age: this.#age,
       confidence: Object.fromEntries(this.#confidence),
       digest: this.#digest.toString(16).padStart(32, '0'),
@@ -150,7 +151,7 @@ export class PredictionMonitor {
     this.#predictions++
     const { modelVersion, route, windowEnd, confidence } = prediction
     this.#byVersion.set(modelVersion, (this.#byVersion.get(modelVersion) ?? 0) + 1)
-    this.#byRoute.set(route, (this.#byRoute.get(route) ?? 0) + 1)
+    this.#byRoute[route]++
     observe(this.#age, Math.max(0, this.#timers.now() - windowEnd) / 1000)
     const ofVersion = this.#confidence.get(modelVersion) ?? distribution(CONFIDENCES)
     this.#confidence.set(modelVersion, ofVersion)

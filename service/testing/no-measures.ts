@@ -18,7 +18,7 @@ export const noMeasures: Measures = {
   predictions: {
     predictions: 0,
     byVersion: {},
-    byRoute: {},
+    byRoute: { randomArm: 0, sure: 0, unsure: 0, unsureOverBudget: 0 },
     age: distribution([1]),
     confidence: {},
     digest: '',
