@@ -159,6 +159,28 @@ describe.skipIf(reason !== undefined)(
       expect(complaints).toEqual([])
     })
 
+    test('an answer to a try that comes after its filter was changed is not shown', async () => {
+      await open('?code=WIRE_SCHEMA_UNKNOWN')
+      await shows('#total', '6')
+      let answer = (): void => {}
+      const held = new Promise<void>(resolve => {
+        answer = resolve
+      })
+      await page.route('**/api/dead-letters/replay', async route => {
+        const response = await route.fetch()
+        await held
+        await route.fulfill({ response })
+      })
+      const busy = (): Promise<string | null> => page.locator('#main').getAttribute('aria-busy')
+      await page.locator('#try').press('Enter')
+      await expect.poll(busy).toBe('true')
+      await page.locator('#code').fill('other')
+      answer()
+      await expect.poll(busy).toBe(null)
+      expect(await page.locator('#replay').isVisible()).toBe(false)
+      await shows('#outcome', /^$/)
+    })
+
     test('one letter is replayed by itself; what cannot be is said with the reason', async () => {
       await open()
       await shows('#total', '8')

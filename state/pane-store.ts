@@ -14,6 +14,7 @@
  * Samples are appended: what a commit adds to a pane is a new entry, so a pane's bytes are written once however often a
  * commit comes. Dropping a pane deletes its entries. Numbers in keys are big-endian, for their order.
  */
+import { readInt64, writeInt64 } from './coder.ts'
 import type { StoreChange } from './store.ts'
 
 const STREAM_TIME = 0
@@ -178,7 +179,7 @@ export class PaneStore {
     } else if (kind === ROWS) {
       const length = key.readUInt16BE(1)
       const bytes = Buffer.from(key.subarray(3, 3 + length))
-      const paneStart = Number(key.readBigInt64BE(3 + length))
+      const paneStart = readInt64(key, 3 + length)
       const firstRow = key.readUInt32BE(11 + length)
       this.#loadRows(
         this.of(id(bytes), () => bytes),
@@ -233,7 +234,7 @@ function rowsKey(key: Buffer, paneStart: number, row: number): Buffer {
   out[0] = ROWS
   out.writeUInt16BE(key.length, 1)
   key.copy(out, 3)
-  out.writeBigInt64BE(BigInt(paneStart), 3 + key.length)
+  writeInt64(out, paneStart, 3 + key.length)
   out.writeUInt32BE(row, 11 + key.length)
   return out
 }

@@ -32,7 +32,8 @@ export interface TimedEntry<T> extends Place {
 /** Of the operator's own. */
 interface NamedClock {
   time: number
-  noted: boolean
+  /** As an entry's. */
+  noted: string | undefined
 }
 
 type Tree<T> = SortedTree<Place, TimedEntry<T>>
@@ -84,15 +85,15 @@ export class TimedEntries<T> {
     let clock = this.#namedClocks.get(name)
     const isNew = clock === undefined
     if (clock === undefined) {
-      clock = { time: NEVER, noted: false }
+      clock = { time: NEVER, noted: undefined }
       this.#namedClocks.set(name, clock)
     }
     const before = clock.time
     if (time <= before) return before
     clock.time = time
-    if (!clock.noted) {
-      clock.noted = true
-      this.#changes.put(NAMED_CLOCK + name, clock, !isNew)
+    if (clock.noted === undefined) {
+      clock.noted = NAMED_CLOCK + name
+      this.#changes.put(clock.noted, clock, !isNew)
     }
     return before
   }
@@ -187,12 +188,8 @@ export class TimedEntries<T> {
   takeChanges(encode: (content: T) => Buffer): StoreChange[] {
     return this.#changes.take(changed => {
       if (changed === 'clock') return this.#clockBytes()
-      if ('content' in changed) {
-        changed.noted = undefined
-        return encode(changed.content)
-      }
-      changed.noted = false
-      return timeBytes(changed.time)
+      changed.noted = undefined
+      return 'content' in changed ? encode(changed.content) : timeBytes(changed.time)
     })
   }
 
@@ -208,7 +205,10 @@ export class TimedEntries<T> {
       return
     }
     if (byteString(id).startsWith(NAMED_CLOCK)) {
-      this.#namedClocks.set(byteString(id.subarray(1)), { time: value.readDoubleBE(), noted: false })
+      this.#namedClocks.set(byteString(id.subarray(1)), {
+        time: value.readDoubleBE(),
+        noted: undefined,
+      })
       return
     }
     const place = placeOf(id)

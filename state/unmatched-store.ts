@@ -7,7 +7,7 @@
  *     01 time:int64 side:uint8 key  → (length:uint32 value) …    side: 0 right, 1 left
  */
 import { Changes } from './changes.ts'
-import { byteString, type Coder } from './coder.ts'
+import { byteString, type Coder, readInt64, writeInt64 } from './coder.ts'
 import { ascendingOrder, sortedTree } from './sorted-tree.ts'
 import type { StoreChange } from './store.ts'
 
@@ -114,7 +114,7 @@ export class UnmatchedStore<K, V> {
     this.#entries.set(byteString(id), {
       left,
       key: this.#options.key.deserialize(id.subarray(KEY_AT)),
-      timestamp: Number(id.readBigInt64BE(1)),
+      timestamp: readInt64(id, 1),
       values: listOf(bytes, left ? this.#options.left : this.#options.right),
     })
   }
@@ -122,7 +122,7 @@ export class UnmatchedStore<K, V> {
   #id({ left, key, timestamp }: UnmatchedPlace<K>): string {
     const head = Buffer.allocUnsafe(KEY_AT)
     head[0] = ENTRY
-    head.writeBigInt64BE(BigInt(timestamp), 1)
+    writeInt64(head, timestamp, 1)
     head[KEY_AT - 1] = left ? 1 : 0
     return byteString(Buffer.concat([head, this.#options.key.serialize(key)]))
   }
